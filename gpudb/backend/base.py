@@ -1,0 +1,55 @@
+"""The verbs a device must know. Everything above speaks only these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+from gpudb.kernels import Kernel
+from gpudb.types import HostArray
+
+Array: TypeAlias = Any
+"""An array of the device: ``numpy.ndarray``, later ``cupy.ndarray``. Slicing and ``reshape`` make
+views; everything else goes through a backend."""
+
+
+class Backend(Protocol):
+    """A device: moves arrays, multiplies them, runs kernels."""
+
+    @property
+    def name(self) -> str:
+        """What EXPLAIN and statistics call it."""
+
+    @property
+    def computes(self) -> bool:
+        """False where arrays have shapes but no numbers."""
+
+    def to_device(self, x: HostArray) -> Array:
+        """Host array -> device array; no copy where the two share memory."""
+
+    def to_host(self, x: Array) -> HostArray:
+        """Device array -> host array; no copy where the two share memory."""
+
+    def widen(self, x: Array, dtype: str) -> Array:
+        """Stored elements of logical ``dtype`` -> elements to compute with (half -> float32)."""
+
+    def concat(self, parts: Sequence[Array]) -> Array:
+        """``(n_i, …)`` -> ``(sum n_i, …)``."""
+
+    def take(self, x: Array, rows: HostArray) -> Array:
+        """``(n, …)``, ``(m,)`` host row numbers -> ``(m, …)``."""
+
+    def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
+        """``(…, i, k) @ (…, k, j)``, or ``(…, j, k)`` transposed -> ``(…, i, j)``, a new array."""
+
+    def map(self, fn: str, x: Array) -> Array:
+        """Elementwise, a new array; names as in :data:`gpudb.plan.tensor.MAP_FUNCTIONS`."""
+
+    def zip(self, fn: str, x: Array, y: Array) -> Array:
+        """Elementwise over two arrays that broadcast, a new array."""
+
+    def call(self, kernel: Kernel, *args: Any) -> Array:
+        """Run one of our own kernels."""
+
+    def memory_nbytes(self) -> int:
+        """Bytes of memory the device has for us."""

@@ -1,0 +1,59 @@
+"""The reference: short, obvious, always available. Other backends are compared with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpudb import types
+from gpudb.backend.base import Array
+from gpudb.kernels import Kernel
+from gpudb.kernels.elementwise import MAPS, ZIPS
+from gpudb.types import HostArray
+
+
+class NumpyBackend:
+    """NumPy for everything; products are its BLAS.
+
+    Overflow and invalid operations give inf and NaN without a warning, as on any other device.
+    """
+
+    name = "numpy"
+    computes = True
+
+    def to_device(self, x: HostArray) -> Array:
+        return x
+
+    def to_host(self, x: Array) -> HostArray:
+        return np.asarray(x)
+
+    def widen(self, x: Array, dtype: str) -> Array:
+        return types.widen(x, dtype)
+
+    def concat(self, parts: Sequence[Array]) -> Array:
+        return np.concatenate(parts)
+
+    def take(self, x: Array, rows: HostArray) -> Array:
+        return x[rows]
+
+    def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
+        with np.errstate(all="ignore"):
+            return np.matmul(a, b.swapaxes(-1, -2) if transpose_b else b)
+
+    def map(self, fn: str, x: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return MAPS[fn](x)
+
+    def zip(self, fn: str, x: Array, y: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return ZIPS[fn](x, y)
+
+    def call(self, kernel: Kernel, *args: Any) -> Array:
+        with np.errstate(all="ignore"):
+            return kernel.reference(*args)
+
+    def memory_nbytes(self) -> int:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,86 @@
+"""``gpudb doctor``: what is installed, what works, and what has never been tried."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from gpudb import __version__
+from gpudb.cli.gpu_probe import driver_answer, library_answer
+from gpudb.cli.options import Commands, add_command, add_database_options
+
+LIBRARIES = ("numpy", "pyarrow", "duckdb", "sqlglot", "tokenizers", "rich")
+UNVERIFIED = (
+    "The CUDA backend does not exist yet in this version: every query runs on the CPU, and nothing "
+    "of gpudb has been run on a GPU."
+)
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "doctor",
+        "report versions, processors and GPU, and check a database",
+        "gpudb doctor -d my.gpudb",
+        "With -d, every page is read and compared with its hash; damage gives exit code 1.",
+    )
+    add_database_options(parser, default=None, note="also check this database folder")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report."""
+    rows = [*_software(), *_processors(), *_gpu()]
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        sys.stdout.write(f"{name:<{width}}  {text}\n")
+    sys.stdout.write(f"\n{UNVERIFIED}\n")
+    if args.db is None:
+        return 0
+    from gpudb.cli.check import check_database
+
+    return check_database(args)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _software() -> Iterator[tuple[str, str]]:
+    yield "Python", f"{platform.python_version()} ({platform.platform()})"
+    yield "gpudb", __version__
+    for name in LIBRARIES:
+        yield name, _version(name)
+
+
+def _processors() -> Iterator[tuple[str, str]]:
+    import numpy as np  # noqa: F401  (its BLAS is visible once loaded)
+    from threadpoolctl import threadpool_info
+
+    from gpudb.config import available_threads
+
+    blas = [i for i in threadpool_info() if i["user_api"] == "blas"]
+    for info in blas:
+        details = ", ".join(str(info[k]) for k in ("architecture", "threading_layer") if k in info)
+        found = f"{info['internal_api']} {info['version']}, {info['num_threads']} threads"
+        yield "BLAS", found + (f" ({details})" if details else "")
+    if not blas:
+        yield "BLAS", "none that threadpoolctl knows; matrix products may be slow"
+    yield "processors", f"{available_threads()} usable"
+
+
+def _gpu() -> Iterator[tuple[str, str]]:
+    answers, text = driver_answer()
+    yield "GPU", text
+    advice = "install with pip install 'gpudb-tensor[cu13]' (CUDA 13) or 'gpudb-tensor[cu12]'"
+    for name in ("cupy", "cudf"):
+        works, state = library_answer(name)
+        hint = f"; {advice}" if answers and not works else ""
+        yield name, state + hint

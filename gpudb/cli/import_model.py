@@ -1,0 +1,58 @@
+"""``gpudb import-model``: store a checkpoint folder as a model."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+
+from gpudb.cli.options import Commands, add_command, add_database_options, open_database
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = add_command(
+        commands,
+        "import-model",
+        "store the model in a Hugging Face or sentence-transformers folder",
+        "gpudb import-model ./all-MiniLM-L6-v2 --name minilm -d my.gpudb",
+        "Importing again under the same name makes a new version; equal blocks are stored once.",
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="holds config.json and *.safetensors")
+    parser.add_argument("--name", required=True, help="what SQL calls it, e.g. minilm")
+    parser.add_argument(
+        "--block", type=_block, metavar="RxC", help="elements of one block, e.g. 384x384"
+    )
+    parser.add_argument(
+        "--allow-nonfinite", action="store_true", help="import weights that hold NaN or infinity"
+    )
+    add_database_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Import, and say what was stored."""
+    with open_database(args) as db:
+        report = db.import_model(
+            args.folder, args.name, block=args.block, allow_nonfinite=args.allow_nonfinite
+        )
+    sys.stdout.write(
+        f"Imported {report.name} version {report.version} ({report.architecture}) into {args.db}: "
+        f"{report.parameters:,} parameters in {report.tensors:,} tensors and "
+        f"{report.blocks:,} blocks; {report.new_nbytes:,} of {report.nbytes:,} bytes are new; "
+        f"{report.seconds:.1f} s.\n"
+    )
+    for weight, count in report.nonfinite.items():
+        sys.stdout.write(f"NaN or infinite: {count:,} elements of {weight}\n")
+    if report.ignored:
+        sys.stdout.write(f"Left out, not needed to embed: {', '.join(report.ignored)}\n")
+    return 0
+
+
+def _block(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9]\d*)[x×]([1-9]\d*)", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no block shape; expected ROWSxCOLUMNS, e.g. 384x384"
+        )
+    return int(match[1]), int(match[2])

@@ -1,0 +1,374 @@
+"""The front door: opens a database and wires everything together."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gpudb.backend import open_backend
+from gpudb.catalog import tensors as catalog_tensors
+from gpudb.catalog.models import version as find_version
+from gpudb.config import Config, available_threads, parse_nbytes
+from gpudb.errors import CatalogError, InputError
+from gpudb.exec import memory
+from gpudb.exec.batch import to_dense
+from gpudb.exec.prepared import PreparedPlan, prepare
+from gpudb.lower import lower
+from gpudb.models.encoder import Limits
+from gpudb.models.importer import ImportReport
+from gpudb.models.library import ModelLibrary
+from gpudb.models.statistics import InferStatistics
+from gpudb.models.text_column import as_text_column
+from gpudb.plan.rules import optimize
+from gpudb.plan.serialize import fingerprint
+from gpudb.relation import TensorRelation, scan
+from gpudb.result import Result
+from gpudb.sql import SqlEngine
+from gpudb.store import TensorStore
+from gpudb.store.panels import row_panels
+from gpudb.tables import UserTables
+from gpudb.types import STORAGE_DTYPES, HostArray, TensorSchema
+
+PREPARED_KEPT = 32
+"""Prepared plans of tensor expressions that are kept for the next run."""
+
+
+class Database:
+    """A database folder on a device. Open one with :func:`gpudb.connect`."""
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        device: str,
+        memory_limit: int | None,
+        threads: int,
+        token_budget: int,
+        verify: bool,
+    ) -> None:
+        self.backend = open_backend(device)
+        self.memory_limit = memory_limit or self.backend.memory_nbytes()
+        self.threads = threads
+        self._store = TensorStore(folder, verify=verify)
+        try:
+            limits = Limits(threads, token_budget, self.memory_limit)
+            self._library = ModelLibrary(self._store, self.backend, limits)
+            self._tables = UserTables(self._store)
+            self._sql = SqlEngine(
+                self._library, self._tables, threads=threads, memory_limit=memory_limit
+            )
+        except BaseException:
+            self._store.close()
+            raise
+        self._prepared: OrderedDict[tuple[object, ...], PreparedPlan] = OrderedDict()
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self._store.folder
+
+    # Models
+
+    def import_model(
+        self,
+        folder: str | PathLike[str],
+        name: str,
+        *,
+        block: tuple[int, int] | None = None,
+        allow_nonfinite: bool = False,
+    ) -> ImportReport:
+        """Import a model folder (Hugging Face, sentence-transformers) as a new version of ``name``.
+
+        Parameters
+        ----------
+        folder
+            Has ``config.json``, ``model.safetensors`` and a tokenizer.
+        name
+            What SQL calls the model: ``embed('name', text)``.
+        block
+            Rows and columns of the blocks that matrices are cut into; None for row panels.
+        allow_nonfinite
+            Import weights that hold NaN or infinity, which are an error otherwise.
+
+        Raises
+        ------
+        CheckpointError, UnsupportedError
+            The folder cannot be imported; nothing has changed.
+        """
+        return self._library.import_model(
+            folder, name, block=block, allow_nonfinite=allow_nonfinite
+        )
+
+    def models(self) -> list[str]:
+        """Names of all models."""
+        return self._library.names()
+
+    def drop_model(self, name: str) -> None:
+        """Forget a model, or one version of it (``"name@2"``); vacuum frees its pages."""
+        self._library.drop(name)
+
+    def embed(self, model: str, column: object) -> Result:
+        """Embed a column of texts.
+
+        Parameters
+        ----------
+        model
+            Name of a model, ``"name"`` or ``"name@version"``.
+        column
+            ``(n,)`` texts: a list, or a NumPy, pandas, polars or Arrow column.
+
+        Returns
+        -------
+        Result
+            One column ``embedding`` of ``n`` vectors, null where the text is null; ``stats`` is
+            an :class:`~gpudb.models.statistics.InferStatistics`.
+        """
+        texts = as_text_column(column, "column")
+        encoded = pc.dictionary_encode(texts).combine_chunks()
+        vectors, stats = self._library.embed(model, encoded.dictionary)
+        flat = pa.array(vectors.reshape(-1))
+        distinct = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+        rows = distinct.take(encoded.indices)
+        return Result(pa.table({"embedding": rows}), stats.over_rows(len(texts)))
+
+    def infer(
+        self, model: str, inputs: Mapping[str, Any], offsets: Any
+    ) -> tuple[HostArray, InferStatistics]:
+        """The encoder's raw output: one row per token (or input row).
+
+        Parameters
+        ----------
+        model
+            Name of a model.
+        inputs
+            ``token_ids`` (and perhaps ``type_ids``, ``position_ids``), each ``(t,)`` integers; or
+            ``rows`` ``(t, width)``, for an encoder that reads rows of numbers.
+        offsets
+            ``(s + 1,)`` integers: sequence i has the rows ``offsets[i]:offsets[i + 1]``.
+        """
+        return self._library.infer(model, inputs, offsets)
+
+    def explain(self, model: str, *, stored: bool = False) -> str:
+        """Logical and physical plan of a model; ``stored`` adds the plan before any rule."""
+        return self._library.explain(model, stored=stored)
+
+    # Tables
+
+    def create_table(self, name: str, data: object, *, replace: bool = False) -> None:
+        """Store a table: Arrow, pandas, polars, or the path of a Parquet file."""
+        self._tables.create(name, data, replace=replace)
+
+    def link_table(self, name: str, paths: str | PathLike[str] | Sequence[str]) -> None:
+        """Record a table that is scanned in Parquet files where they lie."""
+        listed = [paths] if isinstance(paths, str | PathLike) else paths
+        self._tables.link(name, listed)
+
+    def tables(self) -> list[str]:
+        """Names of all tables."""
+        return self._tables.names()
+
+    def drop_table(self, name: str) -> None:
+        """Forget a table and remove its files."""
+        self._tables.drop(name)
+
+    # SQL
+
+    def sql(self, text: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> Result:
+        """Run SQL, in DuckDB's dialect with ``embed(model, text)`` and ``cosine(a, b)``.
+
+        Parameters
+        ----------
+        text
+            One or more statements; the result is that of the last.
+        params
+            For ``?`` a sequence, for ``$name`` a mapping.
+        """
+        outcome = self._sql.run(text, params)
+        return Result(outcome.table, outcome.stats, str(outcome.plan))
+
+    # Tensors
+
+    def create_tensor(
+        self, name: str, values: Any, *, block: tuple[int, ...] | None = None
+    ) -> TensorRelation:
+        """Store an array as blocks.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        values
+            At least one axis; float64, float32, float16, int64, int32 or int8.
+        block
+            Extent of a block along each axis; None for row panels.
+        """
+        array = np.asarray(values)
+        dtype = array.dtype.name
+        if dtype not in STORAGE_DTYPES or array.ndim == 0:
+            raise InputError(
+                f"tensor {name!r}: found {dtype} of shape {array.shape}; expected at least one "
+                f"axis and one of {', '.join(STORAGE_DTYPES)}"
+            )
+        blocks = block if block is not None else row_panels(array.shape, dtype)
+        schema = TensorSchema(name, array.shape, blocks, dtype)
+        self._store.put(schema, np.ascontiguousarray(array, STORAGE_DTYPES[dtype]))
+        return self.tensor(name)
+
+    def tensor(self, name: str, model: str | None = None) -> TensorRelation:
+        """A stored tensor, of its own or of a model, as an expression to compute with."""
+        if model is None:
+            stored = catalog_tensors.tensor(self._store.catalog, name)
+            return scan(stored, name, self._collect)
+        version = find_version(self._store.catalog, model)
+        stored = catalog_tensors.tensor(self._store.catalog, name, version.id)
+        return scan(stored, f"{version.label}/{name}", self._collect)
+
+    def tensors(self) -> list[str]:
+        """Names of all tensors that belong to no model."""
+        return [t.schema.name for t in catalog_tensors.tensors(self._store.catalog)]
+
+    def drop_tensor(self, name: str) -> None:
+        """Forget a tensor; vacuum frees its pages."""
+        catalog_tensors.drop_tensor(self._store.catalog, name)
+
+    # The whole
+
+    def describe(self, name: str) -> Result:
+        """What a table (columns), a model (tensors) or a tensor (schema) consists of."""
+        if name.lower() in (table.lower() for table in self.tables()):
+            schema = self._tables.schema(name)
+            columns = {"column": schema.names, "type": [str(f.type) for f in schema]}
+            return Result(pa.table(columns))
+        if name in self.tensors():
+            query = "SELECT * FROM gpudb.tensors WHERE name = ? AND model IS NULL"
+            return self.sql(query, [name])
+        if name.partition("@")[0] in self.models():
+            version = find_version(self._store.catalog, name)
+            return self.sql(
+                "SELECT name, shape, block, dtype, elements, bytes, blocks FROM gpudb.tensors "
+                "WHERE model = ? AND version = ?",
+                [version.model, version.number],
+            )
+        raise CatalogError(
+            f"no table, model or tensor {name!r}; tables: {', '.join(self.tables()) or 'none'}; "
+            f"models: {', '.join(self.models()) or 'none'}; "
+            f"tensors: {', '.join(self.tensors()) or 'none'}"
+        )
+
+    def vacuum(self) -> int:
+        """Remove pages that nothing uses any more; bytes freed."""
+        return self._store.vacuum()
+
+    def verify(self) -> int:
+        """Compare every page with its hash; how many there are.
+
+        Raises
+        ------
+        StorageError
+            A page is missing or damaged.
+        """
+        return self._store.verify()
+
+    def close(self) -> None:
+        """Close it; a ``":memory:"`` database is gone."""
+        self._prepared.clear()
+        self._sql.close()
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<gpudb.Database {self.folder} on {self.backend.name}>"
+
+    def _collect(self, relation: TensorRelation) -> HostArray:
+        plan = self._prepare(relation)
+        needed = plan.resident_nbytes + plan.peak_nbytes({})
+        memory.check_budget(f"computing {relation.schema.name}", needed, self.memory_limit)
+        result = plan.run({}, {})
+        return to_dense(self.backend.to_host(result.data), plan.steps[-1].op.out)
+
+    def _prepare(self, relation: TensorRelation) -> PreparedPlan:
+        """The prepared plan of an expression; kept until the catalog changes."""
+        ids = tuple(sorted((name, t.id) for name, t in relation.sources.items()))
+        key = (fingerprint(relation.plan), ids, self._store.catalog.change_counter())
+        if key not in self._prepared:
+            physical = lower(optimize(relation.plan))
+
+            def load(schema: TensorSchema) -> tuple[HostArray, ...]:
+                return self._store.read(relation.sources[schema.name]).runs
+
+            self._prepared[key] = prepare(physical, self.backend, load)
+            if len(self._prepared) > PREPARED_KEPT:
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(key)
+        return self._prepared[key]
+
+
+def connect(
+    path: str | PathLike[str] = ":memory:",
+    *,
+    device: str | None = None,
+    memory_limit: int | str | None = None,
+    threads: int | None = None,
+) -> Database:
+    """Open a database, or make a new one.
+
+    Parameters
+    ----------
+    path
+        The database's folder; ``":memory:"`` keeps it in a temporary folder until it is closed.
+    device
+        ``"auto"`` (the default), ``"numpy"`` or ``"null"``; None reads ``GPUDB_DEVICE``.
+    memory_limit
+        Most bytes a model run may hold, as a number or as text such as ``"4GB"``; also DuckDB's
+        limit. None: what the device has.
+    threads
+        Worker threads; None reads ``GPUDB_THREADS``, else one per processor.
+
+    Raises
+    ------
+    StorageError, CatalogError
+        The folder is not a database, or cannot be used.
+    DeviceError
+        The device is not there.
+    InputError
+        An argument has the wrong type or value.
+
+    Examples
+    --------
+    >>> import gpudb
+    >>> with gpudb.connect() as db:
+    ...     db.sql("SELECT 6 * 7 AS answer").fetchall()
+    [(42,)]
+    """
+    config = Config.from_environment()
+    if not isinstance(path, str | PathLike):
+        raise InputError(f"path is a {type(path).__name__}; expected a folder, or ':memory:'")
+    count = config.threads if threads is None else threads
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise InputError(f"threads is {count!r}; expected a whole number, 0 for one per processor")
+    return Database(
+        None if str(path) == ":memory:" else Path(path),
+        device=config.device if device is None else device,
+        memory_limit=None if memory_limit is None else parse_nbytes(memory_limit),
+        threads=count or available_threads(),
+        token_budget=config.token_budget,
+        verify=config.verify_pages,
+    )

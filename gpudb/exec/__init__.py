@@ -1,0 +1,1 @@
+"""How it runs: physical operators take batches of blocks and return batches of blocks."""

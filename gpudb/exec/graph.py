@@ -1,0 +1,63 @@
+"""A physical plan in the order it runs, and how long each result lives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gpudb.exec.operator import PhysicalOp
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operator in its place."""
+
+    op: PhysicalOp
+    inputs: tuple[int, ...]
+    """Numbers of the steps it reads."""
+    constant: bool
+    """Done when the plan is prepared: arranges stored tensors only."""
+    last_use: int
+    """Number of the last step that needs the memory of this result."""
+
+
+def order_steps(root: PhysicalOp) -> tuple[Step, ...]:
+    """Every operator once, children first."""
+    ops = _topological(root)
+    number = {id(op): i for i, op in enumerate(ops)}
+    inputs = [tuple(number[id(child)] for child in op.children) for op in ops]
+    constant: list[bool] = []
+    for op, read in zip(ops, inputs, strict=True):
+        constant.append(op.is_layout and all(constant[i] for i in read))
+    last_use = _last_uses(ops, inputs)
+    return tuple(Step(op, inputs[i], constant[i], last_use[i]) for i, op in enumerate(ops))
+
+
+def _topological(root: PhysicalOp) -> list[PhysicalOp]:
+    ops: list[PhysicalOp] = []
+    seen: set[int] = set()
+    stack: list[tuple[PhysicalOp, bool]] = [(root, False)]
+    while stack:
+        op, children_done = stack.pop()
+        if id(op) in seen:
+            continue
+        if children_done:
+            seen.add(id(op))
+            ops.append(op)
+        else:
+            stack.append((op, True))
+            stack.extend((child, False) for child in reversed(op.children))
+    return ops
+
+
+def _last_uses(ops: Sequence[PhysicalOp], inputs: Sequence[tuple[int, ...]]) -> list[int]:
+    last = list(range(len(ops)))
+    for number, read in enumerate(inputs):
+        for i in read:
+            last[i] = number
+    last[-1] = len(ops)  # the result outlives the plan
+    for number in range(len(ops) - 1, -1, -1):
+        if ops[number].is_view:  # a view keeps what it looks into
+            source = inputs[number][0]
+            last[source] = max(last[source], last[number])
+    return last

@@ -1,0 +1,45 @@
+"""What a plan will hold at most, known before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gpudb.errors import MemoryBudgetError
+from gpudb.exec.graph import Step
+from gpudb.types import Sizes
+
+
+def resident_nbytes(steps: Sequence[Step]) -> int:
+    """Bytes of stored tensors that stay with a prepared plan."""
+    return sum(s.op.out.nbytes for s in steps if s.constant and not s.op.is_view)
+
+
+def peak_nbytes(steps: Sequence[Step], sizes: Sizes) -> int:
+    """Most bytes one run holds at once, beside what is resident."""
+    held = peak = 0
+    owned: dict[int, int] = {}
+    for number, step in enumerate(steps):
+        if step.constant:
+            continue
+        nbytes = 0 if step.op.is_view else step.op.out.bind(sizes).nbytes
+        peak = max(peak, held + nbytes + step.op.cost(sizes).scratch)
+        owned[number] = nbytes
+        held += nbytes
+        for done in [n for n in owned if steps[n].last_use <= number]:
+            held -= owned.pop(done)
+    return peak
+
+
+def check_budget(what: str, needed: int, limit: int) -> None:
+    """Refuse what cannot fit, before anything runs.
+
+    Raises
+    ------
+    MemoryBudgetError
+        ``needed`` exceeds ``limit``; both are in the message, in bytes.
+    """
+    if needed > limit:
+        raise MemoryBudgetError(
+            f"{what} needs {needed:,} bytes, memory_limit is {limit:,} bytes; "
+            "raise memory_limit= in connect(), or use fewer threads"
+        )

@@ -1,0 +1,90 @@
+"""The base of every physical operator.
+
+An operator works in two phases. ``join`` sees keys only: it runs once, when a plan is prepared,
+and decides which blocks meet. ``run`` sees values only: it runs for every batch and launches the
+GEMMs and kernels over what ``join`` decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gpudb.backend import Array, Backend
+from gpudb.exec.batch import Keys, grid_keys
+from gpudb.types import HostArray, Sizes, TensorSchema
+
+Load = Callable[[TensorSchema], Sequence[HostArray]]
+"""Reads a stored tensor: its blocks in row-major order, as views of ``(n_i, *block)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a running operator may touch."""
+
+    backend: Backend
+    load: Load
+    inputs: Mapping[str, Array]
+    """Relations handed in for this run, by name: one block each, without the block axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one run of an operator takes, counted from shapes."""
+
+    flops: int = 0
+    """Floating-point operations; a multiply-add is two."""
+    read: int = 0
+    """Bytes read at least."""
+    written: int = 0
+    """Bytes written at least."""
+    scratch: int = 0
+    """Bytes held while it runs, beside its inputs and its result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What ``join`` decided."""
+
+    keys: Keys
+    """Keys of the result's blocks."""
+    rows: tuple[HostArray, ...] = ()
+    """Row numbers that ``run`` needs; each operator says which."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PhysicalOp:
+    """One step of a physical plan."""
+
+    children: tuple[PhysicalOp, ...]
+    out: TensorSchema
+
+    def join(self, *keys: Keys) -> Joined:
+        """Decide which blocks meet. Unless it says otherwise, the result is a full grid."""
+        return Joined(grid_keys(self.out))
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        """Inputs ``(n_i, *block_i)`` -> ``(n, *block)``, in the order of ``joined.keys``."""
+        raise NotImplementedError
+
+    def cost(self, sizes: Sizes) -> Cost:
+        """Count one run. Unless it says otherwise: every input read, the result written."""
+        return Cost(read=self.input_nbytes(sizes), written=self.out.bind(sizes).nbytes)
+
+    def input_nbytes(self, sizes: Sizes) -> int:
+        """Bytes of all inputs."""
+        return sum(child.out.bind(sizes).nbytes for child in self.children)
+
+    def detail(self) -> str:
+        """What EXPLAIN says beside the name."""
+        return ""
+
+    @property
+    def is_view(self) -> bool:
+        """True when the result shares the memory of the first input."""
+        return False
+
+    @property
+    def is_layout(self) -> bool:
+        """True for a step that only reads or arranges; over stored tensors it is done once."""
+        return False

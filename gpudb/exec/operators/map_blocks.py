@@ -1,0 +1,34 @@
+"""Apply a function to every element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from gpudb.backend import Array
+from gpudb.exec.batch import Keys
+from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.padding import clear_padding
+from gpudb.types import Sizes
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MapBlocks(PhysicalOp):
+    """Block by block; any shape."""
+
+    fn: str
+
+    def join(self, *keys: Keys) -> Joined:
+        return Joined(keys[0])
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        result = ctx.backend.map(self.fn, inputs[0])
+        return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def cost(self, sizes: Sizes) -> Cost:
+        out = self.out.bind(sizes)
+        read = self.input_nbytes(sizes)
+        return Cost(flops=prod(out.numbers), read=read, written=out.nbytes)
+
+    def detail(self) -> str:
+        return self.fn

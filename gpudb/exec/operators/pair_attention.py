@@ -1,0 +1,59 @@
+"""Attention in its relational reading: scores, softmax and context over stored pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpudb.backend import Array
+from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.kernels.attention_context import attention_context
+from gpudb.kernels.attention_scores import attention_scores
+from gpudb.kernels.pair_softmax import pair_softmax
+from gpudb.types import Sizes
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PairScores(PhysicalOp):
+    """q, k ``(1, n, heads·d)``, offsets ``(1, s + 1)`` -> ``(1, pairs, heads)``."""
+
+    heads: int
+    scale: float
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        q, k, offsets = (i[0] for i in inputs)
+        return ctx.backend.call(attention_scores, q, k, offsets, self.heads, self.scale)[None]
+
+    def cost(self, sizes: Sizes) -> Cost:
+        width = self.children[0].out.bind(sizes).numbers[1]
+        out = self.out.bind(sizes).nbytes
+        flops = sizes["pairs"] * (2 * width + self.heads)
+        return Cost(flops, self.input_nbytes(sizes), out, scratch=2 * out)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PairSoftmax(PhysicalOp):
+    """``(1, pairs, heads)``, offsets ``(1, s + 1)`` -> ``(1, pairs, heads)``."""
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        scores, offsets = (i[0] for i in inputs)
+        return ctx.backend.call(pair_softmax, scores, offsets)[None]
+
+    def cost(self, sizes: Sizes) -> Cost:
+        out = self.out.bind(sizes)
+        flops = 5 * out.numbers[0] * out.numbers[1]
+        return Cost(flops, self.input_nbytes(sizes), out.nbytes, scratch=out.nbytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PairContext(PhysicalOp):
+    """weights ``(1, pairs, heads)``, v ``(1, n, heads·d)``, offsets -> ``(1, n, heads·d)``."""
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        weights, v, offsets = (i[0] for i in inputs)
+        return ctx.backend.call(attention_context, weights, v, offsets)[None]
+
+    def cost(self, sizes: Sizes) -> Cost:
+        out = self.out.bind(sizes)
+        read = self.input_nbytes(sizes)
+        flops = 2 * sizes["pairs"] * out.numbers[1]
+        return Cost(flops, read, out.nbytes, scratch=read + out.nbytes)

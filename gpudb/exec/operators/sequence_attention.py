@@ -1,0 +1,39 @@
+"""Attention within each sequence, as one kernel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpudb.backend import Array
+from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.kernels.attention import SCORES_NBYTES, attention
+from gpudb.types import Sizes
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SequenceAttention(PhysicalOp):
+    """q, k, v ``(1, n, heads·d)``, offsets ``(1, s + 1)`` -> ``(1, n, heads·d)``."""
+
+    heads: int
+    scale: float
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        q, k, v, offsets = (i[0] for i in inputs)
+        return ctx.backend.call(attention, q, k, v, offsets, self.heads, self.scale)[None]
+
+    def cost(self, sizes: Sizes) -> Cost:
+        out = self.out.bind(sizes)
+        width = out.numbers[1]
+        # Two products over all pairs; softmax: scale, max, difference, exp, sum, division.
+        flops = sizes["pairs"] * (4 * width + 6 * self.heads)
+        longest = sizes.get("longest", sizes["tokens"])
+        one = self.heads * longest * longest * 4
+        return Cost(
+            flops=flops,
+            read=3 * out.nbytes,
+            written=out.nbytes,
+            scratch=max(SCORES_NBYTES, one) + 4 * longest * width * 4,
+        )
+
+    def detail(self) -> str:
+        return f"{self.heads} heads"

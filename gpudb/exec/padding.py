@@ -1,0 +1,22 @@
+"""Keep the promise that padding is zero, whatever a function makes of zero."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpudb.backend import Array, Backend
+from gpudb.exec.batch import Keys
+from gpudb.types import TensorSchema
+
+
+def clear_padding(backend: Backend, x: Array, keys: Keys, schema: TensorSchema) -> Array:
+    """Zero the elements of edge blocks that lie outside the tensor; ``x`` is overwritten."""
+    if not backend.computes or schema.is_one_block:
+        return x
+    for axis, (extent, block) in enumerate(zip(schema.shape, schema.block, strict=True)):
+        if isinstance(extent, str) or isinstance(block, str) or extent % block == 0:
+            continue
+        edge = np.flatnonzero(keys[:, axis] == extent // block)
+        inside = (slice(None),) * axis
+        x[(edge, *inside, slice(extent % block, None))] = 0
+    return x

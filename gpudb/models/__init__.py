@@ -1,0 +1,1 @@
+"""Checkpoints: from a model folder to weights, tokens and a plan."""

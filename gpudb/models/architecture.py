@@ -1,0 +1,116 @@
+"""What gpudb must know of a kind of encoder: its weights, and the plan they are used in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from gpudb.errors import CheckpointError
+from gpudb.plan.node import Node
+from gpudb.plan.tensor import Input, Map, Matmul, Zip
+from gpudb.types import TensorSchema
+
+Config: TypeAlias = Mapping[str, Any]
+"""The content of a checkpoint's ``config.json``."""
+
+ScanWeight: TypeAlias = Callable[[str], Node]
+"""Name of a weight -> the node that reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A kind of encoder. To add one: one file that makes one of these, one line in the list."""
+
+    name: str
+    model_types: tuple[str, ...]
+    """Values of ``model_type`` in ``config.json`` that mean this architecture."""
+    reads: Literal["tokens", "rows"]
+    """What the encoder takes: token ids, or rows of numbers."""
+    weights: Callable[[Config], dict[str, tuple[int, ...]]]
+    """Config -> name and shape of every weight the plan uses."""
+    rename: Callable[[str], str | None]
+    """Name in a checkpoint -> our name, or None for a weight that an encoder does not use."""
+    build: Callable[[Config, ScanWeight], Node]
+    """Config, weights -> plan from inputs to hidden states ``(tokens, width)``."""
+    positions: Callable[[Config], int | None]
+    """Config -> longest sequence, in tokens; None for any."""
+
+
+ACTIVATIONS: Mapping[str, str] = {
+    "gelu": "gelu",
+    "gelu_python": "gelu",
+    "gelu_fast": "gelu_tanh",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "relu": "relu",
+    "sigmoid": "sigmoid",
+    "silu": "silu",
+    "swish": "silu",
+    "tanh": "tanh",
+}
+"""Name in a checkpoint's config -> function of the plan."""
+
+SEQUENCES = Input(TensorSchema("sequences", ("offsets",), ("offsets",), "int32"))
+"""The sequence relation, as cumulative offsets."""
+
+
+def whole_number(config: Config, key: str, least: int = 1) -> int:
+    """An integer of the config.
+
+    Raises
+    ------
+    CheckpointError
+        It is missing, not an integer, or below ``least``.
+    """
+    value = config.get(key)
+    if type(value) is not int or value < least:
+        raise CheckpointError(
+            f"config.json: {key} is {value!r}; expected a whole number of at least {least}"
+        )
+    return value
+
+
+def positive_number(config: Config, key: str, default: float) -> float:
+    """A number of the config that must be above zero; ``default`` when it is not there."""
+    value = config.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise CheckpointError(f"config.json: {key} is {value!r}; expected a number above 0")
+    return float(value)
+
+
+def activation(config: Config, key: str) -> str:
+    """The function a config names."""
+    value = config.get(key)
+    if not isinstance(value, str) or value not in ACTIVATIONS:
+        raise CheckpointError(
+            f"config.json: {key} is {value!r}; gpudb computes one of {', '.join(ACTIVATIONS)}"
+        )
+    return ACTIVATIONS[value]
+
+
+def head_count(config: Config, key: str, width: int) -> int:
+    """The number of heads, which must divide ``width``."""
+    heads = whole_number(config, key)
+    if width % heads:
+        raise CheckpointError(
+            f"config.json: {key} is {heads}, which does not divide the width {width}; "
+            "every head needs the same number of columns"
+        )
+    return heads
+
+
+def token_input(name: str) -> Input:
+    """A column with one int32 per token."""
+    return Input(TensorSchema(name, ("tokens",), ("tokens",), "int32"))
+
+
+def linear(x: Node, weight: Node, bias: Node) -> Node:
+    """``x @ weight.T + bias``."""
+    return Zip(Matmul(x, weight, transpose_right=True), bias, "add")
+
+
+def feed_forward(x: Node, weights: Sequence[Node], fn: str) -> Node:
+    """Two linear steps with ``fn`` between; ``weights`` are weight, bias, weight, bias."""
+    up, up_bias, down, down_bias = weights
+    return linear(Map(linear(x, up, up_bias), fn), down, down_bias)

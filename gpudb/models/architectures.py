@@ -1,0 +1,32 @@
+"""The architectures gpudb knows."""
+
+from __future__ import annotations
+
+from gpudb.errors import CheckpointError, UnsupportedError
+from gpudb.models.architecture import Architecture, Config
+from gpudb.models.bert import BERT
+from gpudb.models.transformer_encoder import TRANSFORMER_ENCODER
+
+ARCHITECTURES: tuple[Architecture, ...] = (BERT, TRANSFORMER_ENCODER)
+
+
+def find_architecture(config: Config) -> Architecture:
+    """The architecture that a checkpoint's config names.
+
+    Raises
+    ------
+    CheckpointError
+        The config names none.
+    UnsupportedError
+        gpudb does not know it; the message lists those it knows.
+    """
+    known = ", ".join(kind for a in ARCHITECTURES for kind in a.model_types)
+    found = config.get("model_type")
+    if not isinstance(found, str):
+        raise CheckpointError(
+            f"config.json: model_type is {found!r}; expected the name of an architecture: {known}"
+        )
+    for architecture in ARCHITECTURES:
+        if found in architecture.model_types:
+            return architecture
+    raise UnsupportedError(f"config.json: model_type is {found!r}; gpudb knows {known}")

@@ -1,0 +1,79 @@
+"""Cut a column of sequences into batches by a budget of rows, without padding any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from gpudb.types import HostArray, Sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some of the sequences, packed: their rows one after the other."""
+
+    sequences: HostArray
+    """``(s,)`` numbers of the sequences in the column they come from."""
+    offsets: HostArray
+    """``(s + 1,)`` int32: sequence i has the rows ``offsets[i]:offsets[i + 1]``."""
+    rows: HostArray
+    """``(t,)`` where each packed row lies in the column's leaf."""
+    positions: HostArray
+    """``(t,)`` int32: each row's place in its sequence, from 0."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """The numbers behind the plan's named extents."""
+        lengths = np.diff(self.offsets).astype(np.int64)
+        return batch_sizes(
+            tokens=len(self.rows),
+            sequences=len(self.sequences),
+            pairs=int((lengths * lengths).sum()),
+            longest=int(lengths.max(initial=0)),
+        )
+
+
+def batch_sizes(*, tokens: int, sequences: int, pairs: int, longest: int) -> dict[str, int]:
+    """Numbers for the named extents: rows, sequences, pairs of rows, rows of the longest."""
+    return {
+        "tokens": tokens,
+        "sequences": sequences,
+        "offsets": sequences + 1,
+        "pairs": pairs,
+        "longest": longest,
+    }
+
+
+def plan_batches(offsets: HostArray, budget: int) -> Iterator[Batch]:
+    """Sequences of a column, longest first, in batches of at most ``budget`` rows.
+
+    A sequence longer than the budget is a batch of its own. Longest first, so that the last batches
+    to finish are small ones; sorted, so that neighbours have equal lengths and attention can take
+    them together.
+
+    Parameters
+    ----------
+    offsets
+        ``(n + 1,)`` of the column.
+    budget
+        Most rows in a batch.
+    """
+    lengths = np.diff(offsets).astype(np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    ends = np.cumsum(lengths[order])
+    first = 0
+    while first < len(order):
+        before = int(ends[first - 1]) if first else 0
+        last = max(first + 1, int(np.searchsorted(ends, before + budget, "right")))
+        yield _pack(order[first:last], offsets, lengths)
+        first = last
+
+
+def _pack(sequences: HostArray, offsets: HostArray, lengths: HostArray) -> Batch:
+    chosen = lengths[sequences]
+    packed = np.concatenate(([0], np.cumsum(chosen)))
+    positions = np.arange(packed[-1]) - np.repeat(packed[:-1], chosen)
+    rows = np.repeat(offsets[sequences].astype(np.int64), chosen) + positions
+    return Batch(sequences, packed.astype(np.int32), rows, positions.astype(np.int32))

@@ -1,0 +1,68 @@
+"""A model folder as Hugging Face and sentence-transformers write it, read but not understood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from gpudb.errors import CheckpointError
+from gpudb.models.embed_function import EmbedFunction, read_sentence_model
+from gpudb.models.files import file_names, read_json_object
+from gpudb.models.formats import open_weights
+from gpudb.models.formats.weight import Weight
+from gpudb.models.tokenizer_files import read_tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What lies in a model folder.
+
+    Parameters
+    ----------
+    folder
+        The model folder.
+    config
+        ``config.json``: the architecture and its sizes.
+    weights
+        Name -> tensor, memory-mapped.
+    tokenizer_json
+        The tokenizer as the text of a ``tokenizer.json``; None if the folder has none gpudb reads.
+    function
+        What turns the encoder's output into one vector per text.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    weights: Mapping[str, Weight]
+    tokenizer_json: str | None
+    function: EmbedFunction
+
+
+def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
+    """Read a model folder; weights are only mapped.
+
+    Raises
+    ------
+    CheckpointError
+        The folder or one of its files is missing, damaged, or contradicts another.
+    UnsupportedError
+        It is whole, but holds weights, modules or settings that gpudb does not read or compute.
+    """
+    path = Path(folder)
+    model = read_sentence_model(path)
+    if "config.json" not in file_names(model.encoder):
+        raise CheckpointError(
+            f"{model.encoder}: no config.json; expected a Hugging Face model folder with "
+            "config.json, model.safetensors and tokenizer.json"
+        )
+    return Checkpoint(
+        folder=path,
+        config=read_json_object(model.encoder / "config.json"),
+        weights=MappingProxyType(open_weights(model.encoder)),
+        tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
+        function=model.function,
+    )

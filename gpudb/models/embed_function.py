@@ -1,0 +1,233 @@
+"""What turns the token vectors of an encoder into one vector per text.
+
+sentence-transformers describes it in ``modules.json``: a list of modules, each with a folder of
+settings. Class paths differ between its releases, so modules go by the last part of their type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, TypeAlias, get_args
+
+from gpudb.errors import CheckpointError, UnsupportedError
+from gpudb.models.files import AGAIN, file_names, read_json, read_json_object
+
+PoolingName: TypeAlias = Literal["mean", "cls", "max"]
+POOLINGS: tuple[PoolingName, ...] = get_args(PoolingName)
+
+MODULES = ("Transformer", "Pooling", "Normalize")
+READABLE = "Transformer, Pooling and optionally Normalize, in this order"
+
+# The form before sentence-transformers 5.4: one flag per mode.
+POOLING_FLAGS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+
+# Old releases named the settings of the Transformer module after the architecture.
+TRANSFORMER_SETTINGS = tuple(
+    f"sentence_{kind}_config.json"
+    for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+)
+
+# Settings of a module that change what it computes, and the only value gpudb computes.
+TRANSFORMER_DEFAULTS = {
+    "transformer_task": "feature-extraction",
+    "module_output_name": "token_embeddings",
+    "query_expansion": None,
+}
+NORMALIZE_DEFAULTS = {
+    "module_input_name": "sentence_embedding",
+    "module_output_name": "sentence_embedding",
+}
+
+NO_LIMIT = 2**31  # transformers writes 10^30 into model_max_length for "no limit"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedFunction:
+    """From text to vector, around the encoder.
+
+    Parameters
+    ----------
+    pooling
+        How the token vectors of one text become one vector.
+    normalize
+        Scale the vector to length 1.
+    max_tokens
+        Longer texts are cut to this many tokens, special tokens included; None means that only
+        the encoder's positions limit them.
+    prompt
+        Put before every text.
+    """
+
+    pooling: PoolingName = "mean"
+    normalize: bool = False
+    max_tokens: int | None = None
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceModel:
+    """Where the encoder of a model folder lies, and what is done around it.
+
+    Parameters
+    ----------
+    encoder
+        Folder of the encoder's config, weights and tokenizer.
+    function
+        What turns its output into one vector per text.
+    lower_case
+        Texts are lower-cased before the tokenizer sees them.
+    """
+
+    encoder: Path
+    function: EmbedFunction
+    lower_case: bool = False
+
+
+def read_sentence_model(folder: Path) -> SentenceModel:
+    """Read ``modules.json`` and the settings it points to; without it, plain mean pooling.
+
+    Raises
+    ------
+    CheckpointError
+        One of the files is missing or broken.
+    UnsupportedError
+        A module, a pooling or a setting that gpudb does not compute.
+    """
+    names = file_names(folder)
+    if "modules.json" not in names:
+        return SentenceModel(folder, EmbedFunction(max_tokens=_max_tokens(folder, {})))
+    modules = _read_modules(folder / "modules.json")
+    encoder = folder / modules["Transformer"]
+    settings = _transformer_settings(encoder)
+    function = EmbedFunction(
+        pooling=_pooling(folder / modules["Pooling"] / "config.json"),
+        normalize=_normalize(folder, modules.get("Normalize")),
+        max_tokens=_max_tokens(encoder, settings),
+        prompt=_prompt(folder / "config_sentence_transformers.json"),
+    )
+    _check_prompt_pooled(folder / modules["Pooling"] / "config.json", function.prompt)
+    return SentenceModel(encoder, function, lower_case=settings.get("do_lower_case") is True)
+
+
+def _read_modules(file: Path) -> dict[str, str]:
+    """Module name -> its folder, relative to the model's."""
+    entries = read_json(file)
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise CheckpointError(f"{file}: expected a JSON list of objects, one per module. {AGAIN}")
+    modules: dict[str, str] = {}
+    for entry in entries:
+        kind, path = entry.get("type"), entry.get("path")
+        if not isinstance(kind, str) or not isinstance(path, str) or not _is_inside(path):
+            raise CheckpointError(
+                f"{file}: module {entry} has no usable type and path; expected a class name and "
+                f"a folder inside the model's. {AGAIN}"
+            )
+        name = kind.rpartition(".")[2]
+        if name not in MODULES:
+            raise UnsupportedError(
+                f"{file}: module {kind!r} is not supported; gpudb computes {READABLE}"
+            )
+        modules[name] = path
+    order = [entry["type"].rpartition(".")[2] for entry in entries]
+    if order not in (list(MODULES), list(MODULES[:2])):
+        raise UnsupportedError(
+            f"{file}: found the modules {', '.join(order) or 'none'}; gpudb computes {READABLE}"
+        )
+    return modules
+
+
+def _is_inside(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return not path.startswith("/") and ".." not in parts and "\0" not in path
+
+
+def _transformer_settings(encoder: Path) -> dict[str, Any]:
+    names = file_names(encoder)
+    for name in TRANSFORMER_SETTINGS:
+        if name in names:
+            settings = read_json_object(encoder / name)
+            _check_settings(encoder / name, settings, TRANSFORMER_DEFAULTS)
+            return settings
+    return {}
+
+
+def _check_settings(file: Path, settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    for key, default in defaults.items():
+        if settings.get(key, default) != default:
+            raise UnsupportedError(
+                f"{file}: {key} is {settings[key]!r}; gpudb computes only {default!r}"
+            )
+
+
+def _pooling(file: Path) -> PoolingName:
+    """The pooling in either form of the file: one ``pooling_mode``, or one flag per mode."""
+    settings = read_json_object(file)
+    found = settings.get("pooling_mode")
+    if found is None:
+        found = [mode for flag, mode in POOLING_FLAGS.items() if settings.get(flag)] or "mean"
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    for name in POOLINGS:
+        if found == name:
+            return name
+    raise UnsupportedError(
+        f"{file}: pooling {found!r} is not supported; gpudb computes one of {', '.join(POOLINGS)}"
+    )
+
+
+def _check_prompt_pooled(file: Path, prompt: str) -> None:
+    if prompt and read_json_object(file).get("include_prompt") is False:
+        raise UnsupportedError(
+            f"{file}: include_prompt is false, and the default prompt is {prompt!r}; gpudb pools "
+            "over all tokens. Set default_prompt_name to null in config_sentence_transformers.json."
+        )
+
+
+def _normalize(folder: Path, path: str | None) -> bool:
+    if path is None:
+        return False
+    file = folder / path / "config.json"
+    if file.is_file():  # old releases wrote none, and an empty folder does not survive git
+        _check_settings(file, read_json_object(file), NORMALIZE_DEFAULTS)
+    return True
+
+
+def _max_tokens(encoder: Path, settings: Mapping[str, Any]) -> int | None:
+    """``max_seq_length``, or, as newer releases save it, the tokenizer's ``model_max_length``."""
+    found, key = settings.get("max_seq_length"), "max_seq_length"
+    file = encoder / "tokenizer_config.json"
+    if found is None and file.is_file():
+        found, key = read_json_object(file).get("model_max_length"), "model_max_length"
+    if found is None or (isinstance(found, int | float) and found >= NO_LIMIT):
+        return None
+    if type(found) is not int or found < 1:
+        raise CheckpointError(
+            f"{encoder}: {key} is {found!r}; expected a whole number of at least 1, or null"
+        )
+    return found
+
+
+def _prompt(file: Path) -> str:
+    if not file.is_file():
+        return ""
+    settings = read_json_object(file)
+    name = settings.get("default_prompt_name")
+    if name is None:
+        return ""
+    prompts = settings.get("prompts")
+    prompt = prompts.get(name) if isinstance(prompts, dict) and isinstance(name, str) else None
+    if not isinstance(prompt, str):
+        raise CheckpointError(
+            f"{file}: default_prompt_name is {name!r}, which is no text in prompts; "
+            "expected the name of one of the prompts, or null"
+        )
+    return prompt

@@ -1,0 +1,245 @@
+"""A model that is ready to run: its plans prepared, its tokenizer loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+
+from gpudb.backend import Array, Backend
+from gpudb.catalog import Version
+from gpudb.errors import UnsupportedError
+from gpudb.exec import memory
+from gpudb.exec.operator import Load
+from gpudb.exec.parallel import run_all
+from gpudb.exec.prepared import PreparedPlan, prepare
+from gpudb.exec.profile import Profile
+from gpudb.lower import lower
+from gpudb.models.architecture import SEQUENCES
+from gpudb.models.batches import Batch, batch_sizes, plan_batches
+from gpudb.models.embed_function import EmbedFunction
+from gpudb.models.statistics import InferStatistics
+from gpudb.models.tokenizer import TextTokenizer
+from gpudb.plan.node import Node
+from gpudb.plan.rules import RULES, Rule, optimize
+from gpudb.plan.sequence import Normalize, Pool
+from gpudb.plan.serialize import plan_from_json
+from gpudb.progress import progress_bar
+from gpudb.types import HostArray
+
+NORM_EPS = 1e-12
+"""Least norm divided by when vectors are normalised, as PyTorch's ``normalize`` has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a run may take."""
+
+    threads: int
+    token_budget: int
+    """Most tokens in one batch of one thread."""
+    memory_nbytes: int
+    """Most bytes held at once: weights, and every thread's batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """One version of a model on one device."""
+
+    version: Version
+    backend: Backend
+    limits: Limits
+    load: Load
+    tokenizer: TextTokenizer | None
+    function: EmbedFunction
+    rules: tuple[Rule, ...] = RULES
+    _prepared: dict[bool, PreparedPlan] = field(default_factory=dict, repr=False)
+    _lock: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def hidden_plan(self) -> Node:
+        """Logical plan from the inputs to one row per token, as stored."""
+        return plan_from_json(self.version.plan)
+
+    @property
+    def pooled_plan(self) -> Node:
+        """Logical plan from the inputs to one row per sequence."""
+        pooled: Node = Pool(self.hidden_plan, SEQUENCES, self.function.pooling)
+        return Normalize(pooled, NORM_EPS) if self.function.normalize else pooled
+
+    @property
+    def width(self) -> int:
+        """Numbers in one output row."""
+        width = self.hidden_plan.schema.shape[1]
+        assert isinstance(width, int)  # plans of encoders end in rows of a known width
+        return width
+
+    def prepared(self, pooled: bool) -> PreparedPlan:
+        """The prepared plan, made at the first call and kept."""
+        with self._lock:
+            if pooled not in self._prepared:
+                plan = self.pooled_plan if pooled else self.hidden_plan
+                physical = lower(optimize(plan, self.rules))
+                self._prepared[pooled] = prepare(physical, self.backend, self.load)
+            return self._prepared[pooled]
+
+    def embed(self, texts: pa.ChunkedArray) -> tuple[HostArray, InferStatistics]:
+        """One vector per text.
+
+        Parameters
+        ----------
+        texts
+            ``(n,)`` strings without nulls.
+
+        Returns
+        -------
+        vectors
+            ``(n, width)`` float32, in the order of the texts.
+        statistics
+            What it took.
+
+        Raises
+        ------
+        UnsupportedError
+            The model has no tokenizer.
+        MemoryBudgetError
+            Even one text at a time would exceed the memory limit.
+        """
+        if self.tokenizer is None:
+            raise UnsupportedError(
+                f"model {self.version.label} has no tokenizer, so it cannot embed text; import a "
+                "folder with tokenizer.json or vocab.txt, or use infer() with rows of numbers"
+            )
+        started = perf_counter()
+        if self.function.prompt:
+            prompt = self.function.prompt
+            texts = pa.chunked_array([[prompt + t for t in texts.to_pylist()]], pa.large_string())
+        tokens = self.tokenizer.encode(texts)
+        tokenized = perf_counter() - started
+        ids, offsets = tokens.values, tokens.offsets
+        vectors = np.zeros((len(texts), self.width), np.float32)
+
+        def inputs(batch: Batch) -> Mapping[str, HostArray]:
+            return {
+                "token_ids": ids[batch.rows],
+                "type_ids": np.zeros(len(batch.rows), np.int32),
+                "position_ids": batch.positions,
+            }
+
+        def keep(batch: Batch, result: HostArray) -> None:
+            vectors[batch.sequences] = result
+
+        statistics = self._run(True, offsets, inputs, keep, started, tokenized)
+        return vectors, statistics
+
+    def infer(
+        self, inputs: Mapping[str, HostArray], offsets: HostArray
+    ) -> tuple[HostArray, InferStatistics]:
+        """The encoder's raw output: one row per token.
+
+        Parameters
+        ----------
+        inputs
+            For an encoder of texts ``token_ids`` ``(t,)`` and optionally ``type_ids`` (zeros) and
+            ``position_ids`` (each row's place in its sequence); for one of rows ``rows``
+            ``(t, width)`` float32.
+        offsets
+            ``(s + 1,)``: sequence i has the rows ``offsets[i]:offsets[i + 1]``.
+
+        Returns
+        -------
+        hidden
+            ``(t, width)`` float32.
+        statistics
+            What it took.
+        """
+        hidden = np.zeros((int(offsets[-1]), self.width), np.float32)
+
+        def batch_inputs(batch: Batch) -> Mapping[str, HostArray]:
+            given = {name: values[batch.rows] for name, values in inputs.items()}
+            if "token_ids" in given:
+                given.setdefault("type_ids", np.zeros(len(batch.rows), np.int32))
+                given.setdefault("position_ids", batch.positions)
+            return given
+
+        def keep(batch: Batch, result: HostArray) -> None:
+            hidden[batch.rows] = result
+
+        statistics = self._run(False, offsets, batch_inputs, keep, perf_counter(), 0.0)
+        return hidden, statistics
+
+    def _run(
+        self,
+        pooled: bool,
+        offsets: HostArray,
+        inputs: Callable[[Batch], Mapping[str, HostArray]],
+        keep: Callable[[Batch, HostArray], None],
+        started: float,
+        tokenized: float,
+    ) -> InferStatistics:
+        known = pooled in self._prepared
+        plan = self.prepared(pooled)
+        longest = int(np.diff(offsets).max(initial=0))
+        threads, budget = self._fit(plan, longest)
+        profile = Profile()
+        backend = self.backend
+
+        def work(batch: Batch) -> None:
+            device: dict[str, Array] = {
+                name: backend.to_device(x) for name, x in inputs(batch).items()
+            }
+            device["sequences"] = backend.to_device(batch.offsets)
+            result = plan.run(device, batch.sizes, profile)
+            keep(batch, backend.to_host(result.data)[0])
+
+        batches = list(plan_batches(offsets, budget))
+        with progress_bar(self.version.label, int(offsets[-1]), "tokens") as advance:
+            run_all(work, batches, threads, lambda batch: advance(len(batch.rows)))
+        computed = sum(sizes["tokens"] for sizes in profile.runs)
+        return InferStatistics(
+            model=self.version.label,
+            device=backend.name,
+            texts=len(offsets) - 1,
+            distinct_texts=len(offsets) - 1,
+            tokens=int(offsets[-1]),
+            padded_tokens=computed - int(offsets[-1]),
+            batches=len(batches),
+            threads=threads,
+            token_budget=budget,
+            seconds=perf_counter() - started,
+            tokenize_seconds=tokenized,
+            prepare_seconds=0.0 if known else plan.seconds,
+            resident_nbytes=plan.resident_nbytes,
+            projected_nbytes=threads * _worst_peak(plan, budget, longest),
+            profile=profile,
+        )
+
+    def _fit(self, plan: PreparedPlan, longest: int) -> tuple[int, int]:
+        """Threads and token budget that stay within the memory limit."""
+        limits = self.limits
+        threads, budget = limits.threads, max(limits.token_budget, longest)
+        while self._needed(plan, threads, budget, longest) > limits.memory_nbytes:
+            if budget > longest:
+                budget = max(longest, budget // 2)
+            elif threads > 1:
+                threads -= 1
+            else:
+                break
+        what = f"model {self.version.label} over one text of {longest} tokens"
+        memory.check_budget(
+            what, self._needed(plan, threads, budget, longest), limits.memory_nbytes
+        )
+        return threads, budget
+
+    def _needed(self, plan: PreparedPlan, threads: int, budget: int, longest: int) -> int:
+        return plan.resident_nbytes + threads * _worst_peak(plan, budget, longest)
+
+
+def _worst_peak(plan: PreparedPlan, budget: int, longest: int) -> int:
+    """Most bytes of any batch of ``budget`` tokens with no text longer than ``longest``."""
+    sizes = batch_sizes(tokens=budget, sequences=budget, pairs=budget * longest, longest=longest)
+    return plan.peak_nbytes(sizes)

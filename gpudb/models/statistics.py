@@ -1,0 +1,51 @@
+"""What running a model over a column took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from gpudb.exec.profile import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class InferStatistics:
+    """Counts and times of one call."""
+
+    model: str
+    """Name and version."""
+    device: str
+    texts: int
+    """Rows asked for, nulls included."""
+    distinct_texts: int
+    """Texts the model ran over."""
+    tokens: int
+    """Tokens of those."""
+    padded_tokens: int
+    """Rows the model computed beyond the tokens."""
+    batches: int
+    threads: int
+    token_budget: int
+    seconds: float
+    tokenize_seconds: float
+    prepare_seconds: float
+    """Reading weights and joining keys; 0 when the plan was prepared already."""
+    resident_nbytes: int
+    """Weights held."""
+    projected_nbytes: int
+    """Most that the batches could hold at once, all threads together."""
+    profile: Profile
+    """Seconds and sizes by step of the plan."""
+
+    def over_rows(self, texts: int) -> InferStatistics:
+        """The same run, asked for by so many rows of which the model saw the distinct ones."""
+        return replace(self, texts=texts)
+
+    @property
+    def texts_per_second(self) -> float:
+        """Rows answered per second, start to end."""
+        return self.texts / self.seconds if self.seconds else 0.0
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens computed per second, start to end."""
+        return self.tokens / self.seconds if self.seconds else 0.0

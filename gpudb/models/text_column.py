@@ -1,0 +1,151 @@
+"""Whatever people hold a column of texts in, as one Arrow type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from gpudb.errors import InputError
+
+EXPECTED = (
+    "expected a column of text: a list or tuple of str (None is null), a NumPy array of str or "
+    "objects, a pandas or polars Series, or an Arrow array of strings"
+)
+
+
+def as_text_column(column: object, name: str = "text") -> pa.ChunkedArray:
+    """A column of texts as Arrow ``large_string``; nulls stay nulls.
+
+    Accepts lists and tuples of str and None, NumPy arrays of str or objects, pandas and polars
+    Series, Arrow arrays of any string type or dictionary of strings, and what has
+    ``__arrow_c_stream__`` or ``__arrow_c_array__``. Arrow text is not copied, only its offsets.
+
+    Parameters
+    ----------
+    column
+        The texts.
+    name
+        What to call them in errors.
+
+    Raises
+    ------
+    InputError
+        Anything else, or text that is not Unicode.
+    """
+    chunked = _to_arrow(column, name)
+    if not _is_text(chunked.type):
+        raise InputError(f"{name}: found {_describe(column)} of {chunked.type}; {EXPECTED}")
+    try:
+        chunked.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{name}: the Arrow data is damaged ({error}); {EXPECTED}") from error
+    return _to_large_string(chunked)
+
+
+def _to_arrow(column: object, name: str) -> pa.ChunkedArray:
+    if isinstance(column, pa.ChunkedArray):
+        return column
+    if isinstance(column, pa.Array):
+        return pa.chunked_array([column])
+    if isinstance(column, list | tuple):
+        return _from_objects(column, name, gaps=False)
+    if isinstance(column, np.ndarray):
+        return _from_numpy(column, name)
+    try:
+        if _is_pandas(column):
+            return _from_pandas(column, name)
+        if hasattr(column, "__arrow_c_stream__"):
+            return pa.chunked_array(column)
+        if hasattr(column, "__arrow_c_array__"):
+            return pa.chunked_array([pa.array(column)])
+    except InputError:
+        raise
+    # Other people's exporters raise what they like.
+    except Exception as error:
+        raise InputError(
+            f"{name}: found {_describe(column)}, which does not become Arrow ({error}); {EXPECTED}"
+        ) from error
+    raise InputError(f"{name}: found {_describe(column)}; {EXPECTED}")
+
+
+def _from_numpy(column: np.ndarray[Any, Any], name: str) -> pa.ChunkedArray:
+    if column.ndim != 1:
+        raise InputError(f"{name}: found an array of shape {column.shape}; expected one axis")
+    if column.dtype.kind not in "UTO":
+        raise InputError(f"{name}: found an array of {column.dtype}; {EXPECTED}")
+    return _from_objects(column.tolist(), name, gaps=True)
+
+
+def _is_pandas(column: object) -> bool:
+    # By name, so that pandas need not be installed. A DataFrame has no dtype.
+    return type(column).__module__.partition(".")[0] == "pandas" and hasattr(column, "dtype")
+
+
+def _from_pandas(column: Any, name: str) -> pa.ChunkedArray:
+    if column.dtype == object:
+        return _from_objects(column.tolist(), name, gaps=True)
+    converted = pa.array(column, from_pandas=True)
+    return converted if isinstance(converted, pa.ChunkedArray) else pa.chunked_array([converted])
+
+
+def _from_objects(values: Sequence[object], name: str, gaps: bool) -> pa.ChunkedArray:
+    """Python objects as Arrow; ``gaps`` takes NaN and pandas.NA for null as pandas does."""
+    if not all(issubclass(kind, str | None) for kind in set(map(type, values))):
+        for row, value in enumerate(values):
+            if not (value is None or isinstance(value, str) or (gaps and _is_gap(value))):
+                raise InputError(
+                    f"{name}: row {row} is {_describe(value)}; expected str or None in every row"
+                )
+    try:
+        array = pa.array(values, pa.large_string(), from_pandas=gaps)
+    except UnicodeError as error:
+        raise InputError(
+            f"{name}: row {_first_broken(values)} holds a lone surrogate, which is not Unicode "
+            "text; replace it, e.g. with text.encode('utf-8', 'replace').decode()"
+        ) from error
+    return pa.chunked_array([array])
+
+
+def _is_gap(value: object) -> bool:
+    if isinstance(value, float):
+        return value != value
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
+def _first_broken(values: Sequence[object]) -> int:
+    for row, value in enumerate(values):
+        if isinstance(value, str):
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                return row
+    return len(values)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_null(kind)
+    )
+
+
+def _to_large_string(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_dictionary(column.type):
+        # Arrow cannot take from string_view, so the dictionary is cast before the indices pick.
+        chunks = [
+            chunk.dictionary.cast(pa.large_string()).take(chunk.indices) for chunk in column.chunks
+        ]
+        return pa.chunked_array(chunks, pa.large_string())
+    return column.cast(pa.large_string())
+
+
+def _describe(value: object) -> str:
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"

@@ -1,0 +1,1 @@
+"""What to compute: pure data. Imports no array library and knows no device."""

@@ -1,0 +1,43 @@
+"""Rewrites, in the order they run. A rule takes a plan and returns an equal plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from gpudb.plan.node import Node
+from gpudb.plan.rules.align_blocks import align_blocks
+from gpudb.plan.rules.coalesce_panels import coalesce_panels
+from gpudb.plan.rules.drop_dropout import drop_dropout
+from gpudb.plan.rules.fuse_embedding_norm import fuse_embedding_norm
+from gpudb.plan.rules.fuse_linear import fuse_linear
+from gpudb.plan.rules.fuse_pool_normalize import fuse_pool_normalize
+from gpudb.plan.rules.fuse_residual_norm import fuse_residual_norm
+from gpudb.plan.rules.merge_projections import merge_projections
+from gpudb.plan.rules.recognise_attention import recognise_attention
+from gpudb.plan.rules.share_repeated import share_repeated
+
+Rule: TypeAlias = Callable[[Node], Node]
+
+RULES: tuple[Rule, ...] = (
+    drop_dropout,
+    share_repeated,
+    recognise_attention,
+    coalesce_panels,
+    fuse_embedding_norm,
+    fuse_residual_norm,
+    fuse_linear,
+    merge_projections,
+    fuse_pool_normalize,
+    align_blocks,
+)
+
+NEEDED: tuple[Rule, ...] = (drop_dropout, align_blocks)
+"""The rules without which a plan cannot be lowered; the others only make it faster."""
+
+
+def optimize(plan: Node, rules: tuple[Rule, ...] = RULES) -> Node:
+    """Apply each rule once, in order."""
+    for rule in rules:
+        plan = rule(plan)
+    return plan

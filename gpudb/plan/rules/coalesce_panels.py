@@ -1,0 +1,21 @@
+"""Blocks that lie together are multiplied together.
+
+A stored matrix cut into row panels (whole inner dimension) is, panel after panel, one row-major
+matrix: a join of its blocks becomes one large GEMM without a copy.
+"""
+
+from __future__ import annotations
+
+from gpudb.plan.node import Node, rewrite
+from gpudb.plan.tensor import Coalesce, Scan, are_row_panels
+
+
+def coalesce_panels(plan: Node) -> Node:
+    """Read every stored tensor that is cut along its first axis only as one block."""
+
+    def coalesce(_: Node, node: Node) -> Node:
+        if isinstance(node, Scan) and are_row_panels(node.schema):
+            return Coalesce(node)
+        return node
+
+    return rewrite(plan, coalesce)

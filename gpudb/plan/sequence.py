@@ -1,0 +1,146 @@
+"""Nodes that work on sequences of rows: attention and pooling.
+
+Tokens are rows and nothing is padded. ``sequences`` is the sequence relation as cumulative offsets
+``(sequences + 1,)``: sequence ``s`` owns the rows ``offsets[s] <= row < offsets[s + 1]``. The
+pairs of tokens that share a sequence are a relation of their own, in order of (sequence, query row,
+key row); its extent is called ``pairs``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpudb.errors import SchemaError
+from gpudb.plan.node import Node
+from gpudb.types import Extent, TensorSchema
+
+POOLINGS = ("mean", "cls", "max")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Scores(Node):
+    """Join queries with keys on (sequence, head); scaled dot product of each pair.
+
+    ``(tokens, width)`` twice -> ``(pairs, heads)``.
+    """
+
+    query: Node
+    key: Node
+    sequences: Node
+    heads: int
+    scale: float
+
+    def __post_init__(self) -> None:
+        _check_heads(self.query, self.heads)
+
+    @property
+    def schema(self) -> TensorSchema:
+        return TensorSchema("scores", ("pairs", self.heads), ("pairs", self.heads))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Softmax(Node):
+    """Group pairs by (query row, head): max, sum of exp; join back and divide."""
+
+    scores: Node
+    sequences: Node
+
+    @property
+    def schema(self) -> TensorSchema:
+        s = self.scores.schema
+        return TensorSchema("softmax", s.shape, s.block, s.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Context(Node):
+    """Join weights with values on (sequence, head, key row); sum by query row.
+
+    ``(pairs, heads)``, ``(tokens, width)`` -> ``(tokens, width)``.
+    """
+
+    weights: Node
+    value: Node
+    sequences: Node
+
+    @property
+    def schema(self) -> TensorSchema:
+        v = self.value.schema
+        return TensorSchema("context", v.shape, v.block)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Attention(Node):
+    """Scores, softmax and context in one step; the scores are never stored.
+
+    Vaswani et al., "Attention Is All You Need", 2017.
+    """
+
+    query: Node
+    key: Node
+    value: Node
+    sequences: Node
+    heads: int
+    scale: float
+
+    def __post_init__(self) -> None:
+        _check_heads(self.query, self.heads)
+
+    @property
+    def schema(self) -> TensorSchema:
+        v = self.value.schema
+        return TensorSchema("attention", v.shape, v.block)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Pool(Node):
+    """Group rows by sequence: mean, max or first. ``(tokens, w)`` -> ``(sequences, w)``."""
+
+    child: Node
+    sequences: Node
+    kind: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in POOLINGS:
+            raise SchemaError(f"Pool: no kind {self.kind!r}; there are {', '.join(POOLINGS)}")
+
+    @property
+    def schema(self) -> TensorSchema:
+        return _pooled(self.child)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Normalize(Node):
+    """Group by row: Euclidean norm, at least ``eps``; join back and divide."""
+
+    child: Node
+    eps: float
+
+    @property
+    def schema(self) -> TensorSchema:
+        s = self.child.schema
+        return TensorSchema("normalize", s.shape, s.block, s.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PoolNormalize(Node):
+    """:class:`Pool`, then :class:`Normalize`, in one step."""
+
+    child: Node
+    sequences: Node
+    kind: str
+    eps: float
+
+    @property
+    def schema(self) -> TensorSchema:
+        return _pooled(self.child)
+
+
+def _pooled(child: Node) -> TensorSchema:
+    width: Extent = child.schema.shape[1]
+    return TensorSchema("pool", ("sequences", width), ("sequences", width))
+
+
+def _check_heads(query: Node, heads: int) -> None:
+    width = query.schema.shape[1]
+    if not isinstance(width, int) or heads < 1 or width % heads:
+        raise SchemaError(f"attention: width {width} cannot be cut into {heads} equal heads")

@@ -1,0 +1,282 @@
+"""Nodes of the tensor-relational algebra: what any tensor can be put through.
+
+A tensor is a relation of blocks with one integer key per axis. The sentence under each name says
+which relational operation it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gpudb.errors import SchemaError
+from gpudb.plan.node import Node
+from gpudb.types import Extent, TensorSchema
+
+MAP_FUNCTIONS = (
+    "abs",
+    "exp",
+    "gelu",
+    "gelu_tanh",
+    "negative",
+    "relu",
+    "sigmoid",
+    "silu",
+    "sqrt",
+    "square",
+    "tanh",
+)
+"""Functions of one element. ``gelu`` is the exact one (erf), ``gelu_tanh`` its approximation."""
+
+ZIP_FUNCTIONS = ("add", "divide", "maximum", "minimum", "multiply", "subtract")
+"""Functions of two elements."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Scan(Node):
+    """Read the blocks of a stored tensor."""
+
+    tensor: TensorSchema
+
+    @property
+    def schema(self) -> TensorSchema:
+        return self.tensor
+
+    def label(self) -> str:
+        return f"Scan({self.tensor.name}: {self.tensor})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Input(Node):
+    """Read a relation that is handed in when the plan runs."""
+
+    tensor: TensorSchema
+
+    @property
+    def schema(self) -> TensorSchema:
+        return self.tensor
+
+    def label(self) -> str:
+        return f"Input({self.tensor.name}: {self.tensor})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Gather(Node):
+    """Join row numbers with the rows of a table: ``(r, w)``, ``(n,)`` -> ``(n, w)``."""
+
+    table: Node
+    rows: Node
+
+    def __post_init__(self) -> None:
+        table, rows = self.table.schema, self.rows.schema
+        if table.ndim != 2 or rows.ndim != 1:
+            raise SchemaError(
+                f"Gather: needs a matrix and a column of row numbers, found {table.name} ({table}) "
+                f"and {rows.name} ({rows})"
+            )
+
+    @property
+    def schema(self) -> TensorSchema:
+        table, rows = self.table.schema, self.rows.schema
+        shape = (rows.shape[0], table.shape[1])
+        return TensorSchema("gather", shape, (rows.block[0], table.block[1]))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Matmul(Node):
+    """Join on the inner key, multiply blocks, sum by the outer keys.
+
+    ``(i, k) @ (k, j)``, or ``(i, k) @ (j, k)`` transposed when ``transpose_right``.
+    """
+
+    left: Node
+    right: Node
+    transpose_right: bool = False
+
+    def __post_init__(self) -> None:
+        a, b = self.left.schema, self.right.schema
+        if a.ndim != 2 or b.ndim != 2:
+            raise SchemaError(f"Matmul: needs two matrices, found {a.name} ({a}), {b.name} ({b})")
+        if a.shape[1] != b.shape[self.inner]:
+            raise SchemaError(
+                f"Matmul: {a.name} is {a} and {b.name} is {b}; the inner extents {a.shape[1]} and "
+                f"{b.shape[self.inner]} must be equal"
+            )
+
+    @property
+    def inner(self) -> int:
+        """Axis of ``right`` that is summed over."""
+        return 1 if self.transpose_right else 0
+
+    @property
+    def schema(self) -> TensorSchema:
+        a, b = self.left.schema, self.right.schema
+        outer = 1 - self.inner
+        shape = (a.shape[0], b.shape[outer])
+        return TensorSchema("matmul", shape, (a.block[0], b.block[outer]), _result(a, b))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Map(Node):
+    """Apply a function to every element."""
+
+    child: Node
+    fn: str
+
+    def __post_init__(self) -> None:
+        if self.fn not in MAP_FUNCTIONS:
+            raise SchemaError(f"Map: no function {self.fn!r}; there are {', '.join(MAP_FUNCTIONS)}")
+
+    @property
+    def schema(self) -> TensorSchema:
+        return self.child.schema.renamed(self.fn)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Zip(Node):
+    """Join two relations on all keys and combine their elements.
+
+    ``right`` may be a vector over the last axis of ``left``: it is joined on the column key alone.
+    """
+
+    left: Node
+    right: Node
+    fn: str
+
+    def __post_init__(self) -> None:
+        a, b = self.left.schema, self.right.schema
+        if self.fn not in ZIP_FUNCTIONS:
+            raise SchemaError(f"Zip: no function {self.fn!r}; there are {', '.join(ZIP_FUNCTIONS)}")
+        if b.shape != a.shape and b.shape != a.shape[-1:]:
+            raise SchemaError(
+                f"Zip({self.fn}): {a.name} is {a} and {b.name} is {b}; the right side must have "
+                "the same shape, or be a vector over the last axis of the left"
+            )
+
+    @property
+    def schema(self) -> TensorSchema:
+        a = self.left.schema
+        return TensorSchema(self.fn, a.shape, a.block, _result(a, self.right.schema))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LayerNorm(Node):
+    """Group by row: mean and variance; join back, scale and shift by column.
+
+    Ba, Kiros and Hinton, "Layer Normalization", 2016.
+    """
+
+    child: Node
+    gamma: Node
+    beta: Node
+    eps: float
+
+    @property
+    def schema(self) -> TensorSchema:
+        return self.child.schema.renamed("layer_norm")
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Dropout(Node):
+    """Drop elements while training. Serving never trains: a rule removes it."""
+
+    child: Node
+    rate: float
+
+    @property
+    def schema(self) -> TensorSchema:
+        return self.child.schema
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ConcatRows(Node):
+    """Union of relations, the first key of each shifted past the ones before it."""
+
+    parts: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        if len({(p.schema.shape[1:], p.schema.dtype) for p in self.parts}) != 1:
+            found = ", ".join(f"{p.schema.name} ({p.schema})" for p in self.parts)
+            raise SchemaError(f"ConcatRows: parts must agree in all but the first axis: {found}")
+        if not all(p.schema.is_one_block for p in self.parts):
+            found = ", ".join(f"{p.schema.name} ({p.schema})" for p in self.parts)
+            raise SchemaError(f"ConcatRows: coalesce the parts first: {found}")
+
+    @property
+    def schema(self) -> TensorSchema:
+        first = self.parts[0].schema
+        rows = sum(_number(p.schema.shape[0]) for p in self.parts)
+        shape = (rows, *first.shape[1:])
+        return TensorSchema.one_block("concat", shape, first.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Columns(Node):
+    """Filter on the column: elements ``start <= column < stop`` of every row."""
+
+    child: Node
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        width = self.child.schema.shape[-1]
+        if not 0 <= self.start < self.stop <= _number(width):
+            raise SchemaError(
+                f"Columns: {self.start}:{self.stop} is not inside the {width} columns of "
+                f"{self.child.schema.name}"
+            )
+
+    @property
+    def schema(self) -> TensorSchema:
+        s = self.child.schema
+        width = self.stop - self.start
+        return TensorSchema("columns", (*s.shape[:-1], width), (*s.block[:-1], width), s.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Reblock(Node):
+    """The same tensor cut into blocks of another extent."""
+
+    child: Node
+    block: tuple[Extent, ...]
+
+    @property
+    def schema(self) -> TensorSchema:
+        s = self.child.schema
+        return TensorSchema(s.name, s.shape, self.block, s.dtype)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Coalesce(Node):
+    """Read whole row panels, which lie side by side, as one block. Costs no copy."""
+
+    child: Node
+
+    def __post_init__(self) -> None:
+        s = self.child.schema
+        if not are_row_panels(s):
+            raise SchemaError(
+                f"Coalesce: {s.name} is {s}; only panels that span all axes but the first "
+                "lie side by side. Reblock it."
+            )
+
+    @property
+    def schema(self) -> TensorSchema:
+        s = self.child.schema
+        return TensorSchema.one_block(s.name, s.shape, s.dtype)
+
+
+def are_row_panels(schema: TensorSchema) -> bool:
+    """True for blocks that span every axis but the first: they lie side by side."""
+    return schema.shape[1:] == schema.block[1:]
+
+
+def _result(a: TensorSchema, b: TensorSchema) -> str:
+    """Half types are widened to float32 before anything is computed."""
+    return "float64" if "float64" in (a.dtype, b.dtype) else "float32"
+
+
+def _number(extent: Any) -> int:
+    if not isinstance(extent, int):
+        raise SchemaError(f"the extent {extent!r} must be a number here")
+    return extent

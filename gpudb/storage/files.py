@@ -1,0 +1,69 @@
+"""Whole files: written so that a crash leaves all of a file or nothing, and mapped to read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import uuid4
+
+import pyarrow as pa
+
+from gpudb.errors import StorageError
+
+TEMPORARY = ".tmp"
+
+
+def write_file(path: Path, pieces: Sequence[memoryview]) -> None:
+    """Write ``pieces`` to ``path``: temporary name, sync, rename, sync of the folder.
+
+    Folders missing on the way (at most two) are made.
+
+    Raises
+    ------
+    StorageError
+        If the folder cannot be written to; the temporary file is removed.
+    """
+    temporary = path.with_name(f"{path.stem}.{uuid4().hex}{TEMPORARY}")
+    try:
+        _make_folders(path.parent)
+        try:
+            with temporary.open("xb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write a page of {sum(p.nbytes for p in pieces)} bytes to {path.parent}: "
+            f"{error.strerror or error}; free some space or make the folder writable, and try again"
+        ) from error
+
+
+def map_file(path: Path) -> pa.Buffer:
+    """The file, mapped read-only into memory; the mapping lives as long as the buffer."""
+    if path.stat().st_size == 0:  # mmap refuses an empty file
+        return pa.py_buffer(b"")
+    with pa.memory_map(str(path), "r") as mapped:
+        return mapped.read_buffer()
+
+
+def _make_folders(folder: Path) -> None:
+    """Create ``folder`` and its parent; their names are on disk when this returns."""
+    for made in (folder.parent, folder):
+        if not made.is_dir():
+            made.mkdir(exist_ok=True)
+            _sync_folder(made.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,7 @@
+"""Tensors on disk: the catalog and the pages together."""
+
+from __future__ import annotations
+
+from gpudb.store.tensors import Blocks, TensorStore
+
+__all__ = ["Blocks", "TensorStore"]

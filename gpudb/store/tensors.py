@@ -1,0 +1,196 @@
+"""Tensors in and out of a database folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+from gpudb.catalog import Catalog, Location, Partition, StoredTensor
+from gpudb.catalog.blocks import forget_unused_pages, pages
+from gpudb.catalog.tensors import add_partitions, add_tensor, locations, use_blocks
+from gpudb.errors import StorageError
+from gpudb.storage import PAGE_NBYTES, PageStore
+from gpudb.store.cut import check_values, grid_keys, join
+from gpudb.store.folder import CATALOG, PAGES, prepare_folder
+from gpudb.store.pack import Packer
+from gpudb.types import HostArray, TensorSchema
+
+PARTITION_ELEMENTS = 2**30
+"""Most elements in one partition: half of what libcudf's int32 sizes can count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """A tensor as it lies on disk."""
+
+    schema: TensorSchema
+    keys: HostArray
+    """(blocks, ndim) int32 grid coordinates, row-major."""
+    runs: tuple[HostArray, ...]
+    """(blocks of the run, \\*block) read-only views, in the order of ``keys``: one for each
+    stretch of blocks that lie together in a page."""
+
+
+class TensorStore:
+    """One database folder: a catalog, and the pages its tensors are in.
+
+    Parameters
+    ----------
+    folder
+        The folder, made when it is new; None for a temporary one that :meth:`close` removes.
+    verify
+        Compare a page with its hash when it is first opened.
+    read_only
+        Open an existing folder without changing anything in it.
+    page_nbytes
+        Bytes of block data in one page, unless a single block is larger.
+
+    Raises
+    ------
+    StorageError
+        If the folder is not a database or cannot be used.
+    CatalogError
+        If the catalog in it cannot be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        verify: bool,
+        read_only: bool = False,
+        page_nbytes: int = PAGE_NBYTES,
+    ) -> None:
+        self._temporary = TemporaryDirectory(prefix="gpudb-") if folder is None else None
+        self.folder = Path(self._temporary.name) if self._temporary else Path(folder or "")
+        prepare_folder(self.folder, read_only=read_only)
+        self.catalog = Catalog(self.folder / CATALOG, read_only)
+        self.pages = PageStore(self.folder / PAGES, verify=verify)
+        self._page_nbytes = page_nbytes
+
+    def put(
+        self, schema: TensorSchema, values: HostArray, version: int | None = None
+    ) -> StoredTensor:
+        """Store one dense tensor; see :meth:`put_many`."""
+        return self.put_many([(schema, values)], version)[0]
+
+    def put_many(
+        self, tensors: Iterable[tuple[TensorSchema, HostArray]], version: int | None
+    ) -> list[StoredTensor]:
+        """Store dense tensors, all or none; blocks that are stored already cost nothing.
+
+        Parameters
+        ----------
+        tensors
+            Schemas (rank >= 1) with values of their shape, in their storage dtype; taken one at a
+            time. New blocks are written in this order, so that tensors given one after the other
+            lie one after the other.
+        version
+            Id of the version they belong to; None for tensors of their own.
+
+        Raises
+        ------
+        CatalogError
+            If there is a tensor of that name already.
+        StorageError
+            If the folder cannot be written to.
+        """
+        with self.catalog.transaction():
+            packer = Packer(self.catalog, self.pages, self._page_nbytes)
+            stored: list[StoredTensor] = []
+            hashes: list[list[bytes]] = []
+            for schema, values in tensors:
+                check_values(schema, values)
+                stored.append(add_tensor(self.catalog, schema, version))
+                hashes.append(packer.add(schema, values))
+                del values  # or two tensors would be in memory while the next one is made
+            packer.flush()
+            for tensor, blocks in zip(stored, hashes, strict=True):
+                use_blocks(self.catalog, tensor.id, blocks)
+                add_partitions(self.catalog, tensor.id, _partitions(tensor.schema))
+        return stored
+
+    def read(self, tensor: StoredTensor) -> Blocks:
+        """The blocks of a tensor, as views of the pages: nothing is copied."""
+        schema = tensor.schema
+        block = schema.block_numbers
+        runs = tuple(
+            self.pages.run(page, first, count, prod(block)).reshape(count, *block)
+            for page, first, count in _runs(locations(self.catalog, tensor.id))
+        )
+        return Blocks(schema, grid_keys(schema), runs)
+
+    def dense(self, tensor: StoredTensor) -> HostArray:
+        """The whole tensor, without padding, in the storage dtype: a new array."""
+        blocks = self.read(tensor)
+        return join(blocks.schema, (block for run in blocks.runs for block in run))
+
+    def vacuum(self) -> int:
+        """Remove the pages no tensor uses, and what interrupted writers left; bytes removed.
+
+        Raises
+        ------
+        StorageError
+            If called inside a transaction, whose end is not known yet.
+        """
+        if self.catalog.in_transaction:
+            raise StorageError("vacuum inside a transaction; call it after the transaction")
+        # The rows first: a crash in between leaves pages without rows, never rows without pages.
+        with self.catalog.transaction():
+            forget_unused_pages(self.catalog)
+        # Under the write lock nobody writes a page; a page made since is kept by its row.
+        with self.catalog.transaction():
+            return self.pages.remove_unreferenced({page.hash for page in pages(self.catalog)})
+
+    def verify(self) -> int:
+        """Compare every page with its hash; how many there are.
+
+        Raises
+        ------
+        StorageError
+            If a page is missing or damaged.
+        """
+        found = pages(self.catalog)
+        for page in found:
+            self.pages.verify(page.hash)
+        return len(found)
+
+    def close(self) -> None:
+        """Close the catalog and the pages; a temporary folder is removed."""
+        self.pages.close()
+        self.catalog.close()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _runs(places: Sequence[Location]) -> Iterator[tuple[str, int, int]]:
+    """Page, first row and length of each maximal stretch of consecutive rows."""
+    start = 0
+    for stop in range(1, len(places) + 1):
+        first, last = places[start], places[stop - 1]
+        if stop == len(places) or places[stop] != Location(last.page, last.row + 1):
+            yield first.page, first.row, stop - start
+            start = stop
+
+
+def _partitions(schema: TensorSchema) -> Iterator[Partition]:
+    """The blocks of a tensor in stretches of at most ``PARTITION_ELEMENTS`` elements."""
+    most = PARTITION_ELEMENTS // prod(schema.block_numbers)
+    for first in range(0, schema.blocks, most):
+        yield Partition(first, min(most, schema.blocks - first))

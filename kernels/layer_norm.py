@@ -1,0 +1,43 @@
+"""Layer-norm of each row: ``(n, w)``, ``(w,)``, ``(w,)`` -> ``(n, w)``.
+
+The variance is that of the row (divided by ``w``), computed from the differences to the mean, not
+from the sum of squares: that would cancel for rows far from zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gpudb.kernels import Kernel
+from gpudb.kernels.rows import row_pieces
+
+
+def normalize_rows(x: Any, gamma: Any, beta: Any, eps: float) -> None:
+    """Overwrite ``x`` with its layer-norm."""
+    x -= x.mean(axis=-1, keepdims=True)
+    variance = np.einsum("ij,ij->i", x, x)[:, None]
+    variance /= x.shape[-1]
+    variance += eps
+    x /= np.sqrt(variance)
+    x *= gamma
+    x += beta
+
+
+def reference(x: Any, gamma: Any, beta: Any, eps: float) -> Any:
+    """Piece by piece, in a copy."""
+    out = np.empty_like(x)
+    for piece in row_pieces(x):
+        part = out[piece]
+        part[...] = x[piece]
+        normalize_rows(part, gamma, beta, eps)
+    return out
+
+
+def shape(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[int, ...]:
+    """Shape of the result."""
+    return tuple(x.shape)
+
+
+layer_norm = Kernel("layer_norm", reference, shape)

@@ -1,0 +1,65 @@
+"""Cut a whole tensor into other blocks: ``(n, *block)`` -> ``(m, *new_block)``.
+
+``n`` and ``m`` are the blocks of the full grids, in row-major order; new edge blocks are padded
+with zeros.
+"""
+
+from __future__ import annotations
+
+from math import ceil, prod
+from typing import Any
+
+import numpy as np
+
+from gpudb.kernels import Kernel
+
+
+def reference(
+    x: Any, extent: tuple[int, ...], block: tuple[int, ...], new_block: tuple[int, ...]
+) -> Any:
+    """Assemble the dense tensor, then cut it."""
+    return cut(assemble(x, extent, block), new_block)
+
+
+def assemble(x: Any, extent: tuple[int, ...], block: tuple[int, ...]) -> Any:
+    """Blocks of a full grid -> dense tensor of ``extent``, padding dropped."""
+    grid = _grid(extent, block)
+    if prod(grid) == 1:
+        dense = x.reshape(block)
+    else:
+        axes = len(extent)
+        order = [a for pair in zip(range(axes), range(axes, 2 * axes), strict=True) for a in pair]
+        whole = tuple(g * b for g, b in zip(grid, block, strict=True))
+        dense = x.reshape(grid + block).transpose(order).reshape(whole)
+    return dense[tuple(slice(e) for e in extent)]
+
+
+def cut(dense: Any, block: tuple[int, ...]) -> Any:
+    """Dense tensor -> zero-padded blocks of a full grid, in row-major order."""
+    extent = dense.shape
+    grid = _grid(extent, block)
+    if extent == block:
+        return np.ascontiguousarray(dense)[None]
+    whole = tuple(g * b for g, b in zip(grid, block, strict=True))
+    if whole != extent:
+        padded = np.zeros(whole, dense.dtype)
+        padded[tuple(slice(e) for e in extent)] = dense
+        dense = padded
+    axes = len(extent)
+    split = tuple(n for pair in zip(grid, block, strict=True) for n in pair)
+    order = [*range(0, 2 * axes, 2), *range(1, 2 * axes, 2)]
+    return np.ascontiguousarray(dense.reshape(split).transpose(order)).reshape(-1, *block)
+
+
+def shape(
+    x: Any, extent: tuple[int, ...], block: tuple[int, ...], new_block: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Shape of the result."""
+    return (prod(_grid(extent, new_block)), *new_block)
+
+
+def _grid(extent: tuple[int, ...], block: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(ceil(e / b) for e, b in zip(extent, block, strict=True))
+
+
+reblock = Kernel("reblock", reference, shape)

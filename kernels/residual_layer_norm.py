@@ -1,0 +1,31 @@
+"""``layer_norm(x + bias + residual)``: ``(n, w)``, ``(w,)`` or None, ``(n, w)`` -> ``(n, w)``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gpudb.kernels import Kernel
+from gpudb.kernels.layer_norm import normalize_rows
+from gpudb.kernels.rows import row_pieces
+
+
+def reference(x: Any, bias: Any, residual: Any, gamma: Any, beta: Any, eps: float) -> Any:
+    """One pass over each row."""
+    out = np.empty_like(residual)
+    for piece in row_pieces(x):
+        part = out[piece]
+        np.add(x[piece], residual[piece], out=part)
+        if bias is not None:
+            part += bias
+        normalize_rows(part, gamma, beta, eps)
+    return out
+
+
+def shape(x: Any, bias: Any, residual: Any, gamma: Any, beta: Any, eps: float) -> tuple[int, ...]:
+    """Shape of the result."""
+    return tuple(residual.shape)
+
+
+residual_layer_norm = Kernel("residual_layer_norm", reference, shape)

