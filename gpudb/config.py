@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from gpudb.errors import InputError
 
@@ -52,10 +53,9 @@ def parse_nbytes(size: int | str) -> int:
         nbytes = 0
     else:
         number, prefix, binary = match.groups()
-        nbytes = int(
-            float(number) * (1024 if binary else 1000) ** " KMGT".index(prefix.upper() or " ")
-        )
-    if nbytes < 1:
+        unit = (1024 if binary else 1000) ** " KMGT".index(prefix.upper() or " ")
+        nbytes = int(Fraction(number) * unit)
+    if not 1 <= nbytes < 1 << 63:
         raise InputError(f"memory_limit is {size!r}; expected bytes, or text such as '4GB'")
     return nbytes
 

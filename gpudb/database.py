@@ -192,7 +192,7 @@ class Database:
             For ``?`` a sequence, for ``$name`` a mapping.
         """
         outcome = self._sql.run(text, params)
-        return Result(outcome.table, outcome.stats, str(outcome.plan))
+        return Result(outcome.table, outcome.stats, outcome.text)
 
     # Tensors
 

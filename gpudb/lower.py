@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import singledispatch
 
 from gpudb.errors import UnsupportedError
@@ -56,108 +57,113 @@ def physical(node: Node, children: Ops) -> PhysicalOp:
 
 @physical.register
 def _(node: tensor.Scan, children: Ops) -> PhysicalOp:
-    s = node.schema
-    wide = "float32" if s.dtype in ("float16", "bfloat16") else s.dtype
-    return ScanBlocks(children, TensorSchema(s.name, s.shape, s.block, wide), s)
+    return ScanBlocks(children, _computed(node), node.schema)
 
 
 @physical.register
 def _(node: tensor.Input, children: Ops) -> PhysicalOp:
-    return ReadInput(children, node.schema)
+    return ReadInput(children, _computed(node))
 
 
 @physical.register
 def _(node: tensor.Gather, children: Ops) -> PhysicalOp:
-    return GatherRows(children, node.schema)
+    return GatherRows(children, _computed(node))
 
 
 @physical.register
 def _(node: tensor.Matmul, children: Ops) -> PhysicalOp:
     if node.left.schema.is_one_block and node.right.schema.is_one_block:
-        return DenseGemm(children, node.schema, node.transpose_right)
-    return BlockJoinGemm(children, node.schema, node.transpose_right)
+        return DenseGemm(children, _computed(node), node.transpose_right)
+    return BlockJoinGemm(children, _computed(node), node.transpose_right)
 
 
 @physical.register
 def _(node: tensor.Map, children: Ops) -> PhysicalOp:
-    return MapBlocks(children, node.schema, node.fn)
+    return MapBlocks(children, _computed(node), node.fn)
 
 
 @physical.register
 def _(node: tensor.Zip, children: Ops) -> PhysicalOp:
-    return ZipBlocks(children, node.schema, node.fn)
+    return ZipBlocks(children, _computed(node), node.fn)
 
 
 @physical.register
 def _(node: tensor.LayerNorm, children: Ops) -> PhysicalOp:
-    return LayerNormRows(children, node.schema, node.eps)
+    return LayerNormRows(children, _computed(node), node.eps)
 
 
 @physical.register
 def _(node: tensor.ConcatRows, children: Ops) -> PhysicalOp:
-    return ConcatRows(children, node.schema)
+    return ConcatRows(children, _computed(node))
 
 
 @physical.register
 def _(node: tensor.Columns, children: Ops) -> PhysicalOp:
-    return SliceColumns(children, node.schema, node.start, node.stop)
+    return SliceColumns(children, _computed(node), node.start, node.stop)
 
 
 @physical.register
 def _(node: tensor.Reblock, children: Ops) -> PhysicalOp:
-    return ReblockGrid(children, node.schema)
+    return ReblockGrid(children, _computed(node))
 
 
 @physical.register
 def _(node: tensor.Coalesce, children: Ops) -> PhysicalOp:
-    return CoalescePanels(children, node.schema)
+    return CoalescePanels(children, _computed(node))
 
 
 @physical.register
 def _(node: sequence.Scores, children: Ops) -> PhysicalOp:
-    return PairScores(children, node.schema, node.heads, node.scale)
+    return PairScores(children, _computed(node), node.heads, node.scale)
 
 
 @physical.register
 def _(node: sequence.Softmax, children: Ops) -> PhysicalOp:
-    return PairSoftmax(children, node.schema)
+    return PairSoftmax(children, _computed(node))
 
 
 @physical.register
 def _(node: sequence.Context, children: Ops) -> PhysicalOp:
-    return PairContext(children, node.schema)
+    return PairContext(children, _computed(node))
 
 
 @physical.register
 def _(node: sequence.Attention, children: Ops) -> PhysicalOp:
-    return SequenceAttention(children, node.schema, node.heads, node.scale)
+    return SequenceAttention(children, _computed(node), node.heads, node.scale)
 
 
 @physical.register
 def _(node: sequence.Pool, children: Ops) -> PhysicalOp:
-    return PoolRows(children, node.schema, node.kind, None)
+    return PoolRows(children, _computed(node), node.kind, None)
 
 
 @physical.register
 def _(node: sequence.PoolNormalize, children: Ops) -> PhysicalOp:
-    return PoolRows(children, node.schema, node.kind, node.eps)
+    return PoolRows(children, _computed(node), node.kind, node.eps)
 
 
 @physical.register
 def _(node: sequence.Normalize, children: Ops) -> PhysicalOp:
-    return NormalizeRows(children, node.schema, node.eps)
+    return NormalizeRows(children, _computed(node), node.eps)
 
 
 @physical.register
 def _(node: fused.Linear, children: Ops) -> PhysicalOp:
-    return LinearGemm(children, node.schema, node.activation)
+    return LinearGemm(children, _computed(node), node.activation)
 
 
 @physical.register
 def _(node: fused.ResidualNorm, children: Ops) -> PhysicalOp:
-    return ResidualNormRows(children, node.schema, node.eps)
+    return ResidualNormRows(children, _computed(node), node.eps)
 
 
 @physical.register
 def _(node: fused.EmbeddingNorm, children: Ops) -> PhysicalOp:
-    return EmbeddingNormRows(children, node.schema, node.eps)
+    return EmbeddingNormRows(children, _computed(node), node.eps)
+
+
+def _computed(node: Node) -> TensorSchema:
+    """The schema of what an operator returns: half types are widened when they are read."""
+    schema = node.schema
+    half = schema.dtype in ("float16", "bfloat16")
+    return replace(schema, dtype="float32") if half else schema

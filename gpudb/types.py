@@ -55,6 +55,11 @@ def widen(stored: HostArray, dtype: str) -> HostArray:
     return stored
 
 
+def computed_dtype(*dtypes: str) -> str:
+    """Dtype of what is computed from floating-point dtypes: half types are widened first."""
+    return "float64" if "float64" in dtypes else "float32"
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSchema:
     """A dense tensor cut into equal blocks; one table row per block.
@@ -107,7 +112,7 @@ class TensorSchema:
     @property
     def is_one_block(self) -> bool:
         """True when the whole tensor is a single block, without padding."""
-        return self.block == _block_of(self.shape)
+        return 0 not in self.shape and self.block == self.shape
 
     @property
     def ndim(self) -> int:

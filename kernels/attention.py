@@ -37,9 +37,9 @@ def shape(q: Any, k: Any, v: Any, offsets: Any, heads: int, scale: float) -> tup
 
 
 def split_heads(x: Any, run: Run, heads: int) -> Any:
-    """Rows of a run as ``(sequences, heads, rows, d)``, contiguous."""
+    """Rows of a run as ``(sequences, heads, rows, d)``: a contiguous copy."""
     parts = x[run.rows].reshape(run.count, run.length, heads, -1)
-    return np.ascontiguousarray(parts.transpose(0, 2, 1, 3))
+    return parts.transpose(0, 2, 1, 3).copy()
 
 
 def softmax_rows(scores: Any) -> None:

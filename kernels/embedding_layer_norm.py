@@ -14,7 +14,7 @@ from gpudb.kernels.rows import row_pieces
 
 def reference(tables: Sequence[Any], rows: Sequence[Any], gamma: Any, beta: Any, eps: float) -> Any:
     """One pass over each output row."""
-    out = np.empty(shape(tables, rows, gamma, beta, eps), gamma.dtype)
+    out = np.empty(shape(tables, rows, gamma, beta, eps), np.result_type(*tables))
     for piece in row_pieces(out):
         part = out[piece]
         np.take(tables[0], rows[0][piece], axis=0, out=part)

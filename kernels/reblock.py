@@ -48,7 +48,7 @@ def cut(dense: Any, block: tuple[int, ...]) -> Any:
     axes = len(extent)
     split = tuple(n for pair in zip(grid, block, strict=True) for n in pair)
     order = [*range(0, 2 * axes, 2), *range(1, 2 * axes, 2)]
-    return np.ascontiguousarray(dense.reshape(split).transpose(order)).reshape(-1, *block)
+    return np.ascontiguousarray(dense.reshape(split).transpose(order)).reshape(prod(grid), *block)
 
 
 def shape(
@@ -59,7 +59,8 @@ def shape(
 
 
 def _grid(extent: tuple[int, ...], block: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(ceil(e / b) for e, b in zip(extent, block, strict=True))
+    # A named extent that is 0 in this run is still one block along its axis.
+    return tuple(ceil(e / b) if b else 1 for e, b in zip(extent, block, strict=True))
 
 
 reblock = Kernel("reblock", reference, shape)

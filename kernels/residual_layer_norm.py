@@ -13,7 +13,7 @@ from gpudb.kernels.rows import row_pieces
 
 def reference(x: Any, bias: Any, residual: Any, gamma: Any, beta: Any, eps: float) -> Any:
     """One pass over each row."""
-    out = np.empty_like(residual)
+    out = np.empty(residual.shape, np.result_type(x, residual))
     for piece in row_pieces(x):
         part = out[piece]
         np.add(x[piece], residual[piece], out=part)

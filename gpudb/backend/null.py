@@ -42,16 +42,20 @@ class NullBackend:
 
     def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
         outer = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-        return ghost((*outer, a.shape[-2], b.shape[-2 if transpose_b else -1]), a.dtype)
+        return ghost(
+            (*outer, a.shape[-2], b.shape[-2 if transpose_b else -1]), np.result_type(a, b)
+        )
 
     def map(self, fn: str, x: Array) -> Array:
         return ghost(x.shape, x.dtype)
 
     def zip(self, fn: str, x: Array, y: Array) -> Array:
-        return ghost(np.broadcast_shapes(x.shape, y.shape), x.dtype)
+        return ghost(np.broadcast_shapes(x.shape, y.shape), np.result_type(x, y))
 
     def call(self, kernel: Kernel, *args: Any) -> Array:
-        return ghost(kernel.shape(*args), np.float32)
+        # The result of each of our kernels has the dtype of its first array argument.
+        dtype = next(a.dtype for a in args if isinstance(a, np.ndarray))
+        return ghost(kernel.shape(*args), dtype)
 
     def memory_nbytes(self) -> int:
         return MEMORY_NBYTES

@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     sys.stdout.write(
         f"Imported {report.name} version {report.version} ({report.architecture}) into {args.db}: "
         f"{report.parameters:,} parameters in {report.tensors:,} tensors and "
-        f"{report.blocks:,} blocks; {report.new_nbytes:,} of {report.nbytes:,} bytes are new; "
-        f"{report.seconds:.1f} s.\n"
+        f"{report.blocks:,} blocks of {report.nbytes:,} bytes; {report.new_nbytes:,} bytes "
+        f"written; {report.seconds:.1f} s.\n"
     )
     for weight, count in report.nonfinite.items():
         sys.stdout.write(f"NaN or infinite: {count:,} elements of {weight}\n")

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from gpudb.cli.values import cell_text, json_text, to_json
 from gpudb.errors import InputError
@@ -136,7 +136,8 @@ def _draw(table: pa.Table, stream: TextIO) -> None:
 
     drawn = Table(header_style="bold")
     for field in table.schema:
-        drawn.add_column(Text(field.name), justify="right" if _is_number(field.type) else "left")
+        side: Literal["left", "right"] = "right" if _is_number(field.type) else "left"
+        drawn.add_column(Text(field.name), justify=side, overflow="fold")
     for row in _cell_rows(table.slice(0, TERMINAL_ROWS)):
         drawn.add_row(*(Text(cell) for cell in row))
     console = Console(file=stream)

@@ -235,12 +235,11 @@ def _public_entries(sources: dict[str, Source]) -> Iterator[Entry]:
     """Entries under the name a user imports: ``asyncio.sleep``, not ``asyncio.tasks.sleep``."""
     homes = _public_homes(sources)
     for source in sources.values():
-        hidden = _is_hidden(source.name)
-        if not hidden:
+        own = "" if _is_hidden(source.name) else source.name
+        if own:
             yield Entry(source.name, source.name, "module", "", source.doc)
         for name, entries in source.definitions.items():
-            own = KNOWN_HOMES.get(source.name, "") if hidden else source.name
-            home = homes.get((source.name, name), own)
+            home = KNOWN_HOMES.get(source.name) or homes.get((source.name, name), own)
             if home and (home != source.name or source.publishes(name)):
                 yield from (e.moved(source.name, home) for e in entries)
 

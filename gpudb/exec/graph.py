@@ -19,6 +19,8 @@ class Step:
     """Done when the plan is prepared: arranges stored tensors only."""
     last_use: int
     """Number of the last step that needs the memory of this result."""
+    frees: tuple[int, ...]
+    """Numbers of the results that nobody needs after this step."""
 
 
 def order_steps(root: PhysicalOp) -> tuple[Step, ...]:
@@ -30,7 +32,13 @@ def order_steps(root: PhysicalOp) -> tuple[Step, ...]:
     for op, read in zip(ops, inputs, strict=True):
         constant.append(op.is_layout and all(constant[i] for i in read))
     last_use = _last_uses(ops, inputs)
-    return tuple(Step(op, inputs[i], constant[i], last_use[i]) for i, op in enumerate(ops))
+    frees: list[list[int]] = [[] for _ in ops]
+    for i, last in enumerate(last_use[:-1]):
+        if last < len(ops):
+            frees[last].append(i)
+    return tuple(
+        Step(op, inputs[i], constant[i], last_use[i], tuple(frees[i])) for i, op in enumerate(ops)
+    )
 
 
 def _topological(root: PhysicalOp) -> list[PhysicalOp]:

@@ -11,7 +11,12 @@ from gpudb.types import Sizes
 
 def resident_nbytes(steps: Sequence[Step]) -> int:
     """Bytes of stored tensors that stay with a prepared plan."""
-    return sum(s.op.out.nbytes for s in steps if s.constant and not s.op.is_view)
+    read = {i for s in steps if not s.constant for i in s.inputs} | {len(steps) - 1}
+    for number in range(len(steps) - 1, -1, -1):
+        if number in read and steps[number].op.is_view:
+            read.add(steps[number].inputs[0])
+    kept = (steps[i] for i in read)
+    return sum(s.op.out.nbytes for s in kept if s.constant and not s.op.is_view)
 
 
 def peak_nbytes(steps: Sequence[Step], sizes: Sizes) -> int:
@@ -25,8 +30,7 @@ def peak_nbytes(steps: Sequence[Step], sizes: Sizes) -> int:
         peak = max(peak, held + nbytes + step.op.cost(sizes).scratch)
         owned[number] = nbytes
         held += nbytes
-        for done in [n for n in owned if steps[n].last_use <= number]:
-            held -= owned.pop(done)
+        held -= sum(owned.pop(done, 0) for done in step.frees)
     return peak
 
 

@@ -69,9 +69,8 @@ class PreparedPlan:
                 results[number] = step.op.run(ctx, self.joined[number], *arguments)
             seconds[number] = perf_counter() - started
             del arguments
-            for i in step.inputs:
-                if self.steps[i].last_use <= number and not self.steps[i].constant:
-                    results[i] = None
+            for i in step.frees:
+                results[i] = None
         if profile is not None:
             profile.add(seconds, sizes)
         return BlockBatch(self.joined[-1].keys, results[-1])

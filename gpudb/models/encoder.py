@@ -184,7 +184,7 @@ class Encoder:
         known = pooled in self._prepared
         plan = self.prepared(pooled)
         longest = int(np.diff(offsets).max(initial=0))
-        threads, budget = self._fit(plan, longest)
+        threads, budget, projected = self._fit(plan, longest)
         profile = Profile()
         backend = self.backend
 
@@ -214,29 +214,26 @@ class Encoder:
             tokenize_seconds=tokenized,
             prepare_seconds=0.0 if known else plan.seconds,
             resident_nbytes=plan.resident_nbytes,
-            projected_nbytes=threads * _worst_peak(plan, budget, longest),
+            projected_nbytes=projected,
             profile=profile,
         )
 
-    def _fit(self, plan: PreparedPlan, longest: int) -> tuple[int, int]:
-        """Threads and token budget that stay within the memory limit."""
-        limits = self.limits
+    def _fit(self, plan: PreparedPlan, longest: int) -> tuple[int, int, int]:
+        """Threads, token budget and bytes of all batches at once, within the memory limit."""
+        limits, resident = self.limits, plan.resident_nbytes
         threads, budget = limits.threads, max(limits.token_budget, longest)
-        while self._needed(plan, threads, budget, longest) > limits.memory_nbytes:
+        peak = _worst_peak(plan, budget, longest)
+        while resident + threads * peak > limits.memory_nbytes:
             if budget > longest:
                 budget = max(longest, budget // 2)
+                peak = _worst_peak(plan, budget, longest)
             elif threads > 1:
                 threads -= 1
             else:
                 break
         what = f"model {self.version.label} over one text of {longest} tokens"
-        memory.check_budget(
-            what, self._needed(plan, threads, budget, longest), limits.memory_nbytes
-        )
-        return threads, budget
-
-    def _needed(self, plan: PreparedPlan, threads: int, budget: int, longest: int) -> int:
-        return plan.resident_nbytes + threads * _worst_peak(plan, budget, longest)
+        memory.check_budget(what, resident + threads * peak, limits.memory_nbytes)
+        return threads, budget, threads * peak
 
 
 def _worst_peak(plan: PreparedPlan, budget: int, longest: int) -> int:

@@ -43,7 +43,7 @@ def _step(node: Node, numbers: dict[int, int]) -> str:
             parts.append(f"{field.name}={_name(value, numbers)}")
         elif isinstance(value, tuple) and value and isinstance(value[0], Node):
             parts.append(f"{field.name}=[{', '.join(_name(v, numbers) for v in value)}]")
-        elif value not in (None, False) and not isinstance(node, Scan | Input):
+        elif value is not None and value is not False and not isinstance(node, Scan | Input):
             parts.append(f"{field.name}={value}")
     if isinstance(node, Scan | Input):
         return node.label()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from gpudb.plan.node import Node
-from gpudb.types import TensorSchema
+from gpudb.types import TensorSchema, computed_dtype
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Linear(Node):
     """``activation(x @ weight.T + bias)``: x ``(n, in)``, weight ``(out, in)`` -> ``(n, out)``."""
 
@@ -17,14 +18,15 @@ class Linear(Node):
     bias: Node
     activation: str | None = None
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         x, w = self.x.schema, self.weight.schema
         shape = (x.shape[0], w.shape[0])
-        return TensorSchema("linear", shape, (x.block[0], w.block[0]))
+        dtype = computed_dtype(x.dtype, w.dtype)
+        return TensorSchema("linear", shape, (x.block[0], w.block[0]), dtype)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResidualNorm(Node):
     """``layer_norm(x + bias + residual)`` in one pass over each row."""
 
@@ -35,13 +37,14 @@ class ResidualNorm(Node):
     eps: float
     bias: Node | None = None
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         s = self.residual.schema
-        return TensorSchema("residual_norm", s.shape, s.block, s.dtype)
+        dtype = computed_dtype(self.x.schema.dtype, s.dtype)
+        return TensorSchema("residual_norm", s.shape, s.block, dtype)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EmbeddingNorm(Node):
     """``layer_norm(sum of table[rows])`` over pairs of tables and row numbers, in one pass."""
 
@@ -51,8 +54,9 @@ class EmbeddingNorm(Node):
     beta: Node
     eps: float
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         rows, table = self.rows[0].schema, self.tables[0].schema
         shape = (rows.shape[0], table.shape[1])
-        return TensorSchema("embedding_norm", shape, (rows.block[0], table.shape[1]))
+        dtype = computed_dtype(*(t.schema.dtype for t in self.tables))
+        return TensorSchema("embedding_norm", shape, (rows.block[0], table.shape[1]), dtype)

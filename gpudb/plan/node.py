@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any
 
 from gpudb.types import TensorSchema
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+# Without slots: a schema is kept once known. Asked for again through every path of a plan with
+# residuals, it would take time exponential in the number of layers.
+@dataclass(frozen=True, eq=False, repr=False)
 class Node:
     """One step of a logical plan: immutable, printable, unaware of how it runs.
 
@@ -23,9 +26,9 @@ class Node:
     is a parameter and must be plain data.
     """
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
-        """What this step returns."""
+        """What this step returns; kept, since a deep plan would be walked again and again."""
         raise NotImplementedError
 
     @property

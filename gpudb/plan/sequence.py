@@ -9,15 +9,16 @@ key row); its extent is called ``pairs``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from gpudb.errors import SchemaError
 from gpudb.plan.node import Node
-from gpudb.types import Extent, TensorSchema
+from gpudb.types import Extent, TensorSchema, computed_dtype
 
 POOLINGS = ("mean", "cls", "max")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scores(Node):
     """Join queries with keys on (sequence, head); scaled dot product of each pair.
 
@@ -33,25 +34,26 @@ class Scores(Node):
     def __post_init__(self) -> None:
         _check_heads(self.query, self.heads)
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
-        return TensorSchema("scores", ("pairs", self.heads), ("pairs", self.heads))
+        shape = ("pairs", self.heads)
+        return TensorSchema("scores", shape, shape, computed_dtype(self.query.schema.dtype))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Softmax(Node):
     """Group pairs by (query row, head): max, sum of exp; join back and divide."""
 
     scores: Node
     sequences: Node
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         s = self.scores.schema
         return TensorSchema("softmax", s.shape, s.block, s.dtype)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Context(Node):
     """Join weights with values on (sequence, head, key row); sum by query row.
 
@@ -62,13 +64,13 @@ class Context(Node):
     value: Node
     sequences: Node
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         v = self.value.schema
-        return TensorSchema("context", v.shape, v.block)
+        return TensorSchema("context", v.shape, v.block, computed_dtype(v.dtype))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Attention(Node):
     """Scores, softmax and context in one step; the scores are never stored.
 
@@ -85,13 +87,13 @@ class Attention(Node):
     def __post_init__(self) -> None:
         _check_heads(self.query, self.heads)
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         v = self.value.schema
-        return TensorSchema("attention", v.shape, v.block)
+        return TensorSchema("attention", v.shape, v.block, computed_dtype(v.dtype))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Pool(Node):
     """Group rows by sequence: mean, max or first. ``(tokens, w)`` -> ``(sequences, w)``."""
 
@@ -103,25 +105,25 @@ class Pool(Node):
         if self.kind not in POOLINGS:
             raise SchemaError(f"Pool: no kind {self.kind!r}; there are {', '.join(POOLINGS)}")
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         return _pooled(self.child)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Normalize(Node):
     """Group by row: Euclidean norm, at least ``eps``; join back and divide."""
 
     child: Node
     eps: float
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         s = self.child.schema
         return TensorSchema("normalize", s.shape, s.block, s.dtype)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PoolNormalize(Node):
     """:class:`Pool`, then :class:`Normalize`, in one step."""
 
@@ -130,14 +132,15 @@ class PoolNormalize(Node):
     kind: str
     eps: float
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         return _pooled(self.child)
 
 
 def _pooled(child: Node) -> TensorSchema:
     width: Extent = child.schema.shape[1]
-    return TensorSchema("pool", ("sequences", width), ("sequences", width))
+    shape = ("sequences", width)
+    return TensorSchema("pool", shape, shape, computed_dtype(child.schema.dtype))
 
 
 def _check_heads(query: Node, heads: int) -> None:

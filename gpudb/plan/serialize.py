@@ -7,7 +7,7 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from gpudb.errors import CatalogError
+from gpudb.errors import CatalogError, SchemaError
 from gpudb.plan import fused, sequence, tensor
 from gpudb.plan.node import Node, walk
 from gpudb.types import TensorSchema
@@ -78,8 +78,17 @@ def plan_from_json(text: str) -> Node:
             kind = NODE_TYPES[record["op"]]
             values = {k: _decode(v, nodes) for k, v in record.items() if k != "op"}
             nodes.append(kind(**values))
+            _ = nodes[-1].schema  # a node over something that is no node has none
         return nodes[-1]
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        SchemaError,
+    ) as error:
         raise CatalogError(
             f"a stored plan cannot be read ({type(error).__name__}: {error}); "
             "import the model again"

@@ -7,11 +7,12 @@ which relational operation it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from gpudb.errors import SchemaError
 from gpudb.plan.node import Node
-from gpudb.types import Extent, TensorSchema
+from gpudb.types import Extent, TensorSchema, computed_dtype
 
 MAP_FUNCTIONS = (
     "abs",
@@ -32,13 +33,13 @@ ZIP_FUNCTIONS = ("add", "divide", "maximum", "minimum", "multiply", "subtract")
 """Functions of two elements."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scan(Node):
     """Read the blocks of a stored tensor."""
 
     tensor: TensorSchema
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         return self.tensor
 
@@ -46,13 +47,13 @@ class Scan(Node):
         return f"Scan({self.tensor.name}: {self.tensor})"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Input(Node):
     """Read a relation that is handed in when the plan runs."""
 
     tensor: TensorSchema
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         return self.tensor
 
@@ -60,7 +61,7 @@ class Input(Node):
         return f"Input({self.tensor.name}: {self.tensor})"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gather(Node):
     """Join row numbers with the rows of a table: ``(r, w)``, ``(n,)`` -> ``(n, w)``."""
 
@@ -75,14 +76,15 @@ class Gather(Node):
                 f"and {rows.name} ({rows})"
             )
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         table, rows = self.table.schema, self.rows.schema
         shape = (rows.shape[0], table.shape[1])
-        return TensorSchema("gather", shape, (rows.block[0], table.block[1]))
+        dtype = computed_dtype(table.dtype)
+        return TensorSchema("gather", shape, (rows.block[0], table.block[1]), dtype)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Matmul(Node):
     """Join on the inner key, multiply blocks, sum by the outer keys.
 
@@ -97,6 +99,7 @@ class Matmul(Node):
         a, b = self.left.schema, self.right.schema
         if a.ndim != 2 or b.ndim != 2:
             raise SchemaError(f"Matmul: needs two matrices, found {a.name} ({a}), {b.name} ({b})")
+        _check_floating("Matmul", a, b)
         if a.shape[1] != b.shape[self.inner]:
             raise SchemaError(
                 f"Matmul: {a.name} is {a} and {b.name} is {b}; the inner extents {a.shape[1]} and "
@@ -108,15 +111,17 @@ class Matmul(Node):
         """Axis of ``right`` that is summed over."""
         return 1 if self.transpose_right else 0
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         a, b = self.left.schema, self.right.schema
         outer = 1 - self.inner
         shape = (a.shape[0], b.shape[outer])
-        return TensorSchema("matmul", shape, (a.block[0], b.block[outer]), _result(a, b))
+        return TensorSchema(
+            "matmul", shape, (a.block[0], b.block[outer]), computed_dtype(a.dtype, b.dtype)
+        )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Map(Node):
     """Apply a function to every element."""
 
@@ -126,13 +131,14 @@ class Map(Node):
     def __post_init__(self) -> None:
         if self.fn not in MAP_FUNCTIONS:
             raise SchemaError(f"Map: no function {self.fn!r}; there are {', '.join(MAP_FUNCTIONS)}")
+        _check_floating(f"Map({self.fn})", self.child.schema)
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         return self.child.schema.renamed(self.fn)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Zip(Node):
     """Join two relations on all keys and combine their elements.
 
@@ -147,19 +153,22 @@ class Zip(Node):
         a, b = self.left.schema, self.right.schema
         if self.fn not in ZIP_FUNCTIONS:
             raise SchemaError(f"Zip: no function {self.fn!r}; there are {', '.join(ZIP_FUNCTIONS)}")
+        _check_floating(f"Zip({self.fn})", a, b)
         if b.shape != a.shape and b.shape != a.shape[-1:]:
             raise SchemaError(
                 f"Zip({self.fn}): {a.name} is {a} and {b.name} is {b}; the right side must have "
                 "the same shape, or be a vector over the last axis of the left"
             )
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         a = self.left.schema
-        return TensorSchema(self.fn, a.shape, a.block, _result(a, self.right.schema))
+        return TensorSchema(
+            self.fn, a.shape, a.block, computed_dtype(a.dtype, self.right.schema.dtype)
+        )
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayerNorm(Node):
     """Group by row: mean and variance; join back, scale and shift by column.
 
@@ -171,24 +180,24 @@ class LayerNorm(Node):
     beta: Node
     eps: float
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         return self.child.schema.renamed("layer_norm")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dropout(Node):
     """Drop elements while training. Serving never trains: a rule removes it."""
 
     child: Node
     rate: float
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         return self.child.schema
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ConcatRows(Node):
     """Union of relations, the first key of each shifted past the ones before it."""
 
@@ -202,7 +211,7 @@ class ConcatRows(Node):
             found = ", ".join(f"{p.schema.name} ({p.schema})" for p in self.parts)
             raise SchemaError(f"ConcatRows: coalesce the parts first: {found}")
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         first = self.parts[0].schema
         rows = sum(_number(p.schema.shape[0]) for p in self.parts)
@@ -210,7 +219,7 @@ class ConcatRows(Node):
         return TensorSchema.one_block("concat", shape, first.dtype)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Columns(Node):
     """Filter on the column: elements ``start <= column < stop`` of every row."""
 
@@ -226,27 +235,27 @@ class Columns(Node):
                 f"{self.child.schema.name}"
             )
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         s = self.child.schema
         width = self.stop - self.start
         return TensorSchema("columns", (*s.shape[:-1], width), (*s.block[:-1], width), s.dtype)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reblock(Node):
     """The same tensor cut into blocks of another extent."""
 
     child: Node
     block: tuple[Extent, ...]
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         s = self.child.schema
         return TensorSchema(s.name, s.shape, self.block, s.dtype)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Coalesce(Node):
     """Read whole row panels, which lie side by side, as one block. Costs no copy."""
 
@@ -260,7 +269,7 @@ class Coalesce(Node):
                 "lie side by side. Reblock it."
             )
 
-    @property
+    @cached_property
     def schema(self) -> TensorSchema:
         s = self.child.schema
         return TensorSchema.one_block(s.name, s.shape, s.dtype)
@@ -271,9 +280,13 @@ def are_row_panels(schema: TensorSchema) -> bool:
     return schema.shape[1:] == schema.block[1:]
 
 
-def _result(a: TensorSchema, b: TensorSchema) -> str:
-    """Half types are widened to float32 before anything is computed."""
-    return "float64" if "float64" in (a.dtype, b.dtype) else "float32"
+def _check_floating(step: str, *schemas: TensorSchema) -> None:
+    for s in schemas:
+        if "float" not in s.dtype:
+            raise SchemaError(
+                f"{step}: {s.name} is {s}; gpudb computes with floating-point numbers: "
+                "store it as float32 or float64"
+            )
 
 
 def _number(extent: Any) -> int:

@@ -8,7 +8,7 @@ from math import ceil, prod
 import numpy as np
 
 from gpudb.backend import Array
-from gpudb.exec.batch import Keys
+from gpudb.exec.batch import Keys, grid_keys
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.kernels.segment_sum import segment_sum
 from gpudb.types import HostArray, Sizes
@@ -30,19 +30,21 @@ class BlockJoinGemm(PhysicalOp):
         left, right = keys
         inner, outer = (1, 0) if self.transpose_right else (0, 1)
         pairs_left, pairs_right = _equi_join(left[:, 1], right[:, inner])
+        if not len(pairs_left):  # an extent is 0, perhaps the inner one: sums of nothing
+            return Joined(grid_keys(self.out), (pairs_left, pairs_right, pairs_left))
         result = np.stack([left[pairs_left, 0], right[pairs_right, outer]], axis=1)
         # Stable, so the pairs of one result block stay in order of the inner key.
         order = np.lexsort((result[:, 1], result[:, 0]))
         result, pairs_left, pairs_right = result[order], pairs_left[order], pairs_right[order]
         changes = np.any(np.diff(result, axis=0) != 0, axis=1)
-        starts = np.flatnonzero(np.concatenate(([True], changes))) if len(result) else order
+        starts = np.flatnonzero(np.concatenate(([True], changes)))
         return Joined(result[starts], (pairs_left, pairs_right, starts))
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         left, right = inputs
         pairs_left, pairs_right, starts = joined.rows
         if not len(starts):
-            return ctx.backend.to_device(_no_blocks(self, left, right))
+            return ctx.backend.to_device(_zero_blocks(self, len(joined.keys), left, right))
         bounds = np.append(starts, len(pairs_left))
         block = (left.shape[1], right.shape[1 if self.transpose_right else 2])
         pair_nbytes = (prod(left.shape[1:]) + prod(right.shape[1:]) + prod(block)) * left.itemsize
@@ -84,6 +86,6 @@ def _equi_join(left: HostArray, right: HostArray) -> tuple[HostArray, HostArray]
     return pairs_left, order[np.repeat(first, count) + within]
 
 
-def _no_blocks(op: BlockJoinGemm, left: Array, right: Array) -> HostArray:
+def _zero_blocks(op: BlockJoinGemm, blocks: int, left: Array, right: Array) -> HostArray:
     width = right.shape[1 if op.transpose_right else 2]
-    return np.zeros((0, left.shape[1], width), left.dtype)
+    return np.zeros((blocks, left.shape[1], width), np.result_type(left, right))

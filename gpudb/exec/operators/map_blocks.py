@@ -11,6 +11,9 @@ from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.exec.padding import clear_padding
 from gpudb.types import Sizes
 
+COMPOSED = ("gelu", "gelu_tanh", "sigmoid", "silu")
+"""Functions of several steps; up to four results of the whole array are alive between them."""
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MapBlocks(PhysicalOp):
@@ -28,7 +31,8 @@ class MapBlocks(PhysicalOp):
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)
         read = self.input_nbytes(sizes)
-        return Cost(flops=prod(out.numbers), read=read, written=out.nbytes)
+        scratch = 4 * out.nbytes if self.fn in COMPOSED else 0
+        return Cost(prod(out.numbers), read, out.nbytes, scratch)
 
     def detail(self) -> str:
         return self.fn

@@ -27,7 +27,8 @@ class PairScores(PhysicalOp):
         width = self.children[0].out.bind(sizes).numbers[1]
         out = self.out.bind(sizes).nbytes
         flops = sizes["pairs"] * (2 * width + self.heads)
-        return Cost(flops, self.input_nbytes(sizes), out, scratch=2 * out)
+        read = self.input_nbytes(sizes)
+        return Cost(flops, read, out, scratch=read + 2 * out)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -41,7 +42,7 @@ class PairSoftmax(PhysicalOp):
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)
         flops = 5 * out.numbers[0] * out.numbers[1]
-        return Cost(flops, self.input_nbytes(sizes), out.nbytes, scratch=out.nbytes)
+        return Cost(flops, self.input_nbytes(sizes), out.nbytes, scratch=2 * out.nbytes)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -56,4 +57,4 @@ class PairContext(PhysicalOp):
         out = self.out.bind(sizes)
         read = self.input_nbytes(sizes)
         flops = 2 * sizes["pairs"] * out.numbers[1]
-        return Cost(flops, read, out.nbytes, scratch=read + out.nbytes)
+        return Cost(flops, read, out.nbytes, scratch=3 * out.nbytes)

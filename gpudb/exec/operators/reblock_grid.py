@@ -32,7 +32,8 @@ class ReblockGrid(PhysicalOp):
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes).nbytes
-        return Cost(read=self.input_nbytes(sizes), written=out, scratch=out)
+        read = self.input_nbytes(sizes)
+        return Cost(read=read, written=out, scratch=read + out)
 
     def detail(self) -> str:
         return f"into {'×'.join(str(b) for b in self.out.block)}"

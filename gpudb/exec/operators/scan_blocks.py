@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from gpudb.backend import Array
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
-from gpudb.types import Sizes, TensorSchema
+from gpudb.types import HostArray, Sizes, TensorSchema, storage_dtype
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -17,7 +19,8 @@ class ScanBlocks(PhysicalOp):
     """As stored; ``out`` is as computed with."""
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
-        runs = [ctx.backend.to_device(run) for run in ctx.load(self.tensor)]
+        loaded = ctx.load(self.tensor) or (_no_blocks(self.tensor),)
+        runs = [ctx.backend.to_device(run) for run in loaded]
         blocks = runs[0] if len(runs) == 1 else ctx.backend.concat(runs)
         return ctx.backend.widen(blocks, self.tensor.dtype)
 
@@ -30,3 +33,8 @@ class ScanBlocks(PhysicalOp):
     @property
     def is_layout(self) -> bool:
         return True
+
+
+def _no_blocks(tensor: TensorSchema) -> HostArray:
+    """What a tensor with an extent of 0 consists of."""
+    return np.zeros((0, *tensor.block_numbers), storage_dtype(tensor.dtype))

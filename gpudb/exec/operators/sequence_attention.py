@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gpudb.backend import Array
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.kernels.attention import SCORES_NBYTES, attention
-from gpudb.types import Sizes
+from gpudb.types import Sizes, storage_dtype
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -26,13 +26,18 @@ class SequenceAttention(PhysicalOp):
         width = out.numbers[1]
         # Two products over all pairs; softmax: scale, max, difference, exp, sum, division.
         flops = sizes["pairs"] * (4 * width + 6 * self.heads)
-        longest = sizes.get("longest", sizes["tokens"])
-        one = self.heads * longest * longest * 4
+        tokens = sizes["tokens"]
+        longest = sizes.get("longest", tokens)
+        itemsize = storage_dtype(out.dtype).itemsize
+        one = self.heads * longest * longest * itemsize
+        scores = min(sizes["pairs"] * self.heads * itemsize, max(SCORES_NBYTES, one))
+        # Short sequences are taken many at a time; q, k, v and the context, twice, are copied.
+        rows = min(tokens, max(longest, SCORES_NBYTES // (self.heads * itemsize)))
         return Cost(
             flops=flops,
             read=3 * out.nbytes,
             written=out.nbytes,
-            scratch=max(SCORES_NBYTES, one) + 4 * longest * width * 4,
+            scratch=scores + 5 * rows * width * itemsize,
         )
 
     def detail(self) -> str:

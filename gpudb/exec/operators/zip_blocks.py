@@ -34,14 +34,15 @@ class ZipBlocks(PhysicalOp):
         if joined.rows:
             (rows,) = joined.rows
             right = ctx.backend.take(right, rows)
-            right = right.reshape(len(rows), *(1,) * (left.ndim - 2), -1)
+            right = right.reshape(len(rows), *(1,) * (left.ndim - 2), right.shape[-1])
         result = ctx.backend.zip(self.fn, left, right)
         return clear_padding(ctx.backend, result, joined.keys, self.out)
 
     def cost(self, sizes: Sizes) -> Cost:
-        out = self.out.bind(sizes)
+        out, right = self.out.bind(sizes), self.children[1].out.bind(sizes)
         read = self.input_nbytes(sizes)
-        return Cost(flops=prod(out.numbers), read=read, written=out.nbytes)
+        gathered = out.blocks * right.block_nbytes if right.ndim < out.ndim else 0
+        return Cost(prod(out.numbers), read, out.nbytes, scratch=gathered)
 
     def detail(self) -> str:
         return self.fn

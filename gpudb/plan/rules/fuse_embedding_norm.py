@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from gpudb.plan.fused import EmbeddingNorm
-from gpudb.plan.node import Node, rewrite
+from gpudb.plan.node import Node, rewrite, uses
 from gpudb.plan.tensor import Gather, LayerNorm, Zip
 
 
 def fuse_embedding_norm(plan: Node) -> Node:
     """Turn ``LayerNorm(Gather + Gather + …)`` into one step."""
+    count = uses(plan)
 
-    def fuse(_: Node, node: Node) -> Node:
-        if not isinstance(node, LayerNorm):
+    def fuse(original: Node, node: Node) -> Node:
+        if not isinstance(original, LayerNorm) or not isinstance(node, LayerNorm):
+            return node
+        # A sum that somebody else reads as well has to exist anyway.
+        if not _is_private(original.child, count):
             return node
         gathers = _summed_gathers(node.child)
         if len(gathers) < 2:
@@ -32,3 +38,11 @@ def _summed_gathers(node: Node) -> tuple[Gather, ...]:
             a, b = _summed_gathers(left), _summed_gathers(right)
             return a + b if a and b else ()
     return ()
+
+
+def _is_private(node: Node, count: Counter[int]) -> bool:
+    """True when one step alone reads the sum, and each sum within it."""
+    if count[id(node)] > 1:
+        return False
+    inner = node.children if isinstance(node, Zip) else ()
+    return all(_is_private(child, count) for child in inner)

@@ -15,11 +15,15 @@ def fuse_residual_norm(plan: Node) -> Node:
         # A sum that somebody else reads as well (pre-norm) has to exist anyway.
         if not isinstance(original, LayerNorm) or count[id(original.child)] > 1:
             return node
-        match node:
-            case LayerNorm(child=Zip(left=left, right=right, fn="add")):
-                for x, residual in ((left, right), (right, left)):
+        match original.child, node:
+            case Zip(left=a, right=b), LayerNorm(child=Zip(left=left, right=right, fn="add")):
+                for inner, x, residual in ((a, left, right), (b, right, left)):
                     product, bias = _product_and_bias(x)
-                    if product is not None and residual.schema.shape == x.schema.shape:
+                    if (
+                        product is not None
+                        and count[id(inner)] == 1
+                        and residual.schema.shape == x.schema.shape
+                    ):
                         return ResidualNorm(
                             product, residual, node.gamma, node.beta, node.eps, bias
                         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Hashable
 
 from gpudb.plan.fused import Linear
 from gpudb.plan.node import Node, rewrite, walk
@@ -11,10 +12,11 @@ from gpudb.plan.tensor import Columns, ConcatRows
 
 def merge_projections(plan: Node) -> Node:
     """Merge all linear steps without activation that read the same input."""
-    readers: dict[int, list[Linear]] = defaultdict(list)
+    readers: dict[Hashable, list[Linear]] = defaultdict(list)
     for node in walk(plan):
-        if isinstance(node, Linear) and node.activation is None:
-            readers[id(node.x)].append(node)
+        if isinstance(node, Linear) and node.activation is None and node.bias.schema.is_one_block:
+            dtypes = (node.weight.schema.dtype, node.bias.schema.dtype)
+            readers[id(node.x), dtypes].append(node)
     groups = {id(n): group for group in readers.values() if len(group) > 1 for n in group}
     merged: dict[int, Linear] = {}
 

@@ -1,0 +1,47 @@
+"""What every benchmark shares: turns, medians, and where the texts come from."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import nvtx
+
+from gpudb.cli.stdlib_docs import standard_library_table
+
+
+def texts(count: int) -> list[str]:
+    """Distinct documentation strings of Python's standard library, evenly from all modules."""
+    docs = list(dict.fromkeys(standard_library_table().column("doc").to_pylist()))
+    step = max(1, len(docs) // count)
+    return docs[::step][:count]
+
+
+def take_turns(runners: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each runner in each round, after one round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in runners}
+    for number in range(rounds + 1):
+        for name, run in runners.items():
+            with nvtx.annotate(name, domain="bench"):
+                started = time.perf_counter()
+                run()
+                elapsed = time.perf_counter() - started
+            if number:
+                seconds[name].append(elapsed)
+    return seconds
+
+
+def report(seconds: Mapping[str, list[float]], units: int, unit: str, ours: str) -> str:
+    """A table: median, spread, units per second, and ours over each peer, round by round."""
+    lines = [f"{'runner':<24} {'median s':>9} {'min–max':>17} {unit + '/s':>10} {'ratio':>7}"]
+    for name, measured in seconds.items():
+        median = statistics.median(measured)
+        pairs = zip(measured, seconds[ours], strict=True)
+        ratio = statistics.median(theirs / own for theirs, own in pairs)
+        spread = f"{min(measured):.3f}–{max(measured):.3f}"
+        lines.append(
+            f"{name:<24} {median:>9.3f} {spread:>17} {units / median:>10,.1f} {ratio:>7.2f}"
+        )
+    lines.append(f"ratio: median over the rounds of the runner's time divided by that of {ours}")
+    return "\n".join(lines)

@@ -1,0 +1,138 @@
+"""One DuckDB connection: runs text with parameters, in Arrow, with our errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from threading import RLock
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from gpudb.errors import SqlError
+from gpudb.sql.protocols import TableStore
+
+Parameters = Mapping[str, Any]
+"""Values by name; those of ``?`` are called "1", "2" and so on."""
+
+MACROS = (
+    "CREATE MACRO cosine(a, b) AS list_cosine_similarity(a, b)",
+    "CREATE MACRO dot(a, b) AS list_dot_product(a, b)",
+    "CREATE MACRO l2(a, b) AS list_distance(a, b)",
+)
+_OURS = re.compile(r"\bgpudb\b", re.IGNORECASE)
+
+
+class Connection:
+    """DuckDB in memory, over the database's tables. Threads take turns.
+
+    Nothing of the user's lives in it but temporary tables and settings: stored tables are views of
+    Parquet files, and the catalog's are copies made when a statement mentions them.
+    """
+
+    def __init__(self, tables: TableStore, *, threads: int, memory_limit: int | None) -> None:
+        self.lock = RLock()
+        self._tables = tables
+        self._views: dict[str, str] = {}
+        self._seen: object = None
+        self._listed: object = None
+        self._duck = duckdb.connect(":memory:")
+        # A table name must never mean a variable of the Python code around us.
+        self._duck.execute("SET python_enable_replacements = false")
+        self._duck.execute(f"SET threads = {threads}")
+        if memory_limit is not None:
+            self._duck.execute(f"SET memory_limit = '{memory_limit}B'")
+        self._duck.execute("CREATE SCHEMA gpudb")
+        for macro in MACROS:
+            self._duck.execute(macro)
+
+    def query(self, sql: str, parameters: Parameters) -> pa.Table:
+        """Run one statement with those of the parameters that it uses."""
+        try:
+            statement = self._duck.extract_statements(sql)[-1]
+            used = {name: parameters[name] for name in statement.named_parameters}
+            relation = self._duck.sql(sql, params=used or None)
+            return pa.table({}) if relation is None else relation.to_arrow_table()
+        except duckdb.Error as error:
+            raise self._translated(error) from error
+        except KeyError as error:
+            raise missing_parameter(error.args[0], parameters) from None
+
+    def describe(self, sql: str, parameters: Parameters) -> list[tuple[str, str]]:
+        """Name and type of each column that a query returns, without running it."""
+        described = self.query(f"DESCRIBE {sql}", parameters)
+        names, types = described.column(0).to_pylist(), described.column(1).to_pylist()
+        return list(zip(names, types, strict=True))
+
+    def statements(self, text: str) -> list[Any]:
+        """The statements of a text, as DuckDB's parser sees them."""
+        try:
+            return list(self._duck.extract_statements(text))
+        except duckdb.Error as error:
+            raise self._translated(error) from error
+
+    def register(self, name: str, table: pa.Table) -> None:
+        """Let queries read an Arrow table."""
+        self._duck.register(name, table)
+
+    def unregister(self, name: str) -> None:
+        """Forget an Arrow table."""
+        self._duck.unregister(name)
+
+    def placeholder(self, width: int) -> None:
+        """Let ``embed`` be bound, not run: what binds tells names and types of a query."""
+        # Running it fails in the inner cast. error() would say it better, but counts as a side
+        # effect, and DuckDB lets no alias refer to one.
+        fails = "CAST(concat('embed() reached DuckDB: ', text) AS FLOAT)"
+        self._duck.execute(
+            f"CREATE OR REPLACE TEMP MACRO embed(model, text) AS CAST([{fails}] AS FLOAT[{width}])"
+        )
+
+    def refresh(self, text: str) -> None:
+        """Bring views, and the catalog's tables if ``text`` names them, up to date."""
+        counter = self._tables.change_counter()
+        if counter != self._seen:
+            self._refresh_views(self._tables.views())
+            self._seen = counter
+        if counter != self._listed and _OURS.search(text):
+            for name, rows in self._tables.catalog().items():
+                self._duck.register("gpudb_listing", rows())
+                self._duck.execute(
+                    f'CREATE OR REPLACE TABLE gpudb."{name}" AS SELECT * FROM gpudb_listing'
+                )
+                self._duck.unregister("gpudb_listing")
+            self._listed = counter
+
+    def close(self) -> None:
+        """Close it."""
+        self._duck.close()
+
+    def _refresh_views(self, views: Mapping[str, str]) -> None:
+        for name in self._views.keys() - views.keys():
+            self._duck.execute(f"DROP VIEW IF EXISTS {quoted(name)}")
+        for name, select in views.items():
+            if self._views.get(name) != select:
+                self._duck.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {select}")
+        self._views = dict(views)
+
+    def _translated(self, error: duckdb.Error) -> SqlError:
+        message = str(error).strip()
+        if isinstance(error, duckdb.CatalogException) and "Table with name" in message:
+            known = ", ".join(self._views) or "none yet: make one with create_table"
+            message += f"\nTables of this database: {known}; catalog tables: gpudb.models, …"
+        return SqlError(message)
+
+
+def quoted(identifier: str) -> str:
+    """An identifier as SQL text."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def missing_parameter(name: str, given: Parameters) -> SqlError:
+    """The statement uses a parameter that was not given."""
+    has = ", ".join(given) or "none"
+    return SqlError(
+        f"the statement uses parameter {name!r}, which was not given; given: {has}. "
+        "Pass a sequence for ?, or a mapping for $name"
+    )

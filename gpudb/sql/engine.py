@@ -1,0 +1,278 @@
+"""Runs SQL: what DuckDB can do, DuckDB does; what it cannot, is split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from gpudb.errors import SqlError, UnsupportedError
+from gpudb.sql.calls import has_call
+from gpudb.sql.connection import Connection, Parameters
+from gpudb.sql.plan import Finish, Infer, Measured, SqlPlan, SqlResult, SqlStatistics
+from gpudb.sql.protocols import ModelFunctions, TableStore
+from gpudb.sql.split import Splitter
+from gpudb.sql.statements import Kind, classify, mentions_call, parse, split_explain
+
+NOTHING = pa.table({})
+
+
+class SqlEngine:
+    """SQL over a database's tables and models. Statements take turns.
+
+    Parameters
+    ----------
+    models
+        What ``embed`` calls.
+    tables
+        What queries read, and where CREATE TABLE puts its rows.
+    threads
+        DuckDB's worker threads.
+    memory_limit
+        DuckDB's limit, in bytes; None leaves it to DuckDB.
+    """
+
+    def __init__(
+        self,
+        models: ModelFunctions,
+        tables: TableStore,
+        *,
+        threads: int,
+        memory_limit: int | None,
+    ) -> None:
+        self._models = models
+        self._tables = tables
+        self._connection = Connection(tables, threads=threads, memory_limit=memory_limit)
+
+    def run(self, text: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> SqlResult:
+        """Run the statements of a text, in order; the result of the last.
+
+        Raises
+        ------
+        SqlError
+            A statement cannot be parsed, bound or run, or parameters are missing or too many.
+        UnsupportedError
+            A statement that gpudb does not do; the message says what to write instead.
+        """
+        parameters = _by_name(params)
+        with self._connection.lock:
+            self._connection.refresh(text)
+            statements = self._connection.statements(text)
+            if not statements:
+                raise SqlError("there is no statement in the text; write one, e.g. SELECT 1")
+            _check_excess(parameters, statements)
+            for statement in statements:
+                self._connection.refresh(statement.query)
+                result = self._run_one(statement, parameters)
+            return result
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._connection.lock:
+            self._connection.close()
+
+    def _run_one(self, statement: Any, parameters: Parameters) -> SqlResult:
+        text = statement.query.strip().rstrip(";")
+        kind = classify(statement.type, text)
+        if kind is Kind.EXPLAIN:
+            return self._explain(text, parameters)
+        if kind is Kind.CREATE:
+            return self._create(text, parameters)
+        if kind is Kind.INSERT:
+            return self._insert(text, parameters)
+        if kind is Kind.DROP:
+            return self._drop(text, parameters)
+        if not mentions_call(text):
+            return self._plain(text, parameters)
+        return self._split(parse(text), text, parameters)
+
+    def _plain(self, text: str, parameters: Parameters) -> SqlResult:
+        """DuckDB runs the user's own text."""
+        started = perf_counter()
+        table = self._connection.query(text, parameters)
+        seconds = perf_counter() - started
+        plan = SqlPlan((Finish(text),))
+        stats = SqlStatistics((Measured(table.num_rows, seconds),), seconds)
+        return SqlResult(table, plan.text(stats), stats)
+
+    def _split(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlResult:
+        """Run a statement that may call models."""
+        if not has_call(tree):
+            return self._plain(text, parameters)
+        started = perf_counter()
+        splitter = Splitter(self._connection, self._models, parameters, dry=False)
+        try:
+            splitter.split(tree)
+            sql = tree.sql("duckdb")
+            finishing = perf_counter()
+            table = self._connection.query(sql, parameters)
+        finally:
+            splitter.close()
+        now = perf_counter()
+        last = Measured(table.num_rows, now - finishing)
+        stats = SqlStatistics((*splitter.measured, last), now - started)
+        plan = SqlPlan((*splitter.steps, Finish(sql)))
+        return SqlResult(table, self._text(plan, stats), stats)
+
+    def _explain(self, text: str, parameters: Parameters) -> SqlResult:
+        inner, analyze = split_explain(text)
+        if not mentions_call(inner) or not has_call(tree := parse(inner)):
+            return self._explained_by_duckdb(text, parameters)
+        if not isinstance(tree, exp.Query):
+            raise UnsupportedError(
+                f"EXPLAIN of {tree.key.upper()} with {inner[:40]!r}…: explain its SELECT instead"
+            )
+        if analyze:
+            result = self._split(tree, inner, parameters)
+            return SqlResult(_as_table(result.text), result.text, result.stats)
+        started = perf_counter()
+        splitter = Splitter(self._connection, self._models, parameters, dry=True)
+        try:
+            splitter.split(tree)
+        finally:
+            splitter.close()
+        plan = SqlPlan((*splitter.steps, Finish(tree.sql("duckdb"))))
+        explained = self._text(plan, None)
+        stats = SqlStatistics((), perf_counter() - started)
+        return SqlResult(_as_table(explained), explained, stats)
+
+    def _explained_by_duckdb(self, text: str, parameters: Parameters) -> SqlResult:
+        result = self._plain(text, parameters)
+        explained = "\n".join(str(row) for row in result.table.column(1).to_pylist())
+        return SqlResult(result.table, explained, result.stats)
+
+    def _text(self, plan: SqlPlan, stats: SqlStatistics | None) -> str:
+        """The split, then the plan of each model in it, measured when it has run."""
+        parts = ["split", plan.text(stats)]
+        shown: set[str] = set()
+        for number, step in enumerate(plan.steps):
+            if isinstance(step, Infer):
+                counts = stats.steps[number].counts if stats else None
+                if counts is None and (stats is not None or step.model in shown):
+                    continue
+                shown.add(step.model)
+                parts += [
+                    "",
+                    f"{step.into} = {step.model}",
+                    self._models.explain(step.model, counts),
+                ]
+        return "\n".join(parts)
+
+    def _create(self, text: str, parameters: Parameters) -> SqlResult:
+        tree = parse(text)
+        query = tree.args.get("expression")
+        if not isinstance(tree, exp.Create) or not isinstance(query, exp.Query):
+            raise UnsupportedError(
+                "CREATE TABLE with columns is not supported: stored tables do not change, so an "
+                "empty one is of no use; write CREATE TABLE … AS SELECT …"
+            )
+        name = _table_name(tree.this)
+        exists = bool(tree.args.get("exists"))
+        if exists and name.lower() in (n.lower() for n in self._tables.views()):
+            return _empty()
+        result = self._query(query, parameters)
+        self._tables.create(
+            name, result.table, replace=bool(tree.args.get("replace")), if_not_exists=exists
+        )
+        return SqlResult(NOTHING, result.text, result.stats)
+
+    def _insert(self, text: str, parameters: Parameters) -> SqlResult:
+        tree = parse(text)
+        query = tree.args.get("expression")
+        if not isinstance(tree, exp.Insert) or not isinstance(query, exp.Query):
+            raise UnsupportedError(f"{text[:60]!r}…: write INSERT INTO t SELECT … or VALUES …")
+        extras = [k for k in ("conflict", "returning", "overwrite") if tree.args.get(k)]
+        if extras:
+            raise UnsupportedError(f"INSERT with {', '.join(extras).upper()} is not supported")
+        target, columns = tree.this, None
+        if isinstance(target, exp.Schema):
+            columns = [c.name for c in target.expressions]
+            target = target.this
+        name = _table_name(target)
+        schema = self._tables.schema(name)
+        result = self._query(query, parameters)
+        given = columns or (result.table.column_names if tree.args.get("by_name") else schema.names)
+        rows = self._in_columns(name, schema, result.table, given)
+        self._tables.insert(name, rows)
+        return SqlResult(NOTHING, result.text, result.stats)
+
+    def _in_columns(
+        self, name: str, schema: pa.Schema, rows: pa.Table, given: list[str]
+    ) -> pa.Table:
+        """Rows in the columns and types of a table; columns that are not given are null."""
+        known = {n.lower(): n for n in schema.names}
+        if len(given) != rows.num_columns or not {g.lower() for g in given} <= known.keys():
+            raise SqlError(
+                f"INSERT INTO {name}: found {rows.num_columns} columns for {', '.join(given)}; "
+                f"the table has {', '.join(schema.names)}"
+            )
+        by_name = {known[g.lower()]: rows.column(i) for i, g in enumerate(given)}
+        try:
+            columns = [
+                by_name[f.name].cast(f.type) if f.name in by_name else pa.nulls(len(rows), f.type)
+                for f in schema
+            ]
+        except pa.ArrowException as error:
+            raise SqlError(
+                f"INSERT INTO {name}: the values do not fit the column types ({error}); "
+                f"columns are {', '.join(f'{f.name} {f.type}' for f in schema)}"
+            ) from error
+        return pa.Table.from_arrays(columns, schema=schema)
+
+    def _drop(self, text: str, parameters: Parameters) -> SqlResult:
+        tree = parse(text)
+        kind = str(tree.args.get("kind", "")).upper()
+        if not isinstance(tree, exp.Drop) or kind != "TABLE":
+            return self._plain(text, parameters)  # temporary views, macros
+        name = _table_name(tree.this)
+        if name.lower() in (n.lower() for n in self._tables.views()):
+            self._tables.drop(name)
+            return _empty()
+        return self._plain(text, parameters)  # a temporary table, or an error that DuckDB tells
+
+    def _query(self, query: exp.Query, parameters: Parameters) -> SqlResult:
+        """Run the query inside a statement."""
+        sql = query.sql("duckdb")
+        return self._split(query, sql, parameters)
+
+
+def _by_name(params: Sequence[Any] | Mapping[str, Any] | None) -> dict[str, Any]:
+    if params is None:
+        return {}
+    if isinstance(params, Mapping):
+        return {str(name): value for name, value in params.items()}
+    if isinstance(params, str | bytes) or not isinstance(params, Sequence):
+        raise SqlError(
+            f"parameters are a {type(params).__name__}; expected a list for ?, or a mapping for "
+            "$name"
+        )
+    return {str(number): value for number, value in enumerate(params, start=1)}
+
+
+def _check_excess(parameters: Parameters, statements: Sequence[Any]) -> None:
+    used = {name for s in statements for name in s.named_parameters}
+    if excess := parameters.keys() - used:
+        raise SqlError(
+            f"parameters that the statement does not use: {', '.join(sorted(excess))}; "
+            f"it uses {', '.join(sorted(used)) or 'none'}"
+        )
+
+
+def _table_name(table: exp.Expr) -> str:
+    if not isinstance(table, exp.Table) or table.args.get("db"):
+        raise UnsupportedError(
+            f"{table.sql('duckdb')}: tables have no schema or column list here; write the name "
+            "alone, and the columns in the SELECT"
+        )
+    return table.name
+
+
+def _as_table(text: str) -> pa.Table:
+    return pa.table({"plan": text.split("\n")})
+
+
+def _empty() -> SqlResult:
+    return SqlResult(NOTHING, "", SqlStatistics((), 0.0))

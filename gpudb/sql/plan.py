@@ -1,0 +1,140 @@
+"""How a statement is split between DuckDB and the models, and what each part took."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pyarrow as pa
+
+from gpudb.sql.protocols import ModelCounts
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """DuckDB finds the rows that reach a model: filters, joins and limits have acted."""
+
+    sql: str
+    into: str
+    """Name of the intermediate table."""
+
+    def label(self) -> str:
+        """One line for EXPLAIN."""
+        return f"DuckDB  {self.into} = {self.sql}"
+
+
+@dataclass(frozen=True, slots=True)
+class Infer:
+    """A model runs over the distinct texts of a column."""
+
+    model: str
+    text: str
+    """The expression that gives the text."""
+    into: str
+
+    def label(self) -> str:
+        """One line for EXPLAIN."""
+        return f"model   {self.into} = {self.model} over distinct {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """DuckDB does the rest."""
+
+    sql: str
+
+    def label(self) -> str:
+        """One line for EXPLAIN."""
+        return f"DuckDB  {self.sql}"
+
+
+Step: TypeAlias = Rows | Infer | Finish
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a step took."""
+
+    rows: int
+    """Rows of its result."""
+    seconds: float
+    distinct: int = 0
+    """Distinct texts, for a model."""
+    counts: ModelCounts | None = None
+    """The model's own statistics."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlStatistics:
+    """What a statement took."""
+
+    steps: tuple[Measured, ...]
+    """In the order of the plan's steps."""
+    seconds: float
+
+    @property
+    def models(self) -> tuple[ModelCounts, ...]:
+        """Statistics of every model run."""
+        return tuple(m.counts for m in self.steps if m.counts is not None)
+
+    @property
+    def texts(self) -> int:
+        """Rows that reached a model."""
+        return sum(m.rows for m in self.steps if m.counts is not None)
+
+    @property
+    def distinct_texts(self) -> int:
+        """Texts the models ran over."""
+        return sum(m.distinct for m in self.steps)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of those."""
+        return sum(counts.tokens for counts in self.models)
+
+    @property
+    def padded_tokens(self) -> int:
+        """Rows that models computed beyond the tokens."""
+        return sum(counts.padded_tokens for counts in self.models)
+
+    @property
+    def texts_per_second(self) -> float:
+        """Rows with a vector per second of the whole statement."""
+        return self.texts / self.seconds if self.seconds else 0.0
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Tokens computed per second of the whole statement."""
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SqlPlan:
+    """The steps of one statement, in order."""
+
+    steps: tuple[Step, ...]
+
+    def text(self, measured: SqlStatistics | None = None) -> str:
+        """One line per step, with what it took when that is given."""
+        lines = [step.label() for step in self.steps]
+        if measured is not None:
+            lines = [
+                f"{line}  -- {_took(took)}"
+                for line, took in zip(lines, measured.steps, strict=True)
+            ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class SqlResult:
+    """Rows, how they came about, and what that took."""
+
+    table: pa.Table
+    text: str
+    """The plan, for people."""
+    stats: SqlStatistics
+
+
+def _took(took: Measured) -> str:
+    distinct = f", {took.distinct:,} distinct" if took.counts is not None else ""
+    return f"{took.rows:,} rows{distinct}, {took.seconds:.3f} s"

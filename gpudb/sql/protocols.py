@@ -1,0 +1,62 @@
+"""What the SQL door needs from the rest of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import pyarrow as pa
+
+from gpudb.types import HostArray
+
+
+class ModelCounts(Protocol):
+    """What every run of a model can tell."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens the model ran over."""
+
+    @property
+    def padded_tokens(self) -> int:
+        """Rows it computed beyond those."""
+
+
+class ModelFunctions(Protocol):
+    """The models a query may call."""
+
+    def embedding_width(self, model: str, /) -> int:
+        """Numbers in one vector; a GpudbError if there is no such model."""
+
+    def embed(self, model: str, texts: object, /) -> tuple[HostArray, ModelCounts]:
+        """Distinct texts without nulls ``(n,)`` -> ``(n, width)`` float32, and what it took."""
+
+    def explain(self, model: str, statistics: object = None, /) -> str:
+        """The model's plan; measured when ``statistics`` of a run are given."""
+
+
+class TableStore(Protocol):
+    """The user's tables and the catalog's."""
+
+    def views(self) -> Mapping[str, str]:
+        """Table name -> SQL that reads it."""
+
+    def catalog(self) -> Mapping[str, Callable[[], pa.Table]]:
+        """Name under schema ``gpudb`` -> its rows."""
+
+    def change_counter(self) -> tuple[int, int]:
+        """Changes whenever a table or the catalog does."""
+
+    def create(
+        self, name: str, data: object, *, replace: bool = False, if_not_exists: bool = False
+    ) -> None:
+        """Store a table."""
+
+    def insert(self, name: str, data: object) -> None:
+        """Add rows, in the table's columns and types."""
+
+    def schema(self, name: str) -> pa.Schema:
+        """Columns of a table."""
+
+    def drop(self, name: str, *, if_exists: bool = False) -> None:
+        """Remove a table."""

@@ -1,0 +1,259 @@
+"""Split a statement with model calls: DuckDB before, the model, DuckDB after.
+
+For each SELECT that calls a model, innermost first: its rows are computed once and kept in Arrow
+(so that random() or a LIMIT without ORDER BY means one thing only), the model runs over the
+distinct texts among them, and the rest of the SELECT takes place over rows and vectors.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from gpudb.errors import SqlError
+from gpudb.sql.calls import Call, as_call, is_call, own_calls, scopes
+from gpudb.sql.connection import Connection, Parameters
+from gpudb.sql.plan import Infer, Measured, Rows, Step
+from gpudb.sql.protocols import ModelCounts, ModelFunctions
+from gpudb.sql.scope import SOURCE_ARGS, Scope, is_star
+
+OUTER_ARGS = ("group", "having", "qualify", "distinct")
+"""Parts of a SELECT that take place after the model."""
+
+
+class Splitter:
+    """Works through one statement; changes it in place.
+
+    Parameters
+    ----------
+    connection
+        Where rows come from.
+    models
+        What is called.
+    parameters
+        The statement's.
+    dry
+        Learn names and types only: no row is read and no model runs.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        models: ModelFunctions,
+        parameters: Parameters,
+        *,
+        dry: bool,
+    ) -> None:
+        self._connection = connection
+        self._models = models
+        self._parameters = parameters
+        self._dry = dry
+        self._constants: dict[tuple[str, str], str] = {}
+        self._registered: list[str] = []
+        self.steps: list[Step] = []
+        self.measured: list[Measured] = []
+
+    def split(self, statement: exp.Expr) -> None:
+        """Replace every model call by what reads its vectors."""
+        for select in list(scopes(statement)):
+            for call in own_calls(select, self._parameters):
+                if call.is_constant:
+                    call.node.replace(self._constant(call))
+            if calls := own_calls(select, self._parameters):
+                self._split_select(select, calls)
+
+    def close(self) -> None:
+        """Forget the intermediate tables."""
+        for name in self._registered:
+            self._connection.unregister(name)
+
+    def _constant(self, call: Call) -> exp.Expr:
+        """Compute a vector that no row decides; what reads it."""
+        name = self._constants.get(call.key)
+        if name is None:
+            name = f"gpudb_constant_{len(self._constants) + 1}"
+            self._constants[call.key] = name
+            query = exp.Select(expressions=[call.text.copy()])
+            texts = self._connection.query(query.sql("duckdb"), self._parameters).column(0)
+            vectors = self._infer(call.model, texts, call.text.sql("duckdb"), f"{name}.vector")
+            self._register(name, pa.table({"vector": vectors}))
+        return exp.Subquery(this=exp.select("vector").from_(name))
+
+    def _split_select(self, select: exp.Select, calls: list[Call]) -> None:
+        widths = {call.model: self._models.embedding_width(call.model) for call in calls}
+        self._connection.placeholder(widths[calls[0].model])
+        scope = Scope(select, self._describe)
+        names = scope.output_names()
+        before, after = scope.conditions()
+        early = scope.early_limit(after)
+        items = Items(scope, calls, self._parameters)
+        finished = _finished_items(scope, items, names)
+        outer = _outer_args(scope, items, after, early is not None)
+
+        rows = scope.source_query(items.expressions)
+        if before:
+            rows.set("where", exp.Where(this=exp.and_(*before, copy=False)))
+        for arg, value in (early or {}).items():
+            rows.set(arg, value)
+        into = f"gpudb_rows_{sum(isinstance(s, Rows) for s in self.steps) + 1}"
+        table = self._rows(rows, into, items.columns)
+        for call, text, vector in items.calls:
+            sql = call.text.sql("duckdb")
+            vectors = self._infer(call.model, table.column(text), sql, f"{into}.{vector}")
+            table = table.append_column(vector, vectors)
+        self._register(into, table)
+
+        for arg in SOURCE_ARGS:
+            select.set(arg, None)
+        for arg in ("where", "order", "limit", "offset"):
+            select.set(arg, outer.get(arg))
+        for arg in (*OUTER_ARGS, "windows"):
+            if arg in outer:
+                select.set(arg, outer[arg])
+        select.set("expressions", finished)
+        select.from_(into, copy=False)
+
+    def _rows(self, query: exp.Select, into: str, columns: list[str]) -> pa.Table:
+        sql = query.sql("duckdb")
+        self.steps.append(Rows(sql, into))
+        started = perf_counter()
+        text = f"SELECT * FROM ({sql}) LIMIT 0" if self._dry else sql
+        table = self._connection.query(text, self._parameters).rename_columns(columns)
+        self.measured.append(Measured(table.num_rows, perf_counter() - started))
+        return table
+
+    def _infer(self, model: str, texts: pa.ChunkedArray, sql: str, into: str) -> pa.Array:
+        """Vectors of a column of texts, each distinct one computed once; null for null."""
+        self.steps.append(Infer(model, sql, into))
+        started = perf_counter()
+        width = self._models.embedding_width(model)
+        kind = pa.list_(pa.float32(), width)
+        if pa.types.is_null(texts.type):
+            texts = texts.cast(pa.string())
+        if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
+            raise SqlError(
+                f"embed('{model}', {sql}): the text is {texts.type}; expected VARCHAR: "
+                f"write CAST({sql} AS VARCHAR)"
+            )
+        counts: ModelCounts | None = None
+        encoded = pc.dictionary_encode(texts).combine_chunks()
+        distinct = len(encoded.dictionary)
+        if self._dry or not distinct:
+            vectors = pa.nulls(len(texts), kind)
+        else:
+            values, counts = self._models.embed(model, encoded.dictionary)
+            flat = pa.array(values.reshape(-1), pa.float32())
+            vectors = pa.FixedSizeListArray.from_arrays(flat, width).take(encoded.indices)
+        seconds = perf_counter() - started
+        self.measured.append(Measured(len(texts), seconds, distinct, counts))
+        return vectors
+
+    def _register(self, name: str, table: pa.Table) -> None:
+        self._connection.register(name, table)
+        self._registered.append(name)
+
+    def _describe(self, query: exp.Query) -> list[tuple[str, str]]:
+        return self._connection.describe(query.sql("duckdb"), self._parameters)
+
+
+class Items:
+    """What the rows before the model must hold: star items, columns, texts."""
+
+    def __init__(self, scope: Scope, calls: list[Call], parameters: Parameters) -> None:
+        self._scope = scope
+        self._parameters = parameters
+        self.expressions: list[exp.Expr] = []
+        self.columns: list[str] = []
+        """Their names, star items spelled out."""
+        self.calls: list[tuple[Call, str, str]] = []
+        """Each distinct call, the column of its text and the column of its vector."""
+        self._names: dict[str, str] = {}
+        self._vectors: dict[tuple[str, str], str] = {}
+        self.stars = {id(i): self._star(i) for i in scope.select.expressions if is_star(i)}
+        for call in calls:
+            self._vector(call)
+
+    def replace(self, node: exp.Expr) -> exp.Expr:
+        """The column that stands for a call, a source column or a subquery."""
+        if is_call(node):
+            return exp.column(self._vector(as_call(node, self._parameters)))
+        return exp.column(self._column(node))
+
+    def _star(self, item: exp.Expr) -> list[tuple[str, str]]:
+        """Internal and original name of each column that a star stands for."""
+        originals = self._scope.star_names(item)
+        internal = [f"star_{len(self.columns) + i}" for i in range(len(originals))]
+        self.expressions.append(item.copy())
+        self.columns += internal
+        return list(zip(internal, originals, strict=True))
+
+    def _vector(self, call: Call) -> str:
+        text = self._scope.expanded(call.text)
+        full = Call(call.node, call.model, text)
+        if full.key not in self._vectors:
+            vector = f"vector_{len(self._vectors) + 1}"
+            self._vectors[full.key] = vector
+            self.calls.append((full, self._column(text), vector))
+        return self._vectors[full.key]
+
+    def _column(self, node: exp.Expr) -> str:
+        sql = node.sql("duckdb")
+        if sql not in self._names:
+            name = f"column_{len(self.columns) + 1}"
+            self._names[sql] = name
+            self.expressions.append(exp.alias_(node.copy(), name))
+            self.columns.append(name)
+        return self._names[sql]
+
+
+def _finished_items(scope: Scope, items: Items, names: list[str]) -> list[exp.Expr]:
+    """The SELECT list for after the model, with the names it had before."""
+    finished: list[exp.Expr] = []
+    for item in scope.select.expressions:
+        if is_star(item):
+            finished += [
+                exp.alias_(exp.column(internal), original, quoted=True)
+                for internal, original in items.stars[id(item)]
+            ]
+            continue
+        new = scope.after_model(item, items.replace)
+        if not isinstance(item, exp.Alias) and len(finished) < len(names):
+            new = exp.alias_(new, names[len(finished)], quoted=True)
+        finished.append(new)
+    return finished
+
+
+def _outer_args(
+    scope: Scope, items: Items, after: list[exp.Expr], limited: bool
+) -> dict[str, object]:
+    """The other parts of the SELECT for after the model."""
+    select = scope.select
+    outer: dict[str, object] = {
+        arg: scope.after_model(select.args[arg], items.replace)
+        for arg in OUTER_ARGS
+        if isinstance(select.args.get(arg), exp.Expr)
+    }
+    if windows := select.args.get("windows"):
+        outer["windows"] = [scope.after_model(w, items.replace) for w in windows]
+    if after:
+        conditions = [scope.after_model(c, items.replace) for c in after]
+        outer["where"] = exp.Where(this=exp.and_(*conditions, copy=False))
+    if not limited:
+        outer |= {a: select.args[a] for a in ("limit", "offset") if select.args.get(a)}
+        if order := select.args.get("order"):
+            outer["order"] = _outer_order(scope, items, order)
+    return outer
+
+
+def _outer_order(scope: Scope, items: Items, order: exp.Order) -> exp.Order:
+    """ORDER BY for after the model; a bare alias means the item, before any column."""
+    new = order.copy()
+    for ordered in new.expressions:
+        key = ordered.this
+        bare = isinstance(key, exp.Column) and not key.table
+        if not (bare and key.name.lower() in scope.aliases):
+            ordered.set("this", scope.after_model(key.copy(), items.replace))
+    return new

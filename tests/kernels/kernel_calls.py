@@ -1,0 +1,54 @@
+"""One or more calls of every kernel, found by the file it lies in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.tiny_plans import cut, offsets_of
+
+
+def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
+    """File name of a kernel -> arguments of a few calls of it."""
+    random = np.random.default_rng(0)
+
+    def x(*shape: int) -> Any:
+        return random.standard_normal(shape).astype(dtype)
+
+    def rows(least: int, n: int) -> Any:
+        return random.integers(0, least, n, dtype=np.int32)
+
+    lengths = ([3, 0, 1, 2], [], [0], [1])
+    sequences = [(offsets_of(n), sum(n), sum(i * i for i in n)) for n in lengths]
+    return {
+        "attention": [(x(n, 6), x(n, 6), x(n, 6), o, 2, 0.5) for o, n, _ in sequences],
+        "attention_context": [(x(pairs, 2), x(n, 6), o) for o, n, pairs in sequences],
+        "attention_scores": [(x(n, 6), x(n, 6), o, 2, 0.5) for o, n, _ in sequences],
+        "bias_activation": [(x(n, 4), x(4), fn) for n in (0, 1, 5) for fn in (None, "gelu")],
+        "embedding_layer_norm": [
+            ([x(3, 4), x(5, 4)], [rows(3, n), rows(5, n)], x(4), x(4), 1e-5) for n in (0, 1, 7)
+        ],
+        "layer_norm": [(x(n, 4), x(4), x(4), 1e-5) for n in (0, 1, 7)],
+        "normalize": [(x(n, 4), 1e-5) for n in (0, 1, 7)],
+        "pair_softmax": [(x(pairs, 2), o) for o, _, pairs in sequences],
+        "pool": [
+            (x(n, 3), o, kind, eps)
+            for o, n, _ in sequences
+            for kind in ("mean", "max", "cls")
+            for eps in (None, 1e-6)
+        ],
+        "reblock": [
+            (cut(x(*shape), old), shape, old, new)
+            for shape in ((5, 7), (0, 3), (3, 0), (1, 1))
+            for old, new in (((2, 3), (4, 4)), ((9, 9), (1, 7)), ((1, 1), (5, 7)))
+        ],
+        "residual_layer_norm": [
+            (x(n, 4), bias, x(n, 4), x(4), x(4), 1e-5) for n in (0, 1, 7) for bias in (None, x(4))
+        ],
+        "segment_sum": [
+            (x(5, 2, 3), np.array([0, 1, 4])),
+            (x(0, 2, 3), np.array([], np.int64)),
+            (x(1, 2, 3), np.array([0])),
+        ],
+    }

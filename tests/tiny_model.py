@@ -1,0 +1,47 @@
+"""A BERT small enough for any test: random weights, a handful of words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from gpudb.models.bert import weights
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"a b c the cat sat on mat dog ran ##s".split()]
+CONFIG = {
+    "model_type": "bert",
+    "hidden_size": 24,
+    "intermediate_size": 40,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "vocab_size": len(WORDS),
+    "max_position_embeddings": 12,
+    "type_vocab_size": 2,
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+}
+
+
+def write_tiny_model(folder: Path, seed: int = 0) -> Path:
+    """Make ``folder`` a model folder in sentence-transformers' form; different seeds differ."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        name: (rng.standard_normal(shape) / 4).astype(np.float32)
+        for name, shape in weights(CONFIG).items()
+    }
+    save_file(arrays, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    modules = [("0", "", "Transformer"), ("1", "1_Pooling", "Pooling"), ("2", "2_N", "Normalize")]
+    listed = [
+        {"idx": int(i), "name": i, "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, path, kind in modules
+    ]
+    (folder / "modules.json").write_text(json.dumps(listed))
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    return folder
