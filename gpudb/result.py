@@ -65,6 +65,8 @@ class Result:
             import polars
         except ImportError as error:
             raise UnsupportedError("polars is not installed; pip install polars") from error
+        for name in self.columns:
+            self._check_single(name)
         frame = polars.from_arrow(self._table)
         assert isinstance(frame, polars.DataFrame)  # from_arrow gives a Series for arrays only
         return frame
@@ -83,6 +85,7 @@ class Result:
             return {name: self.numpy(name) for name in self.columns}
         if column not in self.columns:
             raise InputError(f"no column {column!r}; columns are {', '.join(self.columns)}")
+        self._check_single(column)
         values = self._table.column(column).combine_chunks()
         if pa.types.is_fixed_size_list(values.type):
             return _matrix(values)
@@ -126,6 +129,12 @@ class Result:
         )
         table = f"<table><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>"
         return f"{table}<p>{escape(self._footer())}</p>"
+
+    def _check_single(self, column: str) -> None:
+        if (count := self.columns.count(column)) > 1:
+            raise InputError(
+                f"{count} columns are called {column!r}; give them different names with AS"
+            )
 
     def _footer(self) -> str:
         more = f", first {SHOWN_ROWS} shown" if self.rows > SHOWN_ROWS else ""

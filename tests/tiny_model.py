@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 
 from gpudb.models.bert import weights
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"a b c the cat sat on mat dog ran ##s".split()]
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+WORDS = (*SPECIAL, "a", "b", "c", "the", "cat", "sat", "on", "mat", "dog", "ran", "##s")
 CONFIG = {
     "model_type": "bert",
     "hidden_size": 24,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from gpudb.exec.graph import Step
+from gpudb.exec.operators.read_input import ReadInput
 from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.exec.profile import Profile
 
-SHOWN_READS = 2
+SHOWN_READS = 3
 """Inputs named in a line: the first weight tells the layer, the rest follow from the operator."""
 
 PLANNED = ("#", "operator", "detail", "reads", "result")
@@ -24,7 +25,7 @@ def explain(plan: PreparedPlan, profile: Profile | None = None) -> str:
     profile
         Of its runs; adds rows, blocks, time, operations and bytes to each step.
     """
-    steps = {i: step for i, step in enumerate(plan.steps) if not step.constant}
+    steps = {i: step for i, step in enumerate(plan.steps) if _does_work(step)}
     numbers = {i: n for n, i in enumerate(steps, start=1)}
     rows = [_planned(plan, i, step, numbers) for i, step in steps.items()]
     if profile is None or not profile.runs:
@@ -55,10 +56,26 @@ def _resident(plan: PreparedPlan) -> list[str]:
 def _planned(
     plan: PreparedPlan, number: int, step: Step, numbers: dict[int, int]
 ) -> tuple[str, ...]:
-    reads = [f"#{numbers[i]}" if i in numbers else _weight(plan, i) for i in step.inputs]
+    reads = [_source(plan, i, numbers) for i in step.inputs]
     shown = ", ".join(reads[:SHOWN_READS]) + (", …" if len(reads) > SHOWN_READS else "")
     name = type(step.op).__name__
     return (str(numbers[number]), name, step.op.detail(), shown, str(step.op.out))
+
+
+def _does_work(step: Step) -> bool:
+    """False for what was done when the plan was prepared, for inputs and for views."""
+    return not (step.constant or step.op.is_view or isinstance(step.op, ReadInput))
+
+
+def _source(plan: PreparedPlan, number: int, numbers: dict[int, int]) -> str:
+    step = plan.steps[number]
+    if number in numbers:
+        return f"#{numbers[number]}"
+    if step.constant:
+        return _weight(plan, number)
+    if isinstance(step.op, ReadInput):
+        return step.op.out.name
+    return f"{_source(plan, step.inputs[0], numbers)}[{step.op.detail()}]"
 
 
 def _weight(plan: PreparedPlan, number: int) -> str:

@@ -184,7 +184,7 @@ class Encoder:
         known = pooled in self._prepared
         plan = self.prepared(pooled)
         longest = int(np.diff(offsets).max(initial=0))
-        threads, budget, projected = self._fit(plan, longest)
+        threads, budget, projected = self._fit(plan, longest, int(offsets[-1]))
         profile = Profile()
         backend = self.backend
 
@@ -218,10 +218,12 @@ class Encoder:
             profile=profile,
         )
 
-    def _fit(self, plan: PreparedPlan, longest: int) -> tuple[int, int, int]:
+    def _fit(self, plan: PreparedPlan, longest: int, tokens: int) -> tuple[int, int, int]:
         """Threads, token budget and bytes of all batches at once, within the memory limit."""
         limits, resident = self.limits, plan.resident_nbytes
-        threads, budget = limits.threads, max(limits.token_budget, longest)
+        threads = limits.threads
+        # A short column is shared among the threads rather than left to one of them.
+        budget = max(longest, min(limits.token_budget, -(-tokens // threads)))
         peak = _worst_peak(plan, budget, longest)
         while resident + threads * peak > limits.memory_nbytes:
             if budget > longest:

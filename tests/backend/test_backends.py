@@ -1,0 +1,229 @@
+"""One suite for every backend: NumPy gives the numbers, null the same shapes and dtypes."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpudb.backend import DEVICES, Backend, NullBackend, NumpyBackend, open_backend
+from gpudb.backend.null import ghost
+from gpudb.errors import DeviceError
+from gpudb.kernels.elementwise import MAPS, ZIPS
+from gpudb.types import STORAGE_DTYPES
+from tests.kernels.kernel_calls import calls
+
+BACKENDS = ["numpy", "null"]
+DTYPES = ["float32", "float64"]
+VERBS = {name for name in vars(Backend) if not name.startswith("_")}
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return open_backend(request.param)
+
+
+def _x(*shape: int, dtype: str = "float32") -> Any:
+    return np.random.default_rng(7).standard_normal(shape).astype(dtype)
+
+
+def _check(backend: Backend, found: Any, expected: Any) -> None:
+    """Equal shape and dtype; where the backend computes, equal numbers too."""
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    if backend.computes:
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    else:
+        assert _base_nbytes(found) <= 8
+
+
+def _base_nbytes(x: Any) -> int:
+    """Bytes of the memory behind an array."""
+    strides = zip(x.shape, x.strides, strict=True)
+    return int(x.itemsize + sum(abs(s) * (n - 1) for n, s in strides if n)) if x.size else 0
+
+
+def test_this_file_tests_every_verb() -> None:
+    tested = inspect.getsource(import_module(__name__))
+    assert len(VERBS) == 12
+    assert [verb for verb in sorted(VERBS) if f"backend.{verb}" not in tested] == []
+    for kind in (NumpyBackend, NullBackend):
+        assert {name for name in vars(kind) if not name.startswith("_")} == VERBS
+
+
+def test_names(backend: Backend) -> None:
+    assert backend.name in DEVICES
+    assert backend.computes == (backend.name != "null")
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "int32", "int64"])
+@pytest.mark.parametrize("shape", [(0,), (3,), (2, 0, 4), (2, 3)])
+def test_to_device_and_back(backend: Backend, shape: tuple[int, ...], dtype: str) -> None:
+    x = np.ones(shape, dtype)
+    device = backend.to_device(x)
+    assert (device.shape, device.dtype) == (x.shape, x.dtype)
+    host = backend.to_host(device)
+    assert (host.shape, host.dtype) == (x.shape, x.dtype)
+    assert isinstance(host, np.ndarray)
+    if backend.computes or dtype.startswith("int"):
+        np.testing.assert_array_equal(host, x)
+
+
+def test_numpy_shares_memory_with_the_host() -> None:
+    x = _x(3)
+    backend = NumpyBackend()
+    assert np.shares_memory(backend.to_host(backend.to_device(x)), x)
+
+
+@pytest.mark.parametrize("dtype", STORAGE_DTYPES)
+def test_widen(backend: Backend, dtype: str) -> None:
+    stored = np.array([[0, 1, 2]], STORAGE_DTYPES[dtype])
+    wide = "float32" if dtype in ("float16", "bfloat16") else dtype
+    found = backend.widen(backend.to_device(stored), dtype)
+    assert (found.shape, found.dtype) == ((1, 3), np.dtype(wide))
+
+
+def test_widen_is_exact() -> None:
+    backend = NumpyBackend()
+    numbers = np.array([0.0, -0.0, 1.5, -2.25, np.inf, np.nan, 2.0**-14], np.float32)
+    bits = (numbers.view(np.uint32) >> 16).astype(np.uint16)
+    np.testing.assert_array_equal(backend.widen(bits, "bfloat16"), numbers)
+    np.testing.assert_array_equal(backend.widen(numbers.astype(np.float16), "float16"), numbers)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "int32"])
+@pytest.mark.parametrize("lengths", [[3], [0, 2], [1, 2, 3]])
+def test_concat(backend: Backend, lengths: list[int], dtype: str) -> None:
+    parts = [np.ones((n, 2, 3), dtype) for n in lengths]
+    found = backend.concat([backend.to_device(p) for p in parts])
+    _check(backend, found, np.ones((sum(lengths), 2, 3), dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rows", [[], [2], [0, 0, 4, 1]])
+def test_take(backend: Backend, rows: list[int], dtype: str) -> None:
+    x = _x(5, 2, dtype=dtype)
+    found = backend.take(backend.to_device(x), np.array(rows, np.int64))
+    expected = np.array([x[r] for r in rows], dtype).reshape(len(rows), 2)
+    _check(backend, found, expected)
+
+
+@pytest.mark.parametrize(
+    "dtypes", [("float32", "float32"), ("float64", "float32"), ("float32", "float64")]
+)
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((2, 3), (3, 4)),
+        ((0, 3), (3, 4)),
+        ((2, 0), (0, 4)),
+        ((5, 2, 3), (5, 3, 4)),
+        ((5, 2, 3), (3, 1)),
+    ],
+)
+def test_matmul(
+    backend: Backend,
+    left: tuple[int, ...],
+    right: tuple[int, ...],
+    transpose: bool,
+    dtypes: tuple[str, str],
+) -> None:
+    a, b = _x(*left, dtype=dtypes[0]), _x(*right, dtype=dtypes[1])
+    given = np.ascontiguousarray(b.swapaxes(-1, -2)) if transpose else b
+    found = backend.matmul(backend.to_device(a), backend.to_device(given), transpose)
+    _check(backend, found, np.einsum("...ik,...kj->...ij", a, b))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(0, 2), (1,), (2, 3, 4)])
+@pytest.mark.parametrize("fn", sorted(MAPS))
+def test_map(backend: Backend, fn: str, shape: tuple[int, ...], dtype: str) -> None:
+    x = np.abs(_x(*shape, dtype=dtype))
+    _check(backend, backend.map(fn, backend.to_device(x)), MAPS[fn](x))
+
+
+@pytest.mark.parametrize(
+    "dtypes", [("float32", "float32"), ("float64", "float32"), ("float32", "float64")]
+)
+@pytest.mark.parametrize("shapes", [((2, 3), (2, 3)), ((4, 2, 3), (4, 1, 3)), ((0, 3), (3,))])
+@pytest.mark.parametrize("fn", sorted(ZIPS))
+def test_zip(
+    backend: Backend,
+    fn: str,
+    shapes: tuple[tuple[int, ...], tuple[int, ...]],
+    dtypes: tuple[str, str],
+) -> None:
+    x, y = (_x(*s, dtype=d) for s, d in zip(shapes, dtypes, strict=True))
+    found = backend.zip(fn, backend.to_device(x), backend.to_device(y))
+    _check(backend, found, ZIPS[fn](x, y))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", sorted(calls()))
+def test_call(backend: Backend, name: str, dtype: str) -> None:
+    kernel = getattr(import_module(f"gpudb.kernels.{name}"), name)
+    for on_host, again in zip(calls(dtype)[name], calls(dtype)[name], strict=True):
+        expected = kernel.reference(*on_host)
+        _check(backend, backend.call(kernel, *(_to_device(backend, a) for a in again)), expected)
+
+
+def _to_device(backend: Backend, argument: Any) -> Any:
+    if isinstance(argument, np.ndarray):
+        return backend.to_device(argument)
+    if isinstance(argument, list):
+        return [_to_device(backend, a) for a in argument]
+    return argument
+
+
+def test_memory(backend: Backend) -> None:
+    assert backend.memory_nbytes() > 1 << 20
+
+
+@pytest.mark.parametrize("verb", ["map", "zip", "matmul"])
+def test_overflow_gives_infinity_without_a_warning(verb: str) -> None:
+    backend = NumpyBackend()
+    big = np.full((2, 2), 3e38, np.float32)
+    found = {
+        "map": lambda: backend.map("exp", big),
+        "zip": lambda: backend.zip("multiply", big, big),
+        "matmul": lambda: backend.matmul(big, big),
+    }[verb]()
+    assert np.isinf(found).all()
+
+
+def test_division_by_zero_is_as_in_ieee() -> None:
+    backend = NumpyBackend()
+    found = backend.zip("divide", np.array([1, -1, 0], np.float32), np.zeros(3, np.float32))
+    np.testing.assert_array_equal(found, np.array([np.inf, -np.inf, np.nan], np.float32))
+
+
+def test_a_ghost_takes_the_memory_of_one_element() -> None:
+    x = ghost((1 << 20, 1 << 20), np.float32)
+    assert x.nbytes == 4 << 40
+    assert _base_nbytes(x) == 4
+    assert _base_nbytes(x[100:200].reshape(-1, 50)) == 4
+    assert not x.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("device", "name"), [("auto", "numpy"), ("numpy", "numpy"), ("null", "null")]
+)
+def test_open_backend(device: str, name: str) -> None:
+    assert open_backend(device).name == name
+
+
+def test_cuda_is_not_there_yet() -> None:
+    with pytest.raises(DeviceError, match=r"'cuda' is not available.*device='numpy'"):
+        open_backend("cuda")
+
+
+@pytest.mark.parametrize("device", ["", "gpu", "CUDA", "numpy "])
+def test_unknown_devices_are_named(device: str) -> None:
+    with pytest.raises(DeviceError) as caught:
+        open_backend(device)
+    assert repr(device) in str(caught.value)
+    assert all(known in str(caught.value) for known in DEVICES)

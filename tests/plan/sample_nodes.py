@@ -1,0 +1,93 @@
+"""One sample of every kind of node."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from importlib import import_module
+
+import gpudb.plan
+from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm
+from gpudb.plan.node import Node
+from gpudb.plan.sequence import (
+    Attention,
+    Context,
+    Normalize,
+    Pool,
+    PoolNormalize,
+    Scores,
+    Softmax,
+)
+from gpudb.plan.tensor import (
+    Coalesce,
+    Columns,
+    ConcatRows,
+    Dropout,
+    Gather,
+    Input,
+    LayerNorm,
+    Map,
+    Matmul,
+    Reblock,
+    Scan,
+    Zip,
+)
+from gpudb.types import TensorSchema
+
+WIDTH = 4
+
+
+def node_classes() -> set[type[Node]]:
+    """Every concrete node class that a module of the plan package defines."""
+    modules = [
+        import_module(m.name) for m in pkgutil.walk_packages(gpudb.plan.__path__, "gpudb.plan.")
+    ]
+    return {
+        kind
+        for module in modules
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, Node) and kind is not Node
+    }
+
+
+def sample_nodes() -> list[Node]:
+    """At least one node of every class, optional children with and without."""
+    x = Input(TensorSchema("rows", ("tokens", WIDTH), ("tokens", WIDTH)))
+    ids = Input(TensorSchema("ids", ("tokens",), ("tokens",), "int32"))
+    offsets = Input(TensorSchema("sequences", ("offsets",), ("offsets",), "int32"))
+    matrix = Scan(TensorSchema('müller\'s "w"', (WIDTH, WIDTH), (3, WIDTH), "bfloat16"))
+    whole = Coalesce(matrix)
+    vector = Scan(TensorSchema("v", (WIDTH,), (WIDTH,)))
+    scores = Scores(x, x, offsets, 2, 0.1)
+    weights = Softmax(scores, offsets)
+    return [
+        x,
+        ids,
+        offsets,
+        matrix,
+        whole,
+        vector,
+        scores,
+        weights,
+        Context(weights, x, offsets),
+        Attention(x, x, x, offsets, 2, 2**-0.5),
+        Pool(x, offsets, "max"),
+        Normalize(x, 1e-12),
+        PoolNormalize(x, offsets, "mean", 1e-12),
+        Gather(whole, ids),
+        Matmul(x, matrix),
+        Matmul(x, matrix, True),
+        Map(x, "gelu"),
+        Zip(x, vector, "add"),
+        Zip(x, x, "divide"),
+        LayerNorm(x, vector, vector, 1e-5),
+        Dropout(x, 0.1),
+        ConcatRows((whole, whole)),
+        Columns(x, 0, 2),
+        Reblock(matrix, (2, 2)),
+        Linear(x, whole, vector),
+        Linear(x, whole, vector, "relu"),
+        ResidualNorm(x, x, vector, vector, 1e-5),
+        ResidualNorm(x, x, vector, vector, 1e-5, vector),
+        EmbeddingNorm((whole, whole), (ids, ids), vector, vector, 1e-12),
+    ]
