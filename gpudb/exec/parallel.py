@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
+from itertools import islice
 from threading import Lock
 from typing import TypeVar
 
@@ -33,10 +34,17 @@ def run_all(
     The first error stops the rest, as does an interrupt (Ctrl-C): what is running finishes, what
     is waiting is dropped, and the error is raised.
     """
-    with single_threaded_blas(), ThreadPoolExecutor(max(1, min(threads, len(items)))) as pool:
-        pending: dict[Future[None], T] = {pool.submit(work, item): item for item in items}
+    threads = max(1, min(threads, len(items)))
+    waiting = iter(items)
+    with single_threaded_blas(), ThreadPoolExecutor(threads) as pool:
+        pending: dict[Future[None], T] = {}
         try:
-            while pending:
+            # No more than a thread can take next: leaving the pool runs all it has been given.
+            while True:
+                for item in islice(waiting, 2 * threads - len(pending)):
+                    pending[pool.submit(work, item)] = item
+                if not pending:
+                    break
                 finished, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in finished:
                     item = pending.pop(future)

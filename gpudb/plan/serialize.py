@@ -113,11 +113,18 @@ def _encode(value: Any, numbers: dict[int, int]) -> Any:
 
 
 def _decode(value: Any, nodes: list[Node]) -> Any:
-    if isinstance(value, dict) and "node" in value:
-        return nodes[value["node"]]
-    if isinstance(value, dict) and "tensor" in value:
-        name, shape, block, dtype = value["tensor"]
-        return TensorSchema(name, tuple(shape), tuple(block), dtype)
+    if isinstance(value, dict):
+        return _decode_reference(value, nodes)
     if isinstance(value, list):
         return tuple(_decode(v, nodes) for v in value)
     return value
+
+
+def _decode_reference(value: dict[str, Any], nodes: list[Node]) -> Node | TensorSchema:
+    if "tensor" in value:
+        name, shape, block, dtype = value["tensor"]
+        return TensorSchema(name, tuple(shape), tuple(block), dtype)
+    number = int(value["node"])
+    if not 0 <= number < len(nodes):  # a negative number would count from the end
+        raise IndexError(f"node {number} is named before it is described")
+    return nodes[number]

@@ -182,6 +182,8 @@ class SqlEngine:
     def _insert(self, text: str, parameters: Parameters) -> SqlResult:
         tree = parse(text)
         query = tree.args.get("expression")
+        if isinstance(query, exp.Values):
+            query = exp.select("*").from_(exp.Subquery(this=query))
         if not isinstance(tree, exp.Insert) or not isinstance(query, exp.Query):
             raise UnsupportedError(f"{text[:60]!r}…: write INSERT INTO t SELECT … or VALUES …")
         extras = [k for k in ("conflict", "returning", "overwrite") if tree.args.get(k)]
@@ -225,9 +227,10 @@ class SqlEngine:
     def _drop(self, text: str, parameters: Parameters) -> SqlResult:
         tree = parse(text)
         kind = str(tree.args.get("kind", "")).upper()
-        if not isinstance(tree, exp.Drop) or kind != "TABLE":
-            return self._plain(text, parameters)  # temporary views, macros
-        name = _table_name(tree.this)
+        tables: list[exp.Expr] = tree.args.get("tables") or []
+        if kind != "TABLE" or len(tables) != 1:
+            return self._plain(text, parameters)  # temporary views, macros; several: DuckDB's error
+        name = _table_name(tables[0])
         if name.lower() in (n.lower() for n in self._tables.views()):
             self._tables.drop(name)
             return _empty()

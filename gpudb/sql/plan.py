@@ -58,8 +58,8 @@ class Measured:
     rows: int
     """Rows of its result."""
     seconds: float
-    distinct: int = 0
-    """Distinct texts, for a model."""
+    distinct: int | None = None
+    """Texts that a model ran over: distinct, and not seen before in the statement."""
     counts: ModelCounts | None = None
     """The model's own statistics."""
 
@@ -80,12 +80,12 @@ class SqlStatistics:
     @property
     def texts(self) -> int:
         """Rows that reached a model."""
-        return sum(m.rows for m in self.steps if m.counts is not None)
+        return sum(m.rows for m in self.steps if m.distinct is not None)
 
     @property
     def distinct_texts(self) -> int:
         """Texts the models ran over."""
-        return sum(m.distinct for m in self.steps)
+        return sum(m.distinct or 0 for m in self.steps)
 
     @property
     def tokens(self) -> int:
@@ -136,5 +136,5 @@ class SqlResult:
 
 
 def _took(took: Measured) -> str:
-    distinct = f", {took.distinct:,} distinct" if took.counts is not None else ""
+    distinct = f", {took.distinct:,} distinct" if took.distinct is not None else ""
     return f"{took.rows:,} rows{distinct}, {took.seconds:.3f} s"

@@ -10,15 +10,15 @@ from __future__ import annotations
 from time import perf_counter
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from sqlglot import exp
 
 from gpudb.errors import SqlError
 from gpudb.sql.calls import Call, as_call, is_call, own_calls, scopes
 from gpudb.sql.connection import Connection, Parameters
 from gpudb.sql.plan import Infer, Measured, Rows, Step
-from gpudb.sql.protocols import ModelCounts, ModelFunctions
+from gpudb.sql.protocols import ModelFunctions
 from gpudb.sql.scope import SOURCE_ARGS, Scope, is_star
+from gpudb.sql.vectors import Vectors
 
 OUTER_ARGS = ("group", "having", "qualify", "distinct")
 """Parts of a SELECT that take place after the model."""
@@ -51,6 +51,7 @@ class Splitter:
         self._models = models
         self._parameters = parameters
         self._dry = dry
+        self._vectors = Vectors(models)
         self._constants: dict[tuple[str, str], str] = {}
         self._registered: list[str] = []
         self.steps: list[Step] = []
@@ -126,11 +127,10 @@ class Splitter:
         return table
 
     def _infer(self, model: str, texts: pa.ChunkedArray, sql: str, into: str) -> pa.Array:
-        """Vectors of a column of texts, each distinct one computed once; null for null."""
+        """Vectors of a column of texts; null for null."""
         self.steps.append(Infer(model, sql, into))
         started = perf_counter()
         width = self._models.embedding_width(model)
-        kind = pa.list_(pa.float32(), width)
         if pa.types.is_null(texts.type):
             texts = texts.cast(pa.string())
         if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
@@ -138,17 +138,13 @@ class Splitter:
                 f"embed('{model}', {sql}): the text is {texts.type}; expected VARCHAR: "
                 f"write CAST({sql} AS VARCHAR)"
             )
-        counts: ModelCounts | None = None
-        encoded = pc.dictionary_encode(texts).combine_chunks()
-        distinct = len(encoded.dictionary)
-        if self._dry or not distinct:
-            vectors = pa.nulls(len(texts), kind)
+        computed, counts = 0, None
+        if self._dry:
+            vectors = pa.nulls(len(texts), pa.list_(pa.float32(), width))
         else:
-            values, counts = self._models.embed(model, encoded.dictionary)
-            flat = pa.array(values.reshape(-1), pa.float32())
-            vectors = pa.FixedSizeListArray.from_arrays(flat, width).take(encoded.indices)
+            vectors, computed, counts = self._vectors.of(model, texts)
         seconds = perf_counter() - started
-        self.measured.append(Measured(len(texts), seconds, distinct, counts))
+        self.measured.append(Measured(len(texts), seconds, computed, counts))
         return vectors
 
     def _register(self, name: str, table: pa.Table) -> None:
