@@ -8,18 +8,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 from gpudb.catalog.migrate import check, migrate, scripts
+from gpudb.closing import Closing
 from gpudb.errors import CatalogError
 
 BUSY_SECONDS = 30.0
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
 
-class Catalog:
+class Catalog(Closing):
     """A SQLite file and the one connection to it; threads take turns.
 
     Parameters
@@ -119,17 +119,6 @@ class Catalog:
         """Close the file."""
         with self._lock:
             self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _prepare(self, migrations: Sequence[str]) -> None:
         version = check(self._connection, self.path, len(migrations))

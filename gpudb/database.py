@@ -6,8 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 from gpudb.backend import open_backend
 from gpudb.catalog import tensors as catalog_tensors
 from gpudb.catalog.models import version as find_version
+from gpudb.closing import Closing
 from gpudb.config import Config, available_threads, parse_nbytes
 from gpudb.errors import CatalogError, InputError
 from gpudb.exec import memory
@@ -41,7 +41,7 @@ PREPARED_KEPT = 32
 """Prepared plans of tensor expressions that are kept for the next run."""
 
 
-class Database:
+class Database(Closing):
     """A database folder on a device. Open one with :func:`gpudb.connect`."""
 
     def __init__(
@@ -282,17 +282,6 @@ class Database:
         self._prepared.clear()
         self._sql.close()
         self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<gpudb.Database {self.folder} on {self.backend.name}>"

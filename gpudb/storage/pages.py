@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import pyarrow as pa
 
+from gpudb.closing import Closing
 from gpudb.errors import InputError, StorageError
 from gpudb.storage.encode import RESTORE, PageView, decode, encode
 from gpudb.storage.files import TEMPORARY, map_file, write_file
@@ -35,7 +34,7 @@ class Page:
     """Blocks in the page."""
 
 
-class PageStore:
+class PageStore(Closing):
     """The pages under one folder. Any number of threads may read it.
 
     Parameters
@@ -167,17 +166,6 @@ class PageStore:
         with self._lock:
             self._closed = True
             self._open.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _files(self) -> Iterator[Path]:
         for suffix in (SUFFIX, TEMPORARY):

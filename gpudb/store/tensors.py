@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Self
 
 from gpudb.catalog import Catalog, Location, Partition, StoredTensor
 from gpudb.catalog.blocks import forget_unused_pages, pages
 from gpudb.catalog.tensors import add_partitions, add_tensor, locations, use_blocks
+from gpudb.closing import Closing
 from gpudb.errors import StorageError
 from gpudb.storage import PAGE_NBYTES, PageStore
 from gpudb.store.cut import check_values, grid_keys, join
@@ -36,7 +35,7 @@ class Blocks:
     stretch of blocks that lie together in a page."""
 
 
-class TensorStore:
+class TensorStore(Closing):
     """One database folder: a catalog, and the pages its tensors are in.
 
     Parameters
@@ -166,17 +165,6 @@ class TensorStore:
         self.catalog.close()
         if self._temporary:
             self._temporary.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _runs(places: Sequence[Location]) -> Iterator[tuple[str, int, int]]:
