@@ -68,12 +68,12 @@ def drop_tensor(catalog: Catalog, name: str) -> None:
         raise CatalogError(_no_tensor(catalog, name, None))
 
 
-def use_blocks(catalog: Catalog, tensor_id: int, hashes: Iterable[bytes]) -> None:
-    """Record the blocks of a tensor: one stored block per position of its grid, row-major."""
+def use_blocks(catalog: Catalog, tensor_id: int, blocks: Iterable[tuple[int, bytes]]) -> None:
+    """Record blocks of a tensor: (row-major position in its grid, hash of a stored block)."""
     catalog.run_many(
         "INSERT INTO block (tensor, number, stored_block) "
         "VALUES (?, ?, (SELECT id FROM stored_block WHERE hash = ?))",
-        ((tensor_id, number, digest) for number, digest in enumerate(hashes)),
+        ((tensor_id, number, digest) for number, digest in blocks),
     )
 
 
@@ -95,6 +95,12 @@ def locations(catalog: Catalog, tensor_id: int) -> list[Location]:
         (tensor_id,),
     )
     return [Location(page, row) for page, row in rows]
+
+
+def block_numbers(catalog: Catalog, tensor_id: int) -> list[int]:
+    """Row-major grid positions of the blocks a tensor has, rising; the others are zero."""
+    rows = catalog.rows("SELECT number FROM block WHERE tensor = ? ORDER BY number", (tensor_id,))
+    return [number for (number,) in rows]
 
 
 def partitions(catalog: Catalog, tensor_id: int) -> list[Partition]:

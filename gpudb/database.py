@@ -32,7 +32,7 @@ from gpudb.plan.serialize import fingerprint
 from gpudb.relation import TensorRelation, scan
 from gpudb.result import Result
 from gpudb.sql import SqlEngine
-from gpudb.store import TensorStore
+from gpudb.store import StoredSource, TensorStore
 from gpudb.store.panels import row_panels
 from gpudb.tables import UserTables
 from gpudb.types import STORAGE_DTYPES, HostArray, TensorSchema
@@ -299,11 +299,8 @@ class Database(Closing):
         key = (fingerprint(relation.plan), ids, self._store.catalog.change_counter())
         if key not in self._prepared:
             physical = lower(optimize(relation.plan))
-
-            def load(schema: TensorSchema) -> tuple[HostArray, ...]:
-                return self._store.read(relation.sources[schema.name]).runs
-
-            self._prepared[key] = prepare(physical, self.backend, load)
+            source = StoredSource(self._store, relation.sources.__getitem__)
+            self._prepared[key] = prepare(physical, self.backend, source)
             if len(self._prepared) > PREPARED_KEPT:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(key)

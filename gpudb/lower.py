@@ -57,7 +57,7 @@ def physical(node: Node, children: Ops) -> PhysicalOp:
 
 @physical.register
 def _(node: tensor.Scan, children: Ops) -> PhysicalOp:
-    return ScanBlocks(children, _computed(node), node.schema)
+    return ScanBlocks(children, _computed(node), node.schema, node.tests)
 
 
 @physical.register

@@ -152,6 +152,13 @@ class TensorSchema:
         """Blocks along each axis."""
         return tuple(ceil(s / b) for s, b in zip(self.numbers, self.block_numbers, strict=True))
 
+    def grid_along(self, axis: int) -> int:
+        """Blocks along one axis; a named extent is one block."""
+        extent, block = self.shape[axis], self.block[axis]
+        if isinstance(extent, str) or isinstance(block, str):
+            return 1
+        return ceil(extent / block)
+
     @property
     def blocks(self) -> int:
         """Blocks in all."""

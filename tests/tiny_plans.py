@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.backend import Backend, NumpyBackend
-from gpudb.exec.batch import to_dense
+from gpudb.exec.batch import grid_keys, to_dense
 from gpudb.exec.prepared import PreparedPlan, prepare
 from gpudb.lower import lower
 from gpudb.models import bert, transformer_encoder
@@ -45,21 +45,41 @@ TORCH_CONFIG: dict[str, Any] = {
 
 @dataclass
 class Arrays:
-    """Dense arrays by name, and the blocks that plans read them in."""
+    """Dense arrays by name, and the blocks that plans read them in: the source of a plan."""
 
     dense: dict[str, HostArray] = field(default_factory=dict)
+    blocks: dict[str, HostArray] = field(default_factory=dict)
+    stored: dict[str, HostArray] = field(default_factory=dict)
+    """Name -> keys of the blocks that are stored."""
 
     def scan(
-        self, name: str, values: HostArray, block: tuple[int, ...] | None = None, dtype: str = ""
+        self,
+        name: str,
+        values: HostArray,
+        block: tuple[int, ...] | None = None,
+        dtype: str = "",
+        sparse: bool = False,
     ) -> Scan:
-        """Keep an array; a scan of it in blocks of ``block`` (None: one block)."""
-        self.dense[name] = values
-        whole = tuple(max(1, e) for e in values.shape)
-        return Scan(TensorSchema(name, values.shape, block or whole, dtype or values.dtype.name))
+        """Keep an array; a scan of it in blocks of ``block`` (None: one block).
 
-    def load(self, schema: TensorSchema) -> list[HostArray]:
-        """The blocks of a tensor, in two runs where there are several."""
-        blocks = cut(self.dense[schema.name], schema.block_numbers)
+        With ``sparse``, blocks that are all zero are left out.
+        """
+        whole = tuple(max(1, e) for e in values.shape)
+        schema = TensorSchema(name, values.shape, block or whole, dtype or values.dtype.name)
+        blocks = cut(values, schema.block_numbers)
+        keys = grid_keys(schema)
+        if sparse:
+            there = blocks.reshape(len(blocks), -1).any(axis=1)
+            blocks, keys = blocks[there], keys[there]
+        self.dense[name], self.blocks[name], self.stored[name] = values, blocks, keys
+        return Scan(schema)
+
+    def keys(self, name: str) -> HostArray:
+        return self.stored[name]
+
+    def runs(self, name: str, rows: HostArray) -> list[HostArray]:
+        """The chosen blocks, in two runs where there are several."""
+        blocks = self.blocks[name][rows]
         half = (len(blocks) + 1) // 2
         return [part for part in (blocks[:half], blocks[half:]) if len(part)]
 
@@ -96,7 +116,7 @@ def prepared(
     backend: Backend | None = None,
 ) -> PreparedPlan:
     """The plan after ``rules``, ready to run."""
-    return prepare(lower(optimize(plan, rules)), backend or NumpyBackend(), arrays.load)
+    return prepare(lower(optimize(plan, rules)), backend or NumpyBackend(), arrays)
 
 
 def compute(

@@ -7,15 +7,23 @@ GEMMs and kernels over what ``join`` decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys, grid_keys
 from gpudb.types import HostArray, Sizes, TensorSchema
 
-Load = Callable[[TensorSchema], Sequence[HostArray]]
-"""Reads a stored tensor: its blocks in row-major order, as views of ``(n_i, *block)``."""
+
+class Source(Protocol):
+    """Where the stored tensors of a plan come from, by the name they have in it."""
+
+    def keys(self, name: str) -> Keys:
+        """Keys of the blocks that are stored, in row-major order; the others are zero."""
+
+    def runs(self, name: str, rows: HostArray) -> Sequence[HostArray]:
+        """The blocks with these numbers in ``keys``, as views ``(n_i, *block)``, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,7 @@ class Context:
     """What a running operator may touch."""
 
     backend: Backend
-    load: Load
+    source: Source
     inputs: Mapping[str, Array]
     """Relations handed in for this run, by name: one block each, without the block axis."""
 
@@ -43,13 +51,27 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairing:
+    """How many blocks met in a join, for EXPLAIN."""
+
+    pairs: int
+    """Pairs of blocks that are worked on."""
+    skipped: int = 0
+    """Pairs that would be there if no block were missing."""
+    launches: int = 1
+    """Batched GEMMs or kernel calls that the pairs were coalesced into."""
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """What ``join`` decided."""
 
     keys: Keys
-    """Keys of the result's blocks."""
+    """Keys of the result's blocks, in row-major order."""
     rows: tuple[HostArray, ...] = ()
     """Row numbers that ``run`` needs; each operator says which."""
+    pairing: Pairing | None = None
+    """For joins."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -60,7 +82,11 @@ class PhysicalOp:
     out: TensorSchema
 
     def join(self, *keys: Keys) -> Joined:
-        """Decide which blocks meet. Unless it says otherwise, the result is a full grid."""
+        """Decide which blocks meet. Unless it says otherwise, the result is a full grid.
+
+        ``keys`` are those of each input, in row-major order: of a full grid, unless the operator
+        :attr:`takes_missing` blocks.
+        """
         return Joined(grid_keys(self.out))
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
@@ -78,6 +104,11 @@ class PhysicalOp:
     def detail(self) -> str:
         """What EXPLAIN says beside the name."""
         return ""
+
+    @property
+    def takes_missing(self) -> bool:
+        """True when ``join`` copes with inputs that lack blocks; else zeros are filled in first."""
+        return False
 
     @property
     def is_view(self) -> bool:

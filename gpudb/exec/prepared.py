@@ -14,11 +14,13 @@ import nvtx
 
 from gpudb.backend import Array, Backend
 from gpudb.exec import memory
-from gpudb.exec.batch import BlockBatch
+from gpudb.exec.batch import BlockBatch, Keys, grid_keys
 from gpudb.exec.graph import Step, order_steps
-from gpudb.exec.operator import Context, Joined, Load, PhysicalOp
+from gpudb.exec.missing import rows_of_full_grid, take_blocks
+from gpudb.exec.operator import Context, Joined, PhysicalOp, Source
+from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.exec.profile import Profile
-from gpudb.types import Sizes
+from gpudb.types import HostArray, Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,9 @@ class PreparedPlan:
     steps: tuple[Step, ...]
     joined: tuple[Joined, ...]
     """What each step's join decided."""
+    fills: Mapping[int, tuple[HostArray | None, ...]]
+    """For a step that needs full grids but reads inputs that lack blocks: for each input, the
+    number of the block at each position, -1 for zeros; None where nothing is missing."""
     constants: Mapping[int, Array]
     """Results of the steps that arrange stored tensors and are read by others."""
     seconds: float
@@ -57,7 +62,7 @@ class PreparedPlan:
         profile
             Where to record times; None records nothing.
         """
-        ctx = Context(self.backend, _no_load, inputs)
+        ctx = Context(self.backend, NO_SOURCE, inputs)
         results: list[Array] = [self.constants.get(i) for i in range(len(self.steps))]
         seconds = [0.0] * len(self.steps)
         for number, step in enumerate(self.steps):
@@ -66,6 +71,8 @@ class PreparedPlan:
             started = perf_counter()
             with nvtx.annotate(type(step.op).__name__, domain="gpudb"):
                 arguments = [results[i] for i in step.inputs]
+                if number in self.fills:
+                    arguments = _filled(self.backend, arguments, self.fills[number])
                 results[number] = step.op.run(ctx, self.joined[number], *arguments)
             seconds[number] = perf_counter() - started
             del arguments
@@ -76,22 +83,59 @@ class PreparedPlan:
         return BlockBatch(self.joined[-1].keys, results[-1])
 
 
-def prepare(root: PhysicalOp, backend: Backend, load: Load) -> PreparedPlan:
+def prepare(root: PhysicalOp, backend: Backend, source: Source) -> PreparedPlan:
     """Join the keys of every step and bring its stored tensors to the device."""
     started = perf_counter()
     steps = order_steps(root)
-    ctx = Context(backend, load, {})
+    ctx = Context(backend, source, {})
     joined: list[Joined] = []
+    fills: dict[int, tuple[HostArray | None, ...]] = {}
     constants: dict[int, Array] = {}
     for number, step in enumerate(steps):
-        joined.append(step.op.join(*(joined[i].keys for i in step.inputs)))
+        op = step.op
+        if isinstance(op, ScanBlocks):
+            keys: list[Keys] = [source.keys(op.tensor.name)]
+        else:
+            keys = [joined[i].keys for i in step.inputs]
+            if not op.takes_missing:
+                keys, fill = _completed(op, keys)
+                if any(rows is not None for rows in fill):
+                    fills[number] = fill
+        joined.append(op.join(*keys))
         if step.constant:
             arguments = [constants[i] for i in step.inputs]
-            constants[number] = step.op.run(ctx, joined[number], *arguments)
+            if number in fills:
+                arguments = _filled(backend, arguments, fills[number])
+            constants[number] = op.run(ctx, joined[number], *arguments)
     read = {i for s in steps if not s.constant for i in s.inputs} | {len(steps) - 1}
     kept = {i: array for i, array in constants.items() if i in read}
-    return PreparedPlan(backend, steps, tuple(joined), kept, perf_counter() - started)
+    return PreparedPlan(backend, steps, tuple(joined), fills, kept, perf_counter() - started)
 
 
-def _no_load(tensor: object) -> list[Array]:
-    raise AssertionError(f"{tensor} should have been read when the plan was prepared")
+def _completed(op: PhysicalOp, keys: list[Keys]) -> tuple[list[Keys], tuple[HostArray | None, ...]]:
+    """Keys of full grids for each input, and where its blocks lie in them."""
+    schemas = [child.out for child in op.children]
+    fill = tuple(rows_of_full_grid(k, s) for k, s in zip(keys, schemas, strict=True))
+    full = [
+        k if rows is None else grid_keys(s) for k, rows, s in zip(keys, fill, schemas, strict=True)
+    ]
+    return full, fill
+
+
+def _filled(
+    backend: Backend, inputs: list[Array], fill: tuple[HostArray | None, ...]
+) -> list[Array]:
+    return [take_blocks(backend, x, rows) for x, rows in zip(inputs, fill, strict=True)]
+
+
+class _NoSource:
+    """A run reads no stored tensor: preparing has done so."""
+
+    def keys(self, name: str) -> Keys:
+        raise AssertionError(f"{name} should have been read when the plan was prepared")
+
+    def runs(self, name: str, rows: HostArray) -> list[HostArray]:
+        raise AssertionError(f"{name} should have been read when the plan was prepared")
+
+
+NO_SOURCE = _NoSource()

@@ -14,7 +14,7 @@ from gpudb.backend import Array, Backend
 from gpudb.catalog import Version
 from gpudb.errors import UnsupportedError
 from gpudb.exec import memory
-from gpudb.exec.operator import Load
+from gpudb.exec.operator import Source
 from gpudb.exec.parallel import run_all
 from gpudb.exec.prepared import PreparedPlan, prepare
 from gpudb.exec.profile import Profile
@@ -53,7 +53,7 @@ class Encoder:
     version: Version
     backend: Backend
     limits: Limits
-    load: Load
+    source: Source
     tokenizer: TextTokenizer | None
     function: EmbedFunction
     rules: tuple[Rule, ...] = RULES
@@ -84,7 +84,7 @@ class Encoder:
             if pooled not in self._prepared:
                 plan = self.pooled_plan if pooled else self.hidden_plan
                 physical = lower(optimize(plan, self.rules))
-                self._prepared[pooled] = prepare(physical, self.backend, self.load)
+                self._prepared[pooled] = prepare(physical, self.backend, self.source)
             return self._prepared[pooled]
 
     def embed(self, texts: pa.ChunkedArray) -> tuple[HostArray, InferStatistics]:

@@ -9,6 +9,7 @@ from threading import Lock
 import numpy as np
 
 from gpudb.backend import Backend
+from gpudb.catalog import StoredTensor
 from gpudb.catalog import models as catalog_models
 from gpudb.catalog.tensors import tensor
 from gpudb.errors import InputError
@@ -24,8 +25,8 @@ from gpudb.plan.explain import explain as explain_logical
 from gpudb.plan.node import walk
 from gpudb.plan.rules import optimize
 from gpudb.plan.tensor import Gather, Input
-from gpudb.store import TensorStore
-from gpudb.types import HostArray, TensorSchema
+from gpudb.store import StoredSource, TensorStore
+from gpudb.types import HostArray
 
 
 class ModelLibrary:
@@ -76,15 +77,14 @@ class ModelLibrary:
                     else catalog_models.tokenizer(catalog, version.tokenizer)
                 )
 
-                def load(schema: TensorSchema) -> tuple[HostArray, ...]:
-                    stored = self._store.read(tensor(catalog, schema.name, version.id))
-                    return stored.runs
+                def find(name: str) -> StoredTensor:
+                    return tensor(catalog, name, version.id)
 
                 self._open[key] = Encoder(
                     version=version,
                     backend=self._backend,
                     limits=self._limits,
-                    load=load,
+                    source=StoredSource(self._store, find),
                     tokenizer=TextTokenizer(text, function.max_tokens, self._limits.threads)
                     if text is not None
                     else None,

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from gpudb.errors import CatalogError, SchemaError
-from gpudb.plan import fused, sequence, tensor
+from gpudb.plan import elementwise, fused, reduce, relational, reshape, sequence, tensor
 from gpudb.plan.node import Node, walk
 from gpudb.types import TensorSchema
 
@@ -30,6 +30,24 @@ NODE_TYPES: dict[str, type[Node]] = {
         tensor.Columns,
         tensor.Reblock,
         tensor.Coalesce,
+        elementwise.FilterElements,
+        elementwise.ZipScalar,
+        elementwise.Cast,
+        relational.FilterKeys,
+        relational.Join,
+        relational.Contract,
+        relational.Aggregate,
+        relational.Project,
+        relational.Rekey,
+        reshape.Transpose,
+        reshape.Broadcast,
+        reshape.Concat,
+        reshape.Slice,
+        reshape.SplitAxis,
+        reshape.MergeAxes,
+        reduce.Reduce,
+        reduce.SegmentAggregate,
+        reduce.RowSoftmax,
         sequence.Scores,
         sequence.Softmax,
         sequence.Context,
@@ -86,6 +104,7 @@ def plan_from_json(text: str) -> Node:
         IndexError,
         TypeError,
         AttributeError,
+        OverflowError,
         RecursionError,
         SchemaError,
     ) as error:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from gpudb.errors import SchemaError
+from gpudb.keys import KeyTests, check_tests, describe_tests
 from gpudb.plan.node import Node
 from gpudb.types import Extent, TensorSchema, computed_dtype
 
@@ -35,16 +36,21 @@ ZIP_FUNCTIONS = ("add", "divide", "maximum", "minimum", "multiply", "subtract")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scan(Node):
-    """Read the blocks of a stored tensor."""
+    """Read the blocks of a stored tensor whose keys pass all tests; the others count as zero."""
 
     tensor: TensorSchema
+    tests: KeyTests = ()
+
+    def __post_init__(self) -> None:
+        check_tests(self.tests, self.tensor.ndim)
 
     @cached_property
     def schema(self) -> TensorSchema:
         return self.tensor
 
     def label(self) -> str:
-        return f"Scan({self.tensor.name}: {self.tensor})"
+        where = f" where {describe_tests(self.tests)}" if self.tests else ""
+        return f"Scan({self.tensor.name}: {self.tensor}{where})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,25 +69,25 @@ class Input(Node):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Gather(Node):
-    """Join row numbers with the rows of a table: ``(r, w)``, ``(n,)`` -> ``(n, w)``."""
+    """Join row numbers with the rows of a table: ``(r, …)``, ``(n,)`` -> ``(n, …)``."""
 
     table: Node
     rows: Node
 
     def __post_init__(self) -> None:
         table, rows = self.table.schema, self.rows.schema
-        if table.ndim != 2 or rows.ndim != 1:
+        if rows.ndim != 1 or "int" not in rows.dtype:
             raise SchemaError(
-                f"Gather: needs a matrix and a column of row numbers, found {table.name} ({table}) "
+                f"Gather: needs a table and a column of row numbers, found {table.name} ({table}) "
                 f"and {rows.name} ({rows})"
             )
 
     @cached_property
     def schema(self) -> TensorSchema:
         table, rows = self.table.schema, self.rows.schema
-        shape = (rows.shape[0], table.shape[1])
+        shape = (rows.shape[0], *table.shape[1:])
         dtype = computed_dtype(table.dtype)
-        return TensorSchema("gather", shape, (rows.block[0], table.block[1]), dtype)
+        return TensorSchema("gather", shape, (rows.block[0], *table.block[1:]), dtype)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

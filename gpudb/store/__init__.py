@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpudb.store.source import StoredSource
 from gpudb.store.tensors import Blocks, TensorStore
 
-__all__ = ["Blocks", "TensorStore"]
+__all__ = ["Blocks", "StoredSource", "TensorStore"]

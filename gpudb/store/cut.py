@@ -45,19 +45,26 @@ def cut(schema: TensorSchema, values: HostArray) -> Iterator[HostArray]:
             yield padded
 
 
-def join(schema: TensorSchema, blocks: Iterator[HostArray]) -> HostArray:
-    """The dense array of row-major ``blocks``, without their padding: a new array."""
-    values = np.empty(schema.numbers, storage_dtype(schema.dtype))
-    for key, block in zip(np.ndindex(schema.grid), blocks, strict=True):
+def join(schema: TensorSchema, keys: HostArray, blocks: Iterator[HostArray]) -> HostArray:
+    """The dense array of the ``blocks`` at ``keys``, without their padding: a new array."""
+    values = np.zeros(schema.numbers, storage_dtype(schema.dtype))
+    for key, block in zip(keys.tolist(), blocks, strict=True):
         place = values[_place(key, schema.block_numbers)]
         place[...] = block[_extent(place)]
     return values
 
 
-def grid_keys(schema: TensorSchema) -> HostArray:
-    """(blocks, ndim) int32 grid coordinates, row-major."""
-    axes = np.indices(schema.grid, np.int32).reshape(schema.ndim, -1)
-    return np.ascontiguousarray(axes.T)
+def keys_at(schema: TensorSchema, numbers: Sequence[int]) -> HostArray:
+    """(blocks, ndim) int32 grid coordinates of row-major positions."""
+    keys = np.empty((len(numbers), schema.ndim), np.int32)
+    if len(numbers):
+        keys.T[...] = np.unravel_index(np.asarray(numbers), schema.grid)
+    return keys
+
+
+def is_zero(block: HostArray) -> bool:
+    """True when every bit of a contiguous block is 0; -0.0 is not zero here."""
+    return not block.reshape(-1).view(np.uint8).any()
 
 
 def block_hash(block: HostArray, dtype: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,17 +47,18 @@ class Packer:
         self._stored: set[bytes] = set()
         self._sound: dict[str, bool] = {}
 
-    def add(self, schema: TensorSchema, values: HostArray) -> list[bytes]:
-        """Store the blocks of a dense tensor that are not stored yet; the hashes of all of them.
+    def add(self, schema: TensorSchema, values: HostArray, numbers: Sequence[int]) -> list[bytes]:
+        """Store blocks of a dense tensor that are not stored yet; the hashes of all of them.
 
-        The new ones lie one after the other: in one page when one page can hold them.
+        ``numbers`` are the row-major positions of the wanted blocks, rising. The new ones lie one
+        after the other: in one page when one page can hold them.
         """
-        hashes = [block_hash(block, schema.dtype) for block in cut(schema, values)]
+        hashes = [block_hash(block, schema.dtype) for block in _chosen(schema, values, numbers)]
         self._look_up([h for h in hashes if h not in self._stored])
         missing = set(hashes) - self._stored
         if missing:
             self._reserve(schema.dtype, len(missing) * schema.block_nbytes)
-            for digest, block in zip(hashes, cut(schema, values), strict=True):
+            for digest, block in zip(hashes, _chosen(schema, values, numbers), strict=True):
                 if digest not in self._stored:
                     self._stored.add(digest)
                     self._append(schema.dtype, digest, block.reshape(-1))
@@ -108,3 +110,12 @@ class Packer:
             for row, (digest, length) in enumerate(zip(hashes, lengths, strict=True))
         ]
         add_page(self._catalog, PageRecord(page.hash, dtype, page.nbytes, page.blocks), places)
+
+
+def _chosen(schema: TensorSchema, values: HostArray, numbers: Sequence[int]) -> Iterator[HostArray]:
+    wanted = iter(numbers)
+    number = next(wanted, -1)
+    for position, block in enumerate(cut(schema, values)):
+        if position == number:
+            yield block
+            number = next(wanted, -1)

@@ -10,11 +10,17 @@ from tempfile import TemporaryDirectory
 
 from gpudb.catalog import Catalog, Location, Partition, StoredTensor
 from gpudb.catalog.blocks import forget_unused_pages, pages
-from gpudb.catalog.tensors import add_partitions, add_tensor, locations, use_blocks
+from gpudb.catalog.tensors import (
+    add_partitions,
+    add_tensor,
+    block_numbers,
+    locations,
+    use_blocks,
+)
 from gpudb.closing import Closing
 from gpudb.errors import StorageError
 from gpudb.storage import PAGE_NBYTES, PageStore
-from gpudb.store.cut import check_values, grid_keys, join
+from gpudb.store.cut import check_values, cut, is_zero, join, keys_at
 from gpudb.store.folder import CATALOG, PAGES, prepare_folder
 from gpudb.store.pack import Packer
 from gpudb.types import HostArray, TensorSchema
@@ -29,7 +35,7 @@ class Blocks:
 
     schema: TensorSchema
     keys: HostArray
-    """(blocks, ndim) int32 grid coordinates, row-major."""
+    """(blocks, ndim) int32 grid coordinates, row-major; blocks that are not there are zero."""
     runs: tuple[HostArray, ...]
     """(blocks of the run, \\*block) read-only views, in the order of ``keys``: one for each
     stretch of blocks that lie together in a page."""
@@ -73,13 +79,22 @@ class TensorStore(Closing):
         self._page_nbytes = page_nbytes
 
     def put(
-        self, schema: TensorSchema, values: HostArray, version: int | None = None
+        self,
+        schema: TensorSchema,
+        values: HostArray,
+        version: int | None = None,
+        *,
+        sparse: bool = False,
     ) -> StoredTensor:
         """Store one dense tensor; see :meth:`put_many`."""
-        return self.put_many([(schema, values)], version)[0]
+        return self.put_many([(schema, values)], version, sparse=sparse)[0]
 
     def put_many(
-        self, tensors: Iterable[tuple[TensorSchema, HostArray]], version: int | None
+        self,
+        tensors: Iterable[tuple[TensorSchema, HostArray]],
+        version: int | None,
+        *,
+        sparse: bool = False,
     ) -> list[StoredTensor]:
         """Store dense tensors, all or none; blocks that are stored already cost nothing.
 
@@ -91,6 +106,8 @@ class TensorStore(Closing):
             lie one after the other.
         version
             Id of the version they belong to; None for tensors of their own.
+        sparse
+            Leave out the blocks in which every bit is 0: what is missing counts as zero.
 
         Raises
         ------
@@ -102,32 +119,54 @@ class TensorStore(Closing):
         with self.catalog.transaction():
             packer = Packer(self.catalog, self.pages, self._page_nbytes)
             stored: list[StoredTensor] = []
-            hashes: list[list[bytes]] = []
+            used: list[list[tuple[int, bytes]]] = []
             for schema, values in tensors:
                 check_values(schema, values)
                 stored.append(add_tensor(self.catalog, schema, version))
-                hashes.append(packer.add(schema, values))
+                numbers = [
+                    number
+                    for number, block in enumerate(cut(schema, values))
+                    if not (sparse and is_zero(block))
+                ]
+                hashes = packer.add(schema, values, numbers)
+                used.append(list(zip(numbers, hashes, strict=True)))
                 del values  # or two tensors would be in memory while the next one is made
             packer.flush()
-            for tensor, blocks in zip(stored, hashes, strict=True):
+            for tensor, blocks in zip(stored, used, strict=True):
                 use_blocks(self.catalog, tensor.id, blocks)
                 add_partitions(self.catalog, tensor.id, _partitions(tensor.schema))
         return stored
 
-    def read(self, tensor: StoredTensor) -> Blocks:
-        """The blocks of a tensor, as views of the pages: nothing is copied."""
+    def keys(self, tensor: StoredTensor) -> HostArray:
+        """Grid coordinates of the blocks a tensor has, (blocks, ndim) int32, row-major."""
+        return keys_at(tensor.schema, block_numbers(self.catalog, tensor.id))
+
+    def read(self, tensor: StoredTensor, rows: HostArray | None = None) -> Blocks:
+        """The blocks of a tensor, as views of the pages: nothing is copied.
+
+        Parameters
+        ----------
+        tensor
+            Which tensor.
+        rows
+            Numbers of the wanted blocks in :meth:`keys`; None for all.
+        """
         schema = tensor.schema
         block = schema.block_numbers
+        keys, places = self.keys(tensor), locations(self.catalog, tensor.id)
+        if rows is not None:
+            keys, places = keys[rows], [places[row] for row in rows.tolist()]
         runs = tuple(
             self.pages.run(page, first, count, prod(block)).reshape(count, *block)
-            for page, first, count in _runs(locations(self.catalog, tensor.id))
+            for page, first, count in _runs(places)
         )
-        return Blocks(schema, grid_keys(schema), runs)
+        return Blocks(schema, keys, runs)
 
     def dense(self, tensor: StoredTensor) -> HostArray:
         """The whole tensor, without padding, in the storage dtype: a new array."""
         blocks = self.read(tensor)
-        return join(blocks.schema, (block for run in blocks.runs for block in run))
+        each = (block for run in blocks.runs for block in run)
+        return join(blocks.schema, blocks.keys, each)
 
     def vacuum(self) -> int:
         """Remove the pages no tensor uses, and what interrupted writers left; bytes removed.

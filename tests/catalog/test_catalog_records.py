@@ -74,7 +74,7 @@ def _stored(catalog, schema, names, version=None, page="p"):
     if new:
         add_page(catalog, record, [(h, n, schema.block_nbytes) for n, h in enumerate(new)])
     made = add_tensor(catalog, schema, version)
-    use_blocks(catalog, made.id, hashes)
+    use_blocks(catalog, made.id, enumerate(hashes))
     add_partitions(catalog, made.id, [Partition(0, len(hashes))])
     return made
 

@@ -51,4 +51,7 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             (x(0, 2, 3), np.array([], np.int64)),
             (x(1, 2, 3), np.array([0])),
         ],
+        "take_or_zero": [
+            (x(3, 2, 2), np.array(numbers, np.int64)) for numbers in ([2, -1, 0, 2], [-1], [])
+        ],
     }

@@ -7,8 +7,12 @@ import pkgutil
 from importlib import import_module
 
 import gpudb.plan
+from gpudb.plan.elementwise import Cast, FilterElements, ZipScalar
 from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm
 from gpudb.plan.node import Node
+from gpudb.plan.reduce import Reduce, RowSoftmax, SegmentAggregate
+from gpudb.plan.relational import Aggregate, Contract, FilterKeys, Join, Project, Rekey
+from gpudb.plan.reshape import Broadcast, Concat, MergeAxes, Slice, SplitAxis, Transpose
 from gpudb.plan.sequence import (
     Attention,
     Context,
@@ -58,6 +62,10 @@ def sample_nodes() -> list[Node]:
     matrix = Scan(TensorSchema('müller\'s "w"', (WIDTH, WIDTH), (3, WIDTH), "bfloat16"))
     whole = Coalesce(matrix)
     vector = Scan(TensorSchema("v", (WIDTH,), (WIDTH,)))
+    cube = Scan(TensorSchema("cube", (4, 6, 8), (2, 4, 3)))
+    panels = Scan(TensorSchema("panels", (8, 5), (3, 2)))
+    column = Scan(TensorSchema("column", (4,), (2,), "int64"))
+    product = Join(cube, panels, ((2, 0),), "matmul")
     scores = Scores(x, x, offsets, 2, 0.1)
     weights = Softmax(scores, offsets)
     return [
@@ -90,4 +98,28 @@ def sample_nodes() -> list[Node]:
         ResidualNorm(x, x, vector, vector, 1e-5),
         ResidualNorm(x, x, vector, vector, 1e-5, vector),
         EmbeddingNorm((whole, whole), (ids, ids), vector, vector, 1e-12),
+        cube,
+        panels,
+        column,
+        product,
+        Scan(cube.tensor, ((0, ">=", 1), (2, "in", (0, 2)), (0, "<=", "i1"))),
+        FilterKeys(cube, ((1, "=", 0),)),
+        Join(cube, vector, ((0, 0),), "multiply"),
+        Contract(cube, panels, ((2, 0),), (2, 0)),
+        Aggregate(product, (0, 1, 3), "sum"),
+        Aggregate(cube, (), "max"),
+        Project(cube, ((0, 1), (2, 0))),
+        Rekey(cube, ((1, 1, 0), (0, 2, 1), (2, -1, 2))),
+        Transpose(cube, (2, 0, 1)),
+        Broadcast(vector, (5, WIDTH), (2, WIDTH)),
+        Concat((cube, cube), 1),
+        Slice(cube, (0, 1, 2), (4, 5, 2)),
+        SplitAxis(cube, 2, 4),
+        MergeAxes(cube, 0),
+        Reduce(cube, 1, "variance"),
+        SegmentAggregate(cube, column, 3, "mean"),
+        RowSoftmax(cube),
+        FilterElements(cube, ">", 0.5),
+        ZipScalar(cube, "subtract", 1.0, True),
+        Cast(column, "float32"),
     ]

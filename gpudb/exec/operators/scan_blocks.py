@@ -7,19 +7,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpudb.backend import Array
+from gpudb.exec.batch import Keys
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.keys import KeyTests, describe_tests, matching
 from gpudb.types import HostArray, Sizes, TensorSchema, storage_dtype
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScanBlocks(PhysicalOp):
-    """Blocks that lie together in a page are one view; half types are widened on the way."""
+    """Blocks that lie together in a page are one view; half types are widened on the way.
+
+    ``joined.rows`` is (number of each wanted block among those that are stored).
+    """
 
     tensor: TensorSchema
     """As stored; ``out`` is as computed with."""
+    tests: KeyTests
+    """Blocks that fail these are not read."""
+
+    def join(self, *keys: Keys) -> Joined:
+        (stored,) = keys
+        rows = np.flatnonzero(matching(stored, self.tests))
+        return Joined(stored[rows], (rows,))
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
-        loaded = ctx.load(self.tensor) or (_no_blocks(self.tensor),)
+        loaded = ctx.source.runs(self.tensor.name, joined.rows[0]) or (_no_blocks(self.tensor),)
         runs = [ctx.backend.to_device(run) for run in loaded]
         blocks = runs[0] if len(runs) == 1 else ctx.backend.concat(runs)
         return ctx.backend.widen(blocks, self.tensor.dtype)
@@ -28,7 +40,8 @@ class ScanBlocks(PhysicalOp):
         return Cost(read=self.tensor.nbytes)
 
     def detail(self) -> str:
-        return f"{self.tensor.name}: {self.tensor}"
+        where = f" where {describe_tests(self.tests)}" if self.tests else ""
+        return f"{self.tensor.name}: {self.tensor}{where}"
 
     @property
     def is_layout(self) -> bool:

@@ -14,7 +14,9 @@ from gpudb.plan.rules.fuse_linear import fuse_linear
 from gpudb.plan.rules.fuse_pool_normalize import fuse_pool_normalize
 from gpudb.plan.rules.fuse_residual_norm import fuse_residual_norm
 from gpudb.plan.rules.merge_projections import merge_projections
+from gpudb.plan.rules.push_key_filters import push_key_filters
 from gpudb.plan.rules.recognise_attention import recognise_attention
+from gpudb.plan.rules.recognise_products import recognise_products
 from gpudb.plan.rules.share_repeated import share_repeated
 
 Rule: TypeAlias = Callable[[Node], Node]
@@ -22,6 +24,8 @@ Rule: TypeAlias = Callable[[Node], Node]
 RULES: tuple[Rule, ...] = (
     drop_dropout,
     share_repeated,
+    push_key_filters,
+    recognise_products,
     recognise_attention,
     coalesce_panels,
     fuse_embedding_norm,

@@ -1,16 +1,22 @@
 """Any block shape works: what two operators cut differently is cut again between them.
 
-A product needs the inner axes of both sides cut alike. A step over whole rows (norms, attention,
-pooling, gathering) needs its inputs in one block.
+Joined axes need blocks of one extent on both sides. A step over a row and a vector (layer-norm)
+needs the vector cut like the row. Splitting and merging axes need blocks that do not straddle. A
+step of a fused encoder, which sees whole rows of whole sequences, needs its inputs in one block.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm
 from gpudb.plan.node import Node, rewrite
+from gpudb.plan.reduce import SegmentAggregate
+from gpudb.plan.relational import Contract, Join
+from gpudb.plan.reshape import Concat, MergeAxes, SplitAxis
 from gpudb.plan.sequence import Attention, Context, Normalize, Pool, PoolNormalize, Scores, Softmax
 from gpudb.plan.tensor import Columns, ConcatRows, Gather, LayerNorm, Matmul, Reblock, Zip
-from gpudb.types import TensorSchema
+from gpudb.types import Extent, TensorSchema
 
 WHOLE_INPUTS = (
     Attention,
@@ -32,22 +38,41 @@ WHOLE_INPUTS = (
 
 def align_blocks(plan: Node) -> Node:
     """Insert a reblock wherever an operator cannot take its input as it is cut."""
+    return rewrite(plan, lambda _, node: _align(node))
 
-    def align(_: Node, node: Node) -> Node:
-        if isinstance(node, WHOLE_INPUTS):
-            return node.map_children(_whole)
-        match node:
-            case Matmul(left=left, right=right):
-                inner = right.schema.block[node.inner]
-                if left.schema.block[1] != inner:
-                    cut = Reblock(left, (left.schema.block[0], inner))
-                    return Matmul(cut, right, node.transpose_right)
-            case Zip(left=left, right=right):
-                if left.schema.block[-right.schema.ndim :] != right.schema.block:
-                    return Zip(_whole(left), _whole(right), node.fn)
-        return node
 
-    return rewrite(plan, align)
+def _align(node: Node) -> Node:
+    if isinstance(node, WHOLE_INPUTS):
+        return node.map_children(_whole)
+    match node:
+        case Matmul(left=left, right=right):
+            inner = right.schema.block[node.inner]
+            return replace(node, left=_cut(left, (left.schema.block[0], inner)))
+        case Zip(left=left, right=right):
+            return replace(node, right=_cut(right, left.schema.block[-right.schema.ndim :]))
+        case Join(left=left, right=right, on=on) | Contract(left=left, right=right, on=on):
+            block = list(right.schema.block)
+            for left_axis, right_axis in on:
+                block[right_axis] = left.schema.block[left_axis]
+            return replace(node, right=_cut(right, tuple(block)))
+        case Concat(parts=parts):
+            first = parts[0].schema.block
+            return replace(node, parts=tuple(_cut(part, first) for part in parts))
+        case SplitAxis(child=child, axis=axis):
+            block = list(child.schema.block)
+            block[axis] = node.fitting_block
+            return replace(node, child=_cut(child, tuple(block)))
+        case MergeAxes(child=child, axis=axis):
+            block = list(child.schema.block)
+            block[axis : axis + 2] = node.fitting_block
+            return replace(node, child=_cut(child, tuple(block)))
+        case SegmentAggregate(child=child, segments=segments):
+            return replace(node, segments=_cut(segments, child.schema.block[:1]))
+    return node
+
+
+def _cut(node: Node, block: tuple[Extent, ...]) -> Node:
+    return node if node.schema.block == block else Reblock(node, block)
 
 
 def _whole(node: Node) -> Node:

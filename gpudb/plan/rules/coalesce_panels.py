@@ -14,7 +14,12 @@ def coalesce_panels(plan: Node) -> Node:
     """Read every stored tensor that is cut along its first axis only as one block."""
 
     def coalesce(_: Node, node: Node) -> Node:
-        if isinstance(node, Scan) and node.schema.shape[0] != 0 and are_row_panels(node.schema):
+        if (
+            isinstance(node, Scan)
+            and not node.tests  # blocks that are not read would have to be filled in
+            and node.schema.shape[0] != 0
+            and are_row_panels(node.schema)
+        ):
             return Coalesce(node)
         return node
 

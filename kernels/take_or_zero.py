@@ -1,0 +1,25 @@
+"""Choose blocks by number: ``(n, *block)``, rows ``(m,)`` -> ``(m, *block)``; -1 gives zeros."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gpudb.kernels import Kernel
+
+
+def reference(x: Any, rows: Any) -> Any:
+    """A missing block is zero."""
+    out = np.zeros(shape(x, rows), x.dtype)
+    there = rows >= 0
+    out[there] = x[rows[there]]
+    return out
+
+
+def shape(x: Any, rows: Any) -> tuple[int, ...]:
+    """Shape of the result."""
+    return (len(rows), *x.shape[1:])
+
+
+take_or_zero = Kernel("take_or_zero", reference, shape)
