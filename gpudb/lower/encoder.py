@@ -1,0 +1,41 @@
+"""Operators for the nodes of encoders: :mod:`gpudb.plan.sequence` and :mod:`gpudb.plan.fused`."""
+
+from __future__ import annotations
+
+from gpudb.exec.operator import PhysicalOp
+from gpudb.exec.operators.embedding_norm import EmbeddingNormRows
+from gpudb.exec.operators.linear_gemm import LinearGemm
+from gpudb.exec.operators.pair_attention import PairContext, PairScores, PairSoftmax
+from gpudb.exec.operators.pool_rows import NormalizeRows, PoolRows
+from gpudb.exec.operators.residual_norm import ResidualNormRows
+from gpudb.exec.operators.sequence_attention import SequenceAttention
+from gpudb.lower.computed import computed
+from gpudb.plan import fused, sequence
+from gpudb.plan.node import Node
+
+
+def lower_encoder(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | None:
+    """The operator for a node over its lowered children; None for nodes of other modules."""
+    out = computed(node)
+    match node:
+        case sequence.Scores():
+            return PairScores(children, out, node.heads, node.scale)
+        case sequence.Softmax():
+            return PairSoftmax(children, out)
+        case sequence.Context():
+            return PairContext(children, out)
+        case sequence.Attention():
+            return SequenceAttention(children, out, node.heads, node.scale)
+        case sequence.Pool():
+            return PoolRows(children, out, node.kind, None)
+        case sequence.PoolNormalize():
+            return PoolRows(children, out, node.kind, node.eps)
+        case sequence.Normalize():
+            return NormalizeRows(children, out, node.eps)
+        case fused.Linear():
+            return LinearGemm(children, out, node.activation)
+        case fused.ResidualNorm():
+            return ResidualNormRows(children, out, node.eps)
+        case fused.EmbeddingNorm():
+            return EmbeddingNormRows(children, out, node.eps)
+    return None
