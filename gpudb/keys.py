@@ -2,7 +2,8 @@
 
 A test is plain data, so that a plan can be stored: ``(axis, op, value)``. The value is a block
 number, a tuple of them for ``"in"``, or the name of another key column (``"i1"``) for tests that
-compare two. Tests are evaluated when a plan is prepared; blocks that fail are never read.
+compare two. With a tuple of axes and ``"in"``, the value is a tuple of keys: a semi-join with a
+relation of keys. Tests are evaluated when a plan is prepared; blocks that fail are never read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from gpudb.errors import SchemaError
 
-KeyTest: TypeAlias = tuple[int, str, Any]
+KeyTest: TypeAlias = tuple[Any, str, Any]
 """``(axis, op, value)``; see the top of the module."""
 
 KeyTests: TypeAlias = tuple[KeyTest, ...]
@@ -33,16 +34,19 @@ COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 """Comparison in a plan -> function."""
 
+SHOWN_KEYS = 4
+"""Keys of a long list that EXPLAIN names."""
+
 _OTHER_KEY = re.compile(r"i(\d+)")
 
 
 def check_tests(tests: KeyTests, ndim: int) -> None:
     """Raise unless every test is one over ``ndim`` key columns."""
     for test in tests:
-        if len(test) != 3 or not _is_axis(test[0], ndim) or not _is_operand(*test[1:], ndim):
+        if len(test) != 3 or not _is_test(*test, ndim):
             raise SchemaError(
-                f"key test {test!r}: expected (axis, op, block number) with an axis below {ndim} "
-                f"and one of {', '.join(COMPARE)}, or (axis, 'in', block numbers)"
+                f"key test {test!r:.200}: expected (axis, op, block number) with an axis below "
+                f"{ndim} and one of {', '.join(COMPARE)}, or (axis, 'in', block numbers)"
             )
 
 
@@ -50,31 +54,80 @@ def matching(keys: npt.NDArray[np.int32], tests: KeyTests) -> npt.NDArray[np.boo
     """Which of the keys ``(n, ndim)`` pass all tests: ``(n,)``."""
     passed = np.ones(len(keys), np.bool_)
     for axis, op, value in tests:
-        column = keys[:, axis]
-        if op == "in":
-            passed &= np.isin(column, np.asarray(value, np.int64))
+        if isinstance(axis, tuple):
+            passed &= _among(keys[:, list(axis)], np.array(value, np.int64).reshape(-1, len(axis)))
+        elif op == "in":
+            passed &= np.isin(keys[:, axis], np.asarray(value, np.int64))
         else:
-            passed &= COMPARE[op](column, keys[:, _other(value)] if _is_key(value) else value)
+            other = keys[:, _other(value)] if _is_key(value) else value
+            passed &= COMPARE[op](keys[:, axis], other)
     return passed
 
 
 def describe_tests(tests: KeyTests, names: Sequence[str] | None = None) -> str:
     """Text for EXPLAIN, e.g. ``i0 >= 3 and i1 in (0, 2)``."""
-    return " and ".join(
-        f"{names[axis] if names else f'i{axis}'} {op} {value}" for axis, op, value in tests
+    return " and ".join(_describe(*test, names) for test in tests)
+
+
+def renumbered(tests: KeyTests, axes: Mapping[int, int]) -> KeyTests | None:
+    """The tests over other key columns, ``axes`` old -> new; None if one of them is not there."""
+    new: list[KeyTest] = []
+    for axis, op, value in tests:
+        used = {*(axis if isinstance(axis, tuple) else (axis,))}
+        used |= {_other(value)} if _is_key(value) else set()
+        if not used <= axes.keys():
+            return None
+        moved = tuple(axes[a] for a in axis) if isinstance(axis, tuple) else axes[axis]
+        new.append((moved, op, f"i{axes[_other(value)]}" if _is_key(value) else value))
+    return tuple(new)
+
+
+def _among(keys: npt.NDArray[Any], wanted: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which rows of ``keys`` are rows of ``wanted``."""
+    if not len(keys) or not len(wanted):
+        return np.zeros(len(keys), np.bool_)
+    extents = np.maximum(keys.max(0), wanted.max(0)) + 1
+    found: npt.NDArray[np.bool_] = np.isin(
+        np.ravel_multi_index(tuple(keys.T), tuple(extents)),
+        np.ravel_multi_index(tuple(wanted.T), tuple(extents)),
     )
+    return found
+
+
+def _describe(axis: Any, op: str, value: Any, names: Sequence[str] | None) -> str:
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    columns = ", ".join(names[a] if names else f"i{a}" for a in axes)
+    left = f"({columns})" if isinstance(axis, tuple) else columns
+    if op == "in" and len(value) > SHOWN_KEYS:
+        shown = ", ".join(str(v) for v in value[:SHOWN_KEYS])
+        return f"{left} in ({shown}, … {len(value)} keys)"
+    return f"{left} {op} {value}"
+
+
+def _is_test(axis: object, op: object, value: Any, ndim: int) -> bool:
+    if isinstance(axis, tuple):
+        return (
+            op == "in"
+            and bool(axis)
+            and all(_is_axis(a, ndim) for a in axis)
+            and isinstance(value, tuple)
+            and all(isinstance(v, tuple) and len(v) == len(axis) and _are_counts(v) for v in value)
+        )
+    if not _is_axis(axis, ndim):
+        return False
+    if op == "in":
+        return isinstance(value, tuple) and all(type(v) is int for v in value)
+    if op not in COMPARE:
+        return False
+    return type(value) is int or (_is_key(value) and _other(value) < ndim)
 
 
 def _is_axis(axis: object, ndim: int) -> bool:
     return type(axis) is int and 0 <= axis < ndim
 
 
-def _is_operand(op: object, value: Any, ndim: int) -> bool:
-    if op == "in":
-        return isinstance(value, tuple) and all(type(v) is int for v in value)
-    if op not in COMPARE:
-        return False
-    return type(value) is int or (_is_key(value) and _other(value) < ndim)
+def _are_counts(values: tuple[object, ...]) -> bool:
+    return all(type(v) is int and v >= 0 for v in values)
 
 
 def _is_key(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import singledispatch
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from gpudb.kernels.elementwise import MAPS, ZIPS
 from gpudb.keys import COMPARE, matching
-from gpudb.plan import elementwise, reduce, relational, reshape, tensor
+from gpudb.plan import elementwise, reduce, relational, reshape, sequence, tensor
 from gpudb.plan.node import Node, walk
 from gpudb.types import HostArray, TensorSchema
 
@@ -93,6 +94,10 @@ def _(node: relational.FilterKeys, x: HostArray) -> HostArray:
 
 @meaning.register
 def _(node: relational.Join, left: HostArray, right: HostArray) -> HostArray:
+    return _filtered(_joined(node, left, right), node.schema, node.tests)
+
+
+def _joined(node: relational.Join, left: HostArray, right: HostArray) -> HostArray:
     a, b = _labels(node)
     out = a + [label for label in b if label not in a]
     if node.kernel not in relational.PRODUCTS:
@@ -119,7 +124,8 @@ def _(node: relational.Contract, left: HostArray, right: HostArray) -> HostArray
     a, b = _labels(node)
     summed = a[node.contracted[0]]
     out = [label for label in a + b if label != summed]
-    return np.einsum(left, a, right, b, list(dict.fromkeys(out)))
+    product = np.einsum(left, a, right, b, list(dict.fromkeys(out)))
+    return _filtered(product, node.schema, node.tests)
 
 
 @meaning.register
@@ -214,6 +220,22 @@ def _(node: reduce.SegmentAggregate, x: HostArray, segments: HostArray) -> HostA
 def _(node: reduce.RowSoftmax, x: HostArray) -> HostArray:
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
+
+
+@meaning.register
+def _(node: sequence.SequenceSoftmax, x: HostArray) -> HostArray:
+    out = np.zeros_like(x)
+    for start, stop in pairwise(node.offsets):
+        if start < stop:
+            part = x[start:stop, :, start:stop]
+            e = np.exp(part - part.max(-1, keepdims=True))
+            out[start:stop, :, start:stop] = e / e.sum(-1, keepdims=True)
+    return out
+
+
+@meaning.register
+def _(node: sequence.Normalize, x: HostArray) -> HostArray:
+    return x / np.maximum(np.sqrt((x * x).sum(-1, keepdims=True)), node.eps)
 
 
 def _combine(x: HostArray, axis: int, fn: str) -> HostArray:

@@ -67,6 +67,8 @@ class Join(Node):
     right: Node
     on: On
     kernel: str
+    tests: KeyTests = ()
+    """Pairs whose result key fails these are not joined; their blocks count as zero."""
 
     def __post_init__(self) -> None:
         a, b = self.left.schema, self.right.schema
@@ -83,6 +85,7 @@ class Join(Node):
                 f"Join({self.kernel}): sums over axis {left} of {a.name} ({a}) and axis {right} of "
                 f"{b.name} ({b}); join on these two, found {self.on}"
             )
+        check_tests(self.tests, self.schema.ndim)
 
     @property
     def contracted(self) -> tuple[int, int]:
@@ -119,6 +122,8 @@ class Contract(Node):
     right: Node
     on: On
     contracted: tuple[int, int]
+    tests: KeyTests = ()
+    """Result blocks whose key fails these are not computed; they count as zero."""
 
     def __post_init__(self) -> None:
         a, b = self.left.schema, self.right.schema
@@ -129,6 +134,7 @@ class Contract(Node):
             raise SchemaError(f"Contract: sums over {self.contracted}, which is not in {self.on}")
         if a.ndim + b.ndim - len(self.on) < 2:
             raise SchemaError("Contract: nothing is left; multiply elementwise and reduce instead")
+        check_tests(self.tests, self.schema.ndim)
 
     @cached_property
     def schema(self) -> TensorSchema:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from gpudb.errors import SchemaError
 from gpudb.plan.node import Node
@@ -51,6 +52,38 @@ class Softmax(Node):
     def schema(self) -> TensorSchema:
         s = self.scores.schema
         return TensorSchema("softmax", s.shape, s.block, s.dtype)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SequenceSoftmax(Node):
+    """Softmax over the last axis of ``(tokens, heads, tokens)``, within sequences.
+
+    The relational reading of attention's softmax over blocks: pairs of tokens that do not share a
+    sequence do not take part and come out as zero, so whole blocks of them are missing.
+    """
+
+    child: Node
+    offsets: tuple[int, ...]
+    """The sequence relation: sequence ``s`` has the rows ``offsets[s] <= row < offsets[s + 1]``."""
+
+    def __post_init__(self) -> None:
+        s = self.child.schema
+        rising = all(a <= b for a, b in pairwise(self.offsets))
+        if s.ndim != 3 or s.shape[0] != s.shape[2] or s.block[0] != s.block[2]:
+            raise SchemaError(
+                f"SequenceSoftmax: {s.name} is {s}; needs (tokens, heads, tokens), both cut alike"
+            )
+        if not rising or self.offsets[:1] != (0,) or self.offsets[-1] != s.shape[0]:
+            raise SchemaError(
+                f"SequenceSoftmax: offsets {self.offsets!r:.100} must rise from 0 to {s.shape[0]}"
+            )
+
+    @cached_property
+    def schema(self) -> TensorSchema:
+        return self.child.schema.renamed("sequence_softmax")
+
+    def label(self) -> str:
+        return f"SequenceSoftmax({len(self.offsets) - 1} sequences)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

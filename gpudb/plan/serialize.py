@@ -50,6 +50,7 @@ NODE_TYPES: dict[str, type[Node]] = {
         reduce.RowSoftmax,
         sequence.Scores,
         sequence.Softmax,
+        sequence.SequenceSoftmax,
         sequence.Context,
         sequence.Attention,
         sequence.Pool,

@@ -20,6 +20,7 @@ from gpudb.plan.sequence import (
     Pool,
     PoolNormalize,
     Scores,
+    SequenceSoftmax,
     Softmax,
 )
 from gpudb.plan.tensor import (
@@ -65,6 +66,7 @@ def sample_nodes() -> list[Node]:
     cube = Scan(TensorSchema("cube", (4, 6, 8), (2, 4, 3)))
     panels = Scan(TensorSchema("panels", (8, 5), (3, 2)))
     column = Scan(TensorSchema("column", (4,), (2,), "int64"))
+    square = Scan(TensorSchema("square", (5, 2, 5), (3, 1, 3)))
     product = Join(cube, panels, ((2, 0),), "matmul")
     scores = Scores(x, x, offsets, 2, 0.1)
     weights = Softmax(scores, offsets)
@@ -119,6 +121,8 @@ def sample_nodes() -> list[Node]:
         Reduce(cube, 1, "variance"),
         SegmentAggregate(cube, column, 3, "mean"),
         RowSoftmax(cube),
+        SequenceSoftmax(square, (0, 2, 2, 5)),
+        FilterKeys(square, (((0, 2), "in", ((0, 0), (1, 1))),)),
         FilterElements(cube, ">", 0.5),
         ZipScalar(cube, "subtract", 1.0, True),
         Cast(column, "float32"),

@@ -6,6 +6,7 @@ stored, and where blocks lie together the whole is one GEMM.
 
 from __future__ import annotations
 
+from gpudb.keys import renumbered
 from gpudb.plan.node import Node, rewrite, uses
 from gpudb.plan.relational import PRODUCTS, Aggregate, Contract, Join
 from gpudb.plan.tensor import Matmul
@@ -22,14 +23,19 @@ def recognise_products(plan: Node) -> Node:
             case Aggregate(child=Join(kernel=kernel) as join, fn="sum") if (
                 kernel in PRODUCTS and node.dropped == (join.contracted[0],)
             ):
-                return _product(join)
+                return _product(join) or node
         return node
 
     return rewrite(plan, fuse)
 
 
-def _product(join: Join) -> Node:
+def _product(join: Join) -> Node | None:
+    inner = join.contracted[0]
+    kept = [axis for axis in range(join.schema.ndim) if axis != inner]
+    tests = renumbered(join.tests, {axis: new for new, axis in enumerate(kept)})
+    if tests is None:  # which parts of a sum are wanted is not known of the sum
+        return None
     ranks = (join.left.schema.ndim, join.right.schema.ndim)
-    if ranks == (2, 2) and len(join.on) == 1:
+    if ranks == (2, 2) and len(join.on) == 1 and not tests:
         return Matmul(join.left, join.right, join.kernel == "matmul_transposed")
-    return Contract(join.left, join.right, join.on, join.contracted)
+    return Contract(join.left, join.right, join.on, join.contracted, tests)
