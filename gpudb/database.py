@@ -291,7 +291,7 @@ class Database(Closing):
         needed = plan.resident_nbytes + plan.peak_nbytes({})
         memory.check_budget(f"computing {relation.schema.name}", needed, self.memory_limit)
         result = plan.run({}, {})
-        return to_dense(self.backend.to_host(result.data), plan.steps[-1].op.out)
+        return to_dense(result.keys, self.backend.to_host(result.data), plan.steps[-1].op.out)
 
     def _prepare(self, relation: TensorRelation) -> PreparedPlan:
         """The prepared plan of an expression; kept until the catalog changes."""

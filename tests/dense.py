@@ -23,7 +23,10 @@ def dense(plan: Node, arrays: Values) -> HostArray:
     """The result of a plan over arrays by name."""
     done: dict[int, HostArray] = {}
     for node in walk(plan):
-        if isinstance(node, tensor.Scan):
+        if isinstance(node, tensor.Input):
+            stored = np.asarray(arrays[node.tensor.name])
+            done[id(node)] = stored.astype(np.float64) if stored.dtype.kind == "f" else stored
+        elif isinstance(node, tensor.Scan):
             stored = np.asarray(arrays[node.tensor.name])
             whole = stored.astype(np.float64) if stored.dtype.kind == "f" else stored
             done[id(node)] = _filtered(whole, node.tensor, node.tests)
@@ -65,6 +68,7 @@ def _(node: tensor.LayerNorm, x: HostArray, gamma: HostArray, beta: HostArray) -
     return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + node.eps) * gamma + beta
 
 
+@meaning.register(tensor.Dropout)
 @meaning.register(tensor.Reblock)
 @meaning.register(tensor.Coalesce)
 def _(node: Node, x: HostArray) -> HostArray:

@@ -9,6 +9,7 @@ from gpudb.exec.operators.pair_attention import PairContext, PairScores, PairSof
 from gpudb.exec.operators.pool_rows import NormalizeRows, PoolRows
 from gpudb.exec.operators.residual_norm import ResidualNormRows
 from gpudb.exec.operators.sequence_attention import SequenceAttention
+from gpudb.exec.operators.sequence_softmax_blocks import SequenceSoftmaxBlocks
 from gpudb.lower.computed import computed
 from gpudb.plan import fused, sequence
 from gpudb.plan.node import Node
@@ -22,6 +23,8 @@ def lower_encoder(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | 
             return PairScores(children, out, node.heads, node.scale)
         case sequence.Softmax():
             return PairSoftmax(children, out)
+        case sequence.SequenceSoftmax():
+            return SequenceSoftmaxBlocks(children, out, node.offsets)
         case sequence.Context():
             return PairContext(children, out)
         case sequence.Attention():

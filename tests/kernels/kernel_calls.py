@@ -51,6 +51,11 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             (x(0, 2, 3), np.array([], np.int64)),
             (x(1, 2, 3), np.array([0])),
         ],
+        "sequence_softmax": [
+            (x(3, 2, 1, 2), np.array([0, 2]), np.array([[0, 1], [0, 1], [1, -1]]), np.array(c))
+            for c in ([[0, 1], [1, 1], [1, -2]], [[0, 0], [1, 5], [1, 1]])
+        ]
+        + [(x(0, 2, 1, 2), np.array([], np.int64), np.zeros((0, 2)), np.zeros((0, 2)))],
         "take_or_zero": [
             (x(3, 2, 2), np.array(numbers, np.int64)) for numbers in ([2, -1, 0, 2], [-1], [])
         ],

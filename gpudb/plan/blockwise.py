@@ -1,0 +1,162 @@
+"""An encoder as relational algebra over small blocks, for one batch of sequences.
+
+Every step becomes what it is in the algebra: a projection a join on the inner key and a sum, the
+scores of attention a join of queries with keys on (head, width) that only pairs of blocks sharing
+a sequence take part in, pooling a grouped aggregate. It computes the same numbers as the fused
+plan, takes longer, and runs where a matrix, or the scores, must not be in memory at once. It is
+what ``EXPLAIN (RELATIONAL)`` shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from gpudb.errors import UnsupportedError
+from gpudb.keys import KeyTest
+from gpudb.plan.elementwise import ZipScalar
+from gpudb.plan.node import Node, rewrite
+from gpudb.plan.reduce import SegmentAggregate
+from gpudb.plan.relational import Aggregate, FilterKeys, Join
+from gpudb.plan.reshape import MergeAxes, Slice, SplitAxis, Transpose
+from gpudb.plan.sequence import Attention, Context, Pool, Scores, SequenceSoftmax, Softmax
+from gpudb.plan.tensor import Columns, Gather, Input, Matmul, Reblock, Scan
+from gpudb.types import Extent, TensorSchema
+
+SEGMENTS = "segments"
+"""Input of a blockwise plan: the number of each row's sequence, ``(tokens,)``."""
+
+STARTS = "starts"
+"""Input of a blockwise plan: the first row of each sequence that has one."""
+
+STARTED = "started"
+"""Input of a blockwise plan: the numbers of those sequences."""
+
+
+def blockwise(plan: Node, offsets: tuple[int, ...], block: int) -> Node:
+    """The plan of one batch, every matrix in blocks of ``block`` × ``block``.
+
+    Parameters
+    ----------
+    plan
+        An encoder's plan as it is stored, before any rule.
+    offsets
+        The batch's sequences: sequence ``s`` has the rows ``offsets[s] <= row < offsets[s + 1]``.
+    block
+        Rows and columns of a block.
+
+    Returns
+    -------
+    Node
+        A plan with bound extents. Its inputs are those of ``plan`` without ``sequences``, and
+        :data:`SEGMENTS`, :data:`STARTS` and :data:`STARTED` if it pools.
+    """
+    form = _Form(offsets, block)
+    return rewrite(plan, lambda _, node: form.of(node))
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What a node becomes in one batch."""
+
+    offsets: tuple[int, ...]
+    block: int
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {
+            "tokens": self.offsets[-1],
+            "sequences": len(self.offsets) - 1,
+            "offsets": len(self.offsets),
+        }
+
+    def of(self, node: Node) -> Node:
+        match node:
+            case Input():
+                return self.cut(Input(node.tensor.bind(self.sizes)))
+            case Scan():
+                return self.cut(node)
+            case Gather(table=table, rows=rows):
+                return self.cut(Gather(_whole_rows(table), rows))
+            case Matmul(left=left, right=right):
+                return _product(left, right, node.transpose_right)
+            case Columns(child=child, start=start, stop=stop):
+                return self.cut(Slice(child, (0, start), (child.schema.numbers[0], stop)))
+            case Scores():
+                return self.scores(node.query, node.key, node.heads, node.scale)
+            case Softmax(scores=scores):
+                return SequenceSoftmax(scores, self.offsets)
+            case Context(weights=weights, value=value):
+                return self.context(weights, value)
+            case Pool(child=child, kind=kind):
+                return self.pooled(child, kind)
+            case Attention():
+                raise UnsupportedError("blockwise() reads a plan as stored, before the rules")
+        return node
+
+    def cut(self, node: Node) -> Node:
+        """``node`` in square blocks, or in what is left of one where it is smaller."""
+        block = tuple(min(self.block, max(1, extent)) for extent in node.schema.numbers)
+        return node if node.schema.block == block else Reblock(node, block)
+
+    def scores(self, query: Node, key: Node, heads: int, scale: float) -> Node:
+        """``(tokens, heads, tokens)``: joined on head and width, summed over the width."""
+        q, k = _split_heads(query, heads), _split_heads(key, heads)
+        pairs = Join(q, k, ((1, 1), (2, 2)), "matmul_transposed")
+        products = FilterKeys(Aggregate(pairs, (0, 1, 3), "sum"), (self.shared_blocks(q),))
+        return ZipScalar(products, "multiply", scale)
+
+    def context(self, weights: Node, value: Node) -> Node:
+        """Joined with the values on head and key row, summed over the key rows."""
+        heads = weights.schema.numbers[1]
+        v = Transpose(_split_heads(value, heads), (1, 0, 2))
+        pairs = Join(weights, v, ((1, 0), (2, 1)), "matmul")
+        return self.cut(MergeAxes(Aggregate(pairs, (0, 1, 3), "sum"), 1))
+
+    def pooled(self, child: Node, kind: str) -> Node:
+        """One row per sequence."""
+        sequences = self.sizes["sequences"]
+        if kind != "cls":
+            segments = self.numbers(SEGMENTS, self.offsets[-1])
+            return SegmentAggregate(child, segments, sequences, kind)
+        started = sum(a < b for a, b in pairwise(self.offsets))
+        first = self.cut(Gather(_whole_rows(child), self.numbers(STARTS, started)))
+        return SegmentAggregate(first, self.numbers(STARTED, started), sequences, "sum")
+
+    def numbers(self, name: str, extent: int) -> Node:
+        return self.cut(Input(TensorSchema.one_block(name, (extent,), "int32")))
+
+    def shared_blocks(self, rows: Node) -> KeyTest:
+        """Keys of the blocks of row pairs in which some pair shares a sequence."""
+        step = rows.schema.block_numbers[0]
+        pairs = {
+            (i, j)
+            for start, stop in pairwise(self.offsets)
+            if start < stop
+            for i in range(start // step, (stop - 1) // step + 1)
+            for j in range(start // step, (stop - 1) // step + 1)
+        }
+        return ((0, 2), "in", tuple(sorted(pairs)))
+
+
+def _product(left: Node, right: Node, transposed: bool) -> Node:
+    kernel = "matmul_transposed" if transposed else "matmul"
+    pairs = Join(left, right, ((1, 1 if transposed else 0),), kernel)
+    return Aggregate(pairs, (0, 2), "sum")
+
+
+def _split_heads(x: Node, heads: int) -> Node:
+    """``(tokens, heads · d)`` -> ``(tokens, heads, d)``, one head per block."""
+    width = x.schema.numbers[1]
+    split = SplitAxis(x, 1, width // heads)
+    block = (*split.schema.block[:1], 1, split.schema.block[2])
+    return split if split.schema.block == block else Reblock(split, block)
+
+
+def _whole_rows(table: Node) -> Node:
+    """Rows are gathered from panels: blocks that span every axis but the first."""
+    s = table.schema
+    block: tuple[Extent, ...] = (s.block[0], *(max(1, e) for e in s.numbers[1:]))
+    if isinstance(table, Reblock) and isinstance(table.child, Scan):
+        return _whole_rows(table.child)
+    return table if s.block == block else Reblock(table, block)
