@@ -1,0 +1,46 @@
+"""How plans run, as far as a session may choose: ``Database.set`` and SQL's ``SET``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from gpudb.errors import InputError
+
+EXECUTIONS = ("auto", "fused", "relational")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Choices of a session; none changes a result by more than rounding."""
+
+    execution: str = "auto"
+    """``relational`` runs every step as joins and aggregates over blocks; ``fused`` reads what lies
+    together as one block and does several steps in one kernel; ``auto`` takes what it estimates to
+    be faster."""
+    block_size: int = 256
+    """Rows and columns of the blocks that an encoder's matrices are cut into when it runs
+    relationally."""
+
+    def __post_init__(self) -> None:
+        if self.execution not in EXECUTIONS:
+            raise InputError(
+                f"execution is {self.execution!r}; expected one of {', '.join(EXECUTIONS)}"
+            )
+        if type(self.block_size) is not int or self.block_size < 1:
+            raise InputError(
+                f"block_size is {self.block_size!r}; expected a whole number of at least 1"
+            )
+
+    def changed(self, **changes: Any) -> Settings:
+        """The settings with some of them changed.
+
+        Raises
+        ------
+        InputError
+            There is no such setting, or it cannot have that value.
+        """
+        known = [f.name for f in fields(self)]
+        if unknown := sorted(changes.keys() - set(known)):
+            raise InputError(f"no setting {', '.join(unknown)}; settings are: {', '.join(known)}")
+        return replace(self, **changes)
