@@ -31,7 +31,7 @@ MACROS = (
     # vectors (see ``placeholder``), and running it fails in the inner cast. error() would say it
     # better, but counts as a side effect, and DuckDB lets no alias refer to one.
     "CREATE MACRO embed(model, text) AS getvariable('gpudb_embed_' || model)"
-    "[CAST(concat('embed() reached DuckDB: ', text) AS BIGINT)]",
+    "[CAST('embed() reached DuckDB: ' || CAST(text AS VARCHAR) AS BIGINT)]",
 )
 OUR_MACROS = ("cosine", "dot", "l2", "embed")
 _OURS = re.compile(r"\bgpudb\b", re.IGNORECASE)

@@ -182,10 +182,19 @@ def parse(text: str) -> exp.Expr:
                 pieces += [text[at : token.start], f"${number}"]
                 at = token.end + 1
         return sqlglot.parse_one("".join([*pieces, text[at:]]), read="duckdb")
-    except sqlglot.errors.ParseError as error:
-        first = error.errors[0]
+    except sqlglot.errors.SqlglotError as error:
         raise SqlError(
-            f"DuckDB can read this statement, the parser that splits it cannot: "
-            f"{first['description']}, line {first['line']}, column {first['col']}, at "
-            f"{first['highlight']!r}; write that part in another way, or put it in a CTE"
+            f"DuckDB can read this statement, the parser that splits it cannot: {_reason(error)}; "
+            "write that part in another way, or put it in a CTE"
         ) from error
+
+
+def _reason(error: sqlglot.errors.SqlglotError) -> str:
+    """What sqlglot says, in one line and without colours."""
+    if not isinstance(error, sqlglot.errors.ParseError) or not error.errors:
+        return str(error)
+    first = error.errors[0]
+    return (
+        f"{first['description']}, line {first['line']}, column {first['col']}, "
+        f"at {first['highlight']!r}"
+    )

@@ -17,7 +17,6 @@ import pyarrow as pa
 
 from gpudb.errors import CatalogError
 from gpudb.sql import SqlEngine
-
 from gpudb.sql.plan import SqlResult
 from gpudb.store import TensorStore
 from gpudb.tables import UserTables
