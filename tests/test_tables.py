@@ -71,10 +71,10 @@ def test_parquet_paths(db: gpudb.Database, tmp_path: Path) -> None:
         pq.write_table(TABLE.slice(number, 1 + number), file)
     db.create_table("path", files[0])
     db.create_table("text", str(files[0]))
-    db.create_table("both", [str(files[0]), files[1]])
+    db.create_table("whole", [str(files[0]), files[1]])
     db.link_table("linked", files)
     db.link_table("one", str(files[0]))
-    for name, expected in [("path", 1), ("text", 1), ("both", 3), ("linked", 3), ("one", 1)]:
+    for name, expected in [("path", 1), ("text", 1), ("whole", 3), ("linked", 3), ("one", 1)]:
         assert db.sql(f"FROM {name}").fetchall() == ROWS[:expected]
     db.sql("INSERT INTO linked SELECT * FROM one")
     assert db.sql("FROM linked").fetchall() == [*ROWS, ROWS[0]]
