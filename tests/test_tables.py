@@ -15,7 +15,8 @@ import pytest
 
 import gpudb
 from gpudb.errors import CatalogError, InputError, SqlError
-from gpudb.tables import as_reader
+from gpudb.store import TensorStore
+from gpudb.tables import UserTables, as_reader
 
 COLUMNS: dict[str, list[Any]] = {"id": [1, 2, 3], "text": ["ä🦆", None, ""], "x": [0.5, None, 1.0]}
 ROWS = [(1, "ä🦆", 0.5), (2, None, None), (3, "", 1.0)]
@@ -238,6 +239,26 @@ def test_columns_that_differ_in_case_only_can_be_read(db: gpudb.Database) -> Non
     twice = pa.table([pa.array([1]), pa.array([2])], names=["a", "A"])
     db.create_table("t", twice)
     assert db.sql("FROM t").fetchall() == [(1, 2)]
+
+
+def test_tables_without_sql() -> None:
+    store = TensorStore(None, verify=True)
+    tables = UserTables(store)
+    tables.create("t", TABLE)
+    tables.create("T", TABLE.slice(1), if_not_exists=True)
+    tables.insert("t", TABLE.slice(0, 1))
+    for wrong in (TABLE.select(["id"]), TABLE.rename_columns(["x", "y", "z"])):
+        with pytest.raises(InputError, match="has the columns id int64, text string, x double"):
+            tables.insert("t", wrong)
+    assert tables.schema("T").equals(TABLE.schema)
+    files = list((store.folder / "tables").iterdir())
+    assert sum(pq.read_metadata(file).num_rows for file in files) == 4
+    tables.drop("missing", if_exists=True)
+    tables.drop("T")
+    with pytest.raises(CatalogError, match="no table 't'"):
+        tables.drop("t")
+    assert list((store.folder / "tables").iterdir()) == []
+    store.close()
 
 
 def test_readers_are_lazy() -> None:

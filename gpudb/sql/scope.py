@@ -102,7 +102,11 @@ class Scope:
         group = self.select.args.get("group")
         if group is None or group.args.get("all") or is_aggregated(node):
             return False
-        keys = [self._order_key(key) for key in group.expressions]
+        keys = [
+            # Unlike ORDER BY, GROUP BY means a column of the source before an alias.
+            key if isinstance(key, exp.Column) and self.is_source(key) else self._order_key(key)
+            for key in group.expressions
+        ]
         if any(key is None or has_call(key) for key in keys):
             return False
         if any(isinstance(key, exp.Rollup | exp.Cube | exp.GroupingSets) for key in keys):

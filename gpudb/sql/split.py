@@ -20,6 +20,9 @@ from gpudb.sql.protocols import ModelFunctions
 from gpudb.sql.scope import SOURCE_ARGS, Scope, is_star
 from gpudb.sql.vectors import Vectors
 
+ROWS, CONSTANT = "gpudb_rows_", "gpudb_constant_"
+"""How the names of intermediate tables begin."""
+
 OUTER_ARGS = ("group", "having", "qualify", "distinct")
 """Parts of a SELECT that take place after the model."""
 
@@ -59,6 +62,12 @@ class Splitter:
 
     def bind(self, statement: exp.Expr, text: str) -> list[str]:
         """Check every call before anything runs; names of the columns of a query, else none."""
+        for table in statement.find_all(exp.Table):
+            if table.name.lower().startswith((ROWS, CONSTANT)):
+                raise UnsupportedError(
+                    f"{table.name}: names that begin with {ROWS} or {CONSTANT} are those of "
+                    "intermediate tables; choose another"
+                )
         for node in statement.find_all(exp.Anonymous):
             if is_call(node):
                 model = as_call(node, self._parameters).model
@@ -90,7 +99,7 @@ class Splitter:
         """Compute a vector that no row decides; what reads it."""
         name = self._constants.get(call.key)
         if name is None:
-            name = f"gpudb_constant_{len(self._constants) + 1}"
+            name = f"{CONSTANT}{len(self._constants) + 1}"
             self._constants[call.key] = name
             query = exp.Select(expressions=[call.text.copy()])
             texts = self._connection.query(query.sql("duckdb"), self._parameters).column(0)
@@ -135,7 +144,7 @@ class Splitter:
             rows.set("where", exp.Where(this=exp.and_(*before, copy=False)))
         for arg, value in (early or {}).items():
             rows.set(arg, value)
-        into = f"gpudb_rows_{sum(isinstance(s, Rows) for s in self.steps) + 1}"
+        into = f"{ROWS}{sum(isinstance(s, Rows) for s in self.steps) + 1}"
         table = self._rows(rows, into, items.columns)
         for call, text, vector in items.calls:
             sql = call.text.sql("duckdb")

@@ -427,6 +427,8 @@ SELECT id, ascii('a') AS a, chr(98) AS b, repeat('x', 3) AS c, lpad('5', 3, '0')
 SELECT id, encode('ä') AS a, decode('x'::BLOB) AS b, base64('x'::BLOB) AS c, hex('a') AS d, unicode('ä') AS e, to_base(10, 2) AS f, bin(5) AS g, translate('abc', 'a', 'x') AS h, levenshtein('ab', 'ac') AS i, jaccard('ab', 'ac') AS j, embed('tiny', text) FROM reviews
 SELECT id, struct_extract({'a': 1}, 'a') AS a, {'a': {'b': 2}}.a.b AS b, ({'a': 1}).a AS c, map {'x': 1}['x'] AS d, element_at(map {'x': 1}, 'x') AS e, map_keys(map {'x': 1}) AS f, embed('tiny', text) FROM reviews
 SELECT id, list_any_value([NULL, 1]) AS a, list_distinct([1, 1]) AS b, list_position([1, 2], 2) AS c, array_to_string(['a', 'b'], '-') AS d, list_zip([1], [2]) AS e, list_has_any([1], [1]) AS f, [1] && [1] AS g, list_intersect([1, 2], [2]) AS h, unpivot_list FROM (SELECT id, embed('tiny', text) AS unpivot_list FROM reviews)
+SELECT embed('tiny', text) AS text, count(*) AS n FROM reviews GROUP BY text ORDER BY n DESC, 1
+SELECT upper(text) AS text, embed('tiny', text) AS e, count(*) AS n FROM reviews GROUP BY text ORDER BY ALL
 
 -- in any order
 SELECT DISTINCT text, embed('tiny', text) AS e FROM reviews

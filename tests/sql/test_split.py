@@ -173,6 +173,8 @@ def test_lists_of_texts_are_unnested(pair: Pair) -> None:
         ("SELECT 1 FROM shops s WHERE EXISTS (SELECT 1 FROM reviews r WHERE r.shop = s.shop AND "
          "embed('tiny', r.text)[1] > 3)", "refers to the query around it.*CTE"),
         ("SELECT embed('tiny', embed('tiny', 'a')::VARCHAR)", "inside another"),
+        ("WITH gpudb_rows_1 AS (SELECT 1 AS x) SELECT embed('tiny', text), x FROM reviews, "
+         "gpudb_rows_1", "gpudb_rows_1: names that begin with gpudb_rows_"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_split_says_what_to_write(pair: Pair, sql: str, message: str) -> None:
