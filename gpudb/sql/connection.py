@@ -108,6 +108,11 @@ class Connection:
         )
         return name.lower() in (n.lower() for n in found.column(0).to_pylist())
 
+    def setting(self, name: str) -> str:
+        """The value of one of DuckDB's settings."""
+        found = self.query("SELECT current_setting($name)", {"name": name})
+        return str(found.column(0)[0].as_py())
+
     def refresh(self, text: str) -> None:
         """Bring views, and the catalog's tables if ``text`` names them, up to date."""
         counter = self._tables.change_counter()

@@ -72,6 +72,8 @@ class Splitter:
             if is_call(node):
                 model = as_call(node, self._parameters).model
                 self._connection.placeholder(model, self._models.embedding_width(model))
+        if statement.find(exp.Ordered):
+            self._check_order()
         # DuckDB evaluates what FROM unnests as soon as it is bound.
         unnested = any(has_call(n) for n in statement.find_all(exp.Unnest))
         if unnested or not isinstance(statement, exp.Query):
@@ -106,6 +108,16 @@ class Splitter:
             vectors = self._infer(call.model, texts, call.text.sql("duckdb"), f"{name}.vector")
             self._register(name, pa.table({"vector": vectors}))
         return exp.Subquery(this=exp.select("vector").from_(name))
+
+    def _check_order(self) -> None:
+        """Refuse settings of ORDER BY that sqlglot, which leaves defaults out, does not know."""
+        for setting, default in (("default_null_order", "NULLS_LAST"), ("default_order", "ASC")):
+            found = self._connection.setting(setting)
+            if found.upper() not in (default, f"{default}ENDING"):
+                raise UnsupportedError(
+                    f"embed beside ORDER BY while {setting} is {found}: only {default} is "
+                    f"supported; RESET {setting}, and write NULLS FIRST or DESC where you mean it"
+                )
 
     def _outside(self, call: Call) -> None:
         """A call that is in no SELECT: in VALUES, or in ORDER BY of a UNION."""

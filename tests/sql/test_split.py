@@ -134,6 +134,19 @@ def test_random_is_computed_once_per_row(pair: Pair) -> None:
     assert all(row["e"] == known[row["text"]] for row in sampled.table.to_pylist())
 
 
+@pytest.mark.parametrize(
+    "setting", ["default_null_order = 'nulls_first'", "default_order = 'desc'"]
+)
+def test_settings_that_change_what_order_by_means_are_not_ignored(own: Pair, setting: str) -> None:
+    sql = "SELECT id, embed('tiny', text) AS e FROM reviews ORDER BY stars NULLS LAST, id"
+    own.ours(f"SET {setting}")
+    own.check("SELECT id, embed('tiny', text) AS e FROM reviews", ordered=True)
+    with pytest.raises(UnsupportedError, match=f"RESET {setting.split()[0]}"):
+        own.ours(sql)
+    own.ours(f"RESET {setting.split()[0]}")
+    own.check(sql, ordered=True)
+
+
 def test_a_text_that_varies_is_no_constant(pair: Pair) -> None:
     pair.models.seen.clear()
     pair.ours("SELECT embed('tiny', random()::VARCHAR) FROM range(50)")
