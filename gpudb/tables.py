@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from gpudb.store import TensorStore
 
 TABLES = "tables"
 SQL_TYPES = {
+    pa.float16(): "FLOAT",
     pa.float32(): "FLOAT",
     pa.float64(): "DOUBLE",
     pa.int8(): "TINYINT",
@@ -25,6 +26,11 @@ SQL_TYPES = {
     pa.int32(): "INTEGER",
     pa.int64(): "BIGINT",
     pa.uint8(): "UTINYINT",
+    pa.uint16(): "USMALLINT",
+    pa.uint32(): "UINTEGER",
+    pa.uint64(): "UBIGINT",
+    pa.bool_(): "BOOLEAN",
+    pa.string(): "VARCHAR",
 }
 EXPECTED = (
     "expected an Arrow table, record batch or reader, a pandas or polars frame, or the path of a "
@@ -64,10 +70,14 @@ class UserTables:
         if_not_exists
             Leave a table of that name as it is.
         """
+        if not isinstance(name, str):
+            raise InputError(f"the name of a table is a {type(name).__name__}; expected a string")
         taken = name.lower() in (n.lower() for n in self.names())
         if taken and if_not_exists and not replace:
             return
         reader = as_reader(data)
+        if not reader.schema.names:
+            raise InputError(f"table {name!r}: found no columns; expected at least one")
         with self._catalog.transaction():
             old = catalog_tables.drop_table(self._catalog, name) if taken and replace else None
             part = self._write(reader)
@@ -148,7 +158,9 @@ class UserTables:
             f"CAST({_name(f.name)} AS {SQL_TYPES[f.type.value_type]}[{f.type.list_size}]) "
             f"AS {_name(f.name)}"
             for f in _schema(table)
-            if pa.types.is_fixed_size_list(f.type) and f.type.value_type in SQL_TYPES
+            if pa.types.is_fixed_size_list(f.type)
+            and f.type.value_type in SQL_TYPES
+            and f.type.list_size  # DuckDB has no arrays of length 0
         ]
         replaced = f" REPLACE ({', '.join(casts)})" if casts else ""
         return f"SELECT *{replaced} FROM read_parquet([{listed}])"
@@ -174,6 +186,12 @@ class UserTables:
             raise StorageError(
                 f"{folder}: the table cannot be written ({error.strerror or error}); free some "
                 "space or check permissions, then try again. Nothing was stored"
+            ) from error
+        except pa.ArrowException as error:
+            temporary.unlink(missing_ok=True)
+            raise InputError(
+                f"the table cannot be stored as Parquet ({error}); its columns are "
+                f"{_columns(reader.schema)}: cast those that do not fit"
             ) from error
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -222,11 +240,40 @@ def as_reader(data: object) -> pa.RecordBatchReader:
         data = pa.Table.from_batches([data])
     if isinstance(data, pa.Table):
         return data.to_reader()
-    if _is_pandas(data):
-        return pa.Table.from_pandas(data, preserve_index=False).to_reader()
-    if hasattr(data, "__arrow_c_stream__"):
-        return pa.RecordBatchReader.from_stream(data)
+    try:
+        if _is_pandas(data):
+            return pa.Table.from_pandas(data, preserve_index=False).to_reader()
+        if hasattr(data, "__arrow_c_stream__"):
+            return _without_views(pa.RecordBatchReader.from_stream(data))
+    except pa.ArrowException as error:
+        raise InputError(
+            f"found {type(data).__name__}, which does not become an Arrow table ({error}); "
+            f"{EXPECTED}"
+        ) from error
     raise InputError(f"found {type(data).__name__} for a table; {EXPECTED}")
+
+
+def _without_views(reader: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """Dictionaries of string views, as polars has them, as texts: Parquet cannot write those."""
+    text = pa.large_string()
+    schema = pa.schema([f.with_type(text) if _has_views(f.type) else f for f in reader.schema])
+    if schema.equals(reader.schema):
+        return reader
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            columns = [
+                # Arrow cannot take from views, so they are cast before the indices pick.
+                c.dictionary.cast(text).take(c.indices) if _has_views(c.type) else c
+                for c in batch.columns
+            ]
+            yield pa.record_batch(columns, schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _has_views(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type))
 
 
 def _is_pandas(data: object) -> bool:
@@ -244,7 +291,7 @@ def _parquet_reader(paths: list[Path]) -> pa.RecordBatchReader:
     if any(not f.schema_arrow.equals(schema) for f in files):
         raise InputError(f"{[str(p) for p in paths]}: the files have different columns")
 
-    def batches() -> object:
+    def batches() -> Iterator[pa.RecordBatch]:
         for file in files:
             with file:
                 yield from file.iter_batches()

@@ -11,6 +11,23 @@ from gpudb.errors import SqlError, UnsupportedError
 from gpudb.sql.connection import Parameters, missing_parameter
 
 FUNCTION = "embed"
+_VARYING = frozenset({"random", "gen_random_uuid", "uuidv4", "uuidv7", "nextval"})
+_UNNEST = frozenset({"unnest", "generate_subscripts"})
+_AGGREGATES = frozenset(
+    {
+        "arbitrary", "arg_max_null", "arg_max_nulls_last", "arg_min_null", "arg_min_nulls_last",
+        "bitstring_agg", "combine_aggr", "count_star", "decimal_average", "entropy", "favg",
+        "fsum", "geomean", "geometric_mean", "histogram", "histogram_exact", "json_group_array",
+        "json_group_object", "kahan_sum", "kurtosis_pop", "lttb", "mad", "mean", "product",
+        "reservoir_quantile", "sem", "sum_no_overflow", "sumkahan", "variant_group_array",
+        "variant_group_object", "wavg", "weighted_avg",
+    }
+)  # fmt: skip
+"""DuckDB's aggregates that sqlglot takes for ordinary functions."""
+IN_FROM = (
+    "embed in FROM: a model runs over rows, so it cannot make them; call it in the SELECT list or "
+    "in WHERE"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +41,8 @@ class Call:
     @property
     def is_constant(self) -> bool:
         """True when the text needs no row: literals and parameters only."""
-        return not any(self.text.find_all(exp.Column, exp.Star, exp.Query))
+        needs_rows = any(self.text.find_all(exp.Column, exp.Star, exp.Query))
+        return not (needs_rows or varies(self.text) or has_unnest(self.text))
 
     @property
     def key(self) -> tuple[str, str]:
@@ -40,6 +58,49 @@ def is_call(node: exp.Expr) -> bool:
 def has_call(node: exp.Expr | None) -> bool:
     """True when there is a model call anywhere below."""
     return node is not None and any(is_call(n) for n in node.find_all(exp.Anonymous))
+
+
+def is_aggregate(node: exp.Expr) -> bool:
+    """True for an aggregate, also one that a window runs."""
+    return isinstance(node, exp.AggFunc) or (
+        isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES
+    )
+
+
+def is_aggregated(node: exp.Expr) -> bool:
+    """True for what an aggregate takes in; an aggregate with OVER takes in one row per group."""
+    around = node.parent
+    while around is not None:
+        if isinstance(around, exp.Filter) and not _has_over(around.this):
+            return True
+        if is_aggregate(around) and not _has_over(around):
+            return True
+        around = around.parent
+    return False
+
+
+def _has_over(function: exp.Expr) -> bool:
+    while isinstance(function.parent, exp.Filter | exp.IgnoreNulls | exp.RespectNulls):
+        function = function.parent
+    return isinstance(function.parent, exp.Window) and function.parent.this is function
+
+
+def varies(node: exp.Expr) -> bool:
+    """True when every evaluation gives another value, as random() does."""
+    return any(
+        isinstance(n, exp.Rand | exp.Uuid) or n.name.lower() in _VARYING
+        for n in node.find_all(exp.Func)
+    )
+
+
+def has_unnest(node: exp.Expr) -> bool:
+    """True when one row becomes as many as a list has values; subqueries do not count."""
+    around = node.find_ancestor(exp.Query)
+    return any(
+        (isinstance(n, exp.Explode | exp.UDTF) or n.name.lower() in _UNNEST)
+        and n.find_ancestor(exp.Query) is around
+        for n in node.find_all(exp.Func, exp.UDTF)
+    )
 
 
 def own_calls(scope: exp.Select, parameters: Parameters) -> list[Call]:
@@ -66,15 +127,27 @@ def scopes(node: exp.Expr) -> Iterator[exp.Select]:
 def as_call(node: exp.Expr, parameters: Parameters) -> Call:
     """Check the arguments of a call."""
     arguments = node.expressions
+    shown = node.sql("duckdb", normalize_functions=False)
     if len(arguments) != 2:
         raise SqlError(
-            f"{node.sql('duckdb')}: embed takes a model and a text, found {len(arguments)} "
+            f"{shown}: embed takes a model and a text, found {len(arguments)} "
             "arguments; write embed('model', text)"
         )
     model, text = arguments
-    if inner := next((n for n in text.find_all(exp.AggFunc, exp.Window) if _same(n, node)), None):
+    if isinstance(node.parent, exp.Table):
+        raise UnsupportedError(IN_FROM)
+    if has_call(text):
         raise UnsupportedError(
-            f"{node.sql('duckdb')}: {inner.sql('duckdb')} is computed after the rows that reach "
+            f"{shown}: a model call inside another; compute the inner one in a CTE first"
+        )
+    late = (
+        n
+        for n in text.find_all(exp.Func, exp.Window)
+        if is_aggregate(n) or isinstance(n, exp.Window)
+    )
+    if inner := next((n for n in late if _same(n, node)), None):
+        raise UnsupportedError(
+            f"{shown}: {inner.sql('duckdb')} is computed after the rows that reach "
             "the model; put it in a CTE: "
             "WITH g AS (SELECT … AS t …) SELECT embed('model', t) FROM g"
         )

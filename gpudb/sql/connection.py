@@ -17,10 +17,23 @@ Parameters = Mapping[str, Any]
 """Values by name; those of ``?`` are called "1", "2" and so on."""
 
 MACROS = (
-    "CREATE MACRO cosine(a, b) AS list_cosine_similarity(a, b)",
-    "CREATE MACRO dot(a, b) AS list_dot_product(a, b)",
-    "CREATE MACRO l2(a, b) AS list_distance(a, b)",
+    # DuckDB's own fail on a null vector: an array of nulls, once it is cast to a list.
+    *(
+        f"CREATE MACRO {name}(a, b) AS "
+        f"CASE WHEN a IS NULL OR b IS NULL THEN NULL ELSE {function}(a, b) END"
+        for name, function in (
+            ("cosine", "list_cosine_similarity"),
+            ("dot", "list_dot_product"),
+            ("l2", "list_distance"),
+        )
+    ),
+    # Lets a query with calls be bound, not run: the variable gives the width of the model's
+    # vectors (see ``placeholder``), and running it fails in the inner cast. error() would say it
+    # better, but counts as a side effect, and DuckDB lets no alias refer to one.
+    "CREATE MACRO embed(model, text) AS getvariable('gpudb_embed_' || model)"
+    "[CAST('embed() reached DuckDB: ' || CAST(text AS VARCHAR) AS BIGINT)]",
 )
+OUR_MACROS = ("cosine", "dot", "l2", "embed")
 _OURS = re.compile(r"\bgpudb\b", re.IGNORECASE)
 
 
@@ -35,6 +48,7 @@ class Connection:
         self.lock = RLock()
         self._tables = tables
         self._views: dict[str, str] = {}
+        self._unreadable: dict[str, str] = {}
         self._seen: object = None
         self._listed: object = None
         self._duck = duckdb.connect(":memory:")
@@ -80,19 +94,29 @@ class Connection:
         """Forget an Arrow table."""
         self._duck.unregister(name)
 
-    def placeholder(self, width: int) -> None:
-        """Let ``embed`` be bound, not run: what binds tells names and types of a query."""
-        # Running it fails in the inner cast. error() would say it better, but counts as a side
-        # effect, and DuckDB lets no alias refer to one.
-        fails = "CAST(concat('embed() reached DuckDB: ', text) AS FLOAT)"
-        self._duck.execute(
-            f"CREATE OR REPLACE TEMP MACRO embed(model, text) AS CAST([{fails}] AS FLOAT[{width}])"
+    def placeholder(self, model: str, width: int) -> None:
+        """Let calls of a model be bound, not run: what binds tells names and types of a query."""
+        variable = quoted(f"gpudb_embed_{model}")
+        self._duck.execute(f"SET VARIABLE {variable} = CAST([] AS FLOAT[{width}][])")
+
+    def is_temporary(self, name: str) -> bool:
+        """True for a table or view of this session, which hides a stored table of its name."""
+        found = self.query(
+            "SELECT table_name AS name FROM duckdb_tables() WHERE temporary "
+            "UNION ALL SELECT view_name FROM duckdb_views() WHERE temporary",
+            {},
         )
+        return name.lower() in (n.lower() for n in found.column(0).to_pylist())
+
+    def setting(self, name: str) -> str:
+        """The value of one of DuckDB's settings."""
+        found = self.query("SELECT current_setting($name)", {"name": name})
+        return str(found.column(0)[0].as_py())
 
     def refresh(self, text: str) -> None:
         """Bring views, and the catalog's tables if ``text`` names them, up to date."""
         counter = self._tables.change_counter()
-        if counter != self._seen:
+        if counter != self._seen or self._unreadable:
             self._refresh_views(self._tables.views())
             self._seen = counter
         if counter != self._listed and _OURS.search(text):
@@ -109,18 +133,27 @@ class Connection:
         self._duck.close()
 
     def _refresh_views(self, views: Mapping[str, str]) -> None:
+        """A table whose files cannot be read has no view, and does not keep others from theirs."""
         for name in self._views.keys() - views.keys():
             self._duck.execute(f"DROP VIEW IF EXISTS {quoted(name)}")
+        made, self._unreadable = {}, {}
         for name, select in views.items():
-            if self._views.get(name) != select:
-                self._duck.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {select}")
-        self._views = dict(views)
+            try:
+                if self._views.get(name) != select:
+                    self._duck.execute(f"CREATE OR REPLACE VIEW {quoted(name)} AS {select}")
+                made[name] = select
+            except duckdb.Error as error:
+                self._duck.execute(f"DROP VIEW IF EXISTS {quoted(name)}")
+                self._unreadable[name] = str(error).strip().split("\n")[0]
+        self._views = made
 
     def _translated(self, error: duckdb.Error) -> SqlError:
         message = str(error).strip()
         if isinstance(error, duckdb.CatalogException) and "Table with name" in message:
             known = ", ".join(self._views) or "none yet: make one with create_table"
             message += f"\nTables of this database: {known}; catalog tables: gpudb.models, …"
+            for name, reason in self._unreadable.items():
+                message += f"\nTable {name!r} cannot be read: {reason}"
         return SqlError(message)
 
 

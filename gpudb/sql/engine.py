@@ -14,8 +14,9 @@ from gpudb.sql.calls import has_call
 from gpudb.sql.connection import Connection, Parameters
 from gpudb.sql.plan import Finish, Infer, Measured, SqlPlan, SqlResult, SqlStatistics
 from gpudb.sql.protocols import ModelFunctions, TableStore
+from gpudb.sql.scope import with_ctes
 from gpudb.sql.split import Splitter
-from gpudb.sql.statements import Kind, classify, mentions_call, parse, split_explain
+from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse, split_explain
 
 NOTHING = pa.table({})
 
@@ -85,7 +86,7 @@ class SqlEngine:
             return self._insert(text, parameters)
         if kind is Kind.DROP:
             return self._drop(text, parameters)
-        if not mentions_call(text):
+        if not may_call(statement.type, text):
             return self._plain(text, parameters)
         return self._split(parse(text), text, parameters)
 
@@ -105,10 +106,13 @@ class SqlEngine:
         started = perf_counter()
         splitter = Splitter(self._connection, self._models, parameters, dry=False)
         try:
+            names = splitter.bind(tree, text)
             splitter.split(tree)
             sql = tree.sql("duckdb")
             finishing = perf_counter()
             table = self._connection.query(sql, parameters)
+            if names:
+                table = table.rename_columns(names)
         finally:
             splitter.close()
         now = perf_counter()
@@ -119,6 +123,9 @@ class SqlEngine:
 
     def _explain(self, text: str, parameters: Parameters) -> SqlResult:
         inner, analyze = split_explain(text)
+        kind = self._connection.statements(inner)[-1].type
+        if classify(kind, inner) is not Kind.DUCKDB:
+            raise UnsupportedError(f"EXPLAIN of {inner[:40]!r}…: explain its SELECT instead")
         if not mentions_call(inner) or not has_call(tree := parse(inner)):
             return self._explained_by_duckdb(text, parameters)
         if not isinstance(tree, exp.Query):
@@ -131,6 +138,7 @@ class SqlEngine:
         started = perf_counter()
         splitter = Splitter(self._connection, self._models, parameters, dry=True)
         try:
+            splitter.bind(tree, inner)
             splitter.split(tree)
         finally:
             splitter.close()
@@ -163,12 +171,14 @@ class SqlEngine:
 
     def _create(self, text: str, parameters: Parameters) -> SqlResult:
         tree = parse(text)
-        query = tree.args.get("expression")
+        query = _as_query(tree)
         if not isinstance(tree, exp.Create) or not isinstance(query, exp.Query):
             raise UnsupportedError(
                 "CREATE TABLE with columns is not supported: stored tables do not change, so an "
                 "empty one is of no use; write CREATE TABLE … AS SELECT …"
             )
+        if tree.find(exp.WithDataProperty):
+            raise UnsupportedError("CREATE TABLE … WITH [NO] DATA: write LIMIT 0 for no rows")
         name = _table_name(tree.this)
         exists = bool(tree.args.get("exists"))
         if exists and name.lower() in (n.lower() for n in self._tables.views()):
@@ -181,19 +191,22 @@ class SqlEngine:
 
     def _insert(self, text: str, parameters: Parameters) -> SqlResult:
         tree = parse(text)
-        query = tree.args.get("expression")
-        if isinstance(query, exp.Values):
-            query = exp.select("*").from_(exp.Subquery(this=query))
+        query = _as_query(tree)
         if not isinstance(tree, exp.Insert) or not isinstance(query, exp.Query):
             raise UnsupportedError(f"{text[:60]!r}…: write INSERT INTO t SELECT … or VALUES …")
-        extras = [k for k in ("conflict", "returning", "overwrite") if tree.args.get(k)]
-        if extras:
-            raise UnsupportedError(f"INSERT with {', '.join(extras).upper()} is not supported")
+        if any(tree.args.get(k) for k in ("alternative", "conflict", "returning", "overwrite")):
+            raise UnsupportedError(
+                f"{text[:60]!r}…: stored tables have no keys, and INSERT returns nothing; write "
+                "INSERT INTO t SELECT … or VALUES …"
+            )
+        with_ctes(query, tree.args.get("with_"))
         target, columns = tree.this, None
         if isinstance(target, exp.Schema):
             columns = [c.name for c in target.expressions]
             target = target.this
         name = _table_name(target)
+        if self._connection.is_temporary(name):
+            return self._split(tree, text, parameters)
         schema = self._tables.schema(name)
         result = self._query(query, parameters)
         given = columns or (result.table.column_names if tree.args.get("by_name") else schema.names)
@@ -206,7 +219,8 @@ class SqlEngine:
     ) -> pa.Table:
         """Rows in the columns and types of a table; columns that are not given are null."""
         known = {n.lower(): n for n in schema.names}
-        if len(given) != rows.num_columns or not {g.lower() for g in given} <= known.keys():
+        names = {g.lower() for g in given}
+        if not len(names) == len(given) == rows.num_columns or not names <= known.keys():
             raise SqlError(
                 f"INSERT INTO {name}: found {rows.num_columns} columns for {', '.join(given)}; "
                 f"the table has {', '.join(schema.names)}"
@@ -226,20 +240,30 @@ class SqlEngine:
 
     def _drop(self, text: str, parameters: Parameters) -> SqlResult:
         tree = parse(text)
-        kind = str(tree.args.get("kind", "")).upper()
         tables: list[exp.Expr] = tree.args.get("tables") or []
-        if kind != "TABLE" or len(tables) != 1:
-            return self._plain(text, parameters)  # temporary views, macros; several: DuckDB's error
+        if len(tables) != 1:
+            return self._plain(text, parameters)  # DuckDB's error
         name = _table_name(tables[0])
-        if name.lower() in (n.lower() for n in self._tables.views()):
-            self._tables.drop(name)
-            return _empty()
-        return self._plain(text, parameters)  # a temporary table, or an error that DuckDB tells
+        stored = name.lower() in (n.lower() for n in self._tables.views())
+        if not stored or self._connection.is_temporary(name):
+            return self._plain(text, parameters)  # a temporary one, or an error that DuckDB tells
+        if tree.args.get("kind") == "VIEW":
+            raise UnsupportedError(f"{name} is a table; write DROP TABLE {name}")
+        self._tables.drop(name)
+        return _empty()
 
     def _query(self, query: exp.Query, parameters: Parameters) -> SqlResult:
         """Run the query inside a statement."""
         sql = query.sql("duckdb")
         return self._split(query, sql, parameters)
+
+
+def _as_query(tree: exp.Expr) -> object:
+    """What a statement puts into a table."""
+    query = tree.args.get("expression")
+    if isinstance(query, exp.Values):
+        return exp.select("*").from_(exp.Subquery(this=query))
+    return query
 
 
 def _by_name(params: Sequence[Any] | Mapping[str, Any] | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
-from gpudb.sql.calls import has_call, is_call
+from gpudb.sql.calls import IN_FROM, has_call, has_unnest, is_aggregated, is_call, varies
 
 Describe: TypeAlias = Callable[[exp.Query], list[tuple[str, str]]]
 """Query -> name and type of its columns; SqlError if it cannot be bound."""
@@ -22,7 +22,7 @@ SOURCE_ARGS = ("from_", "joins", "laterals", "sample", "pivots")
 """Parts of a SELECT that say where rows come from."""
 
 _SUBQUERIES = (exp.Subquery, exp.Exists, exp.In)
-_MULTIPLYING = (exp.Explode, exp.Unnest, exp.UDTF)
+_STAR_FILTERS = (exp.Like, exp.ILike, exp.Glob, exp.SimilarTo, exp.Not)
 
 
 class Scope:
@@ -47,8 +47,11 @@ class Scope:
             for item in select.expressions
             if isinstance(item, exp.Alias)
         }
-        source = self.source_query([exp.Star()])
-        self.source_columns = {name.lower() for name, _ in describe(source)}
+        _check_unnest(select)
+        has_source = any(select.args.get(arg) for arg in SOURCE_ARGS)
+        source = describe(self.source_query([exp.Star()])) if has_source else []
+        self.source_columns = [name.lower() for name, _ in source]
+        self._tables_read = _tables_read(select)
 
     def source_query(self, items: list[exp.Expr]) -> exp.Select:
         """A query over the same source, without its conditions."""
@@ -75,14 +78,49 @@ class Scope:
         """True for a column of the source, false for the alias of another item."""
         if column.args.get("table") is not None:
             return True
+        if _is_bound_inside(column):
+            return False
         name = column.name.lower()
         return name in self.source_columns or name not in self.aliases
+
+    def key(self, node: exp.Expr) -> tuple[str, ...]:
+        """Equal for a column however it is spelled, and for expressions of equal text."""
+        if not isinstance(node, exp.Column) or node.args.get("db"):
+            return (node.sql("duckdb"),)
+        table, name = node.table.lower(), node.name.lower()
+        single = table in self._tables_read and self.source_columns.count(name) == 1
+        return ("" if single else table, name)
+
+    def must_pick(self, node: exp.Expr) -> bool:
+        """True when a value that depends on GROUP BY keys stands beside aggregates.
+
+        Raises
+        ------
+        UnsupportedError
+            With GROUPING SETS and their like: the value differs between the sets.
+        """
+        group = self.select.args.get("group")
+        if group is None or group.args.get("all") or is_aggregated(node):
+            return False
+        keys = [
+            # Unlike ORDER BY, GROUP BY means a column of the source before an alias.
+            key if isinstance(key, exp.Column) and self.is_source(key) else self._order_key(key)
+            for key in group.expressions
+        ]
+        if any(key is None or has_call(key) for key in keys):
+            return False
+        if any(isinstance(key, exp.Rollup | exp.Cube | exp.GroupingSets) for key in keys):
+            raise UnsupportedError(
+                f"{node.sql('duckdb', normalize_functions=False)} beside ROLLUP, CUBE or GROUPING "
+                "SETS: group in a CTE first, and call embed in a SELECT over it"
+            )
+        return True
 
     def expanded(self, node: E) -> E:
         """A copy with aliases of other items replaced by what they stand for."""
 
         def substitute(n: exp.Expr) -> exp.Expr:
-            if isinstance(n, exp.Column) and not self.is_source(n):
+            if isinstance(n, exp.Column) and not self.is_source(n) and not _is_bound_inside(n):
                 return exp.paren(self.expanded(self.aliases[n.name.lower()]))
             return n
 
@@ -111,7 +149,7 @@ class Scope:
         blockers = ("group", "having", "qualify", "distinct", "windows")
         if after or not select.args.get("limit") or any(select.args.get(b) for b in blockers):
             return None
-        if any(_reshapes_rows(item, select) for item in select.expressions):
+        if any(_reshapes_rows(i, select) for i in select.expressions) or self._aggregates():
             return None
         parts = {a: select.args[a].copy() for a in ("limit", "offset") if select.args.get(a)}
         order = select.args.get("order")
@@ -126,6 +164,17 @@ class Scope:
             moved.set("this", key)
             keys.append(moved)
         return {"order": exp.Order(expressions=keys), **parts}
+
+    def _aggregates(self) -> bool:
+        """True for aggregates among the items, even in a macro: no column can stand beside them."""
+        if not self.source_columns:
+            return True
+        items = [*(i.copy() for i in self.select.expressions), exp.Star()]
+        try:
+            self._describe(self.source_query(items))
+        except SqlError:
+            return True
+        return False
 
     def is_correlated(self, query: exp.Expr) -> bool:
         """True for a subquery that cannot be bound by itself."""
@@ -170,10 +219,10 @@ class Scope:
             if any(is_star(i) for i in items) or not 1 <= position <= len(items):
                 return None
             item: exp.Expr = items[position - 1].unalias()
-            return self.expanded(item)
+            return None if varies(item) else self.expanded(item)
         if isinstance(key, exp.Column) and not key.table and key.name.lower() in self.aliases:
             stands_for: exp.Expr = self.aliases[key.name.lower()]
-            return self.expanded(stands_for)
+            return None if varies(stands_for) else self.expanded(stands_for)
         if isinstance(key, exp.Var) or key.name.upper() == "ALL":
             return None
         return self.expanded(key)
@@ -212,9 +261,21 @@ def with_ctes(query: exp.Query, ctes: exp.With | None) -> exp.Query:
 
 def is_star(item: exp.Expr) -> bool:
     """True for an item that stands for any number of columns."""
+    while isinstance(item, _STAR_FILTERS):
+        item = item.this
     return isinstance(item, exp.Star | exp.Columns) or (
         isinstance(item, exp.Column) and isinstance(item.this, exp.Star)
     )
+
+
+def _is_bound_inside(column: exp.Column) -> bool:
+    """True for the variable of a list comprehension."""
+    around = column.find_ancestor(exp.Comprehension)
+    while around is not None:
+        if around.expression.name.lower() == column.name.lower():
+            return True
+        around = around.find_ancestor(exp.Comprehension)
+    return False
 
 
 def _ancestors(node: exp.Expr) -> list[exp.Expr]:
@@ -248,10 +309,31 @@ def _check_stars(select: exp.Select) -> None:
         if part is not None
         for n in part.find_all(exp.Anonymous)
     ):
+        raise UnsupportedError(IN_FROM)
+
+
+def _check_unnest(select: exp.Select) -> None:
+    """Lists are unnested side by side, so all of them before the model or all of them after."""
+    items = [item.copy() for item in select.expressions]
+    calls = [n for item in items for n in item.find_all(exp.Anonymous) if is_call(n)]
+    inside = any(has_unnest(call) for call in calls)
+    for call in calls:
+        if call.parent is not None:
+            call.replace(exp.null())
+    if inside and any(has_unnest(item) for item in items if not is_call(item)):
         raise UnsupportedError(
-            "embed in FROM: a model runs over rows, so it cannot make them; call it in the SELECT "
-            "list or in WHERE"
+            "unnest inside embed beside another unnest; unnest in a CTE, and call embed in a "
+            "SELECT over it"
         )
+
+
+def _tables_read(select: exp.Select) -> set[str]:
+    """Names of what FROM and JOIN read; none where USING makes one column of two."""
+    joins = select.args.get("joins") or []
+    if any(j.args.get("using") or j.method for j in joins):
+        return set()
+    source = [select.args.get("from_"), *joins]
+    return {part.this.alias_or_name.lower() for part in source if part is not None}
 
 
 def _move_join_conditions(select: exp.Select) -> None:
@@ -271,10 +353,6 @@ def _move_join_conditions(select: exp.Select) -> None:
 
 def _reshapes_rows(item: exp.Expr, select: exp.Select) -> bool:
     """True for an item that makes fewer or more rows than the source has."""
-    kinds = (exp.AggFunc, exp.Window, *_MULTIPLYING)
-    return any(
-        isinstance(n, kinds) and n.find_ancestor(exp.Select) is select
-        for n in item.find_all(*kinds)
-    ) or any(
-        n.name.lower() in ("unnest", "generate_subscripts") for n in item.find_all(exp.Anonymous)
+    return has_unnest(item) or any(
+        n.find_ancestor(exp.Select) is select for n in item.find_all(exp.Window)
     )

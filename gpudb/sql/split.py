@@ -12,13 +12,16 @@ from time import perf_counter
 import pyarrow as pa
 from sqlglot import exp
 
-from gpudb.errors import SqlError
-from gpudb.sql.calls import Call, as_call, is_call, own_calls, scopes
+from gpudb.errors import SqlError, UnsupportedError
+from gpudb.sql.calls import Call, as_call, has_call, is_call, own_calls, scopes
 from gpudb.sql.connection import Connection, Parameters
 from gpudb.sql.plan import Infer, Measured, Rows, Step
 from gpudb.sql.protocols import ModelFunctions
 from gpudb.sql.scope import SOURCE_ARGS, Scope, is_star
 from gpudb.sql.vectors import Vectors
+
+ROWS, CONSTANT = "gpudb_rows_", "gpudb_constant_"
+"""How the names of intermediate tables begin."""
 
 OUTER_ARGS = ("group", "having", "qualify", "distinct")
 """Parts of a SELECT that take place after the model."""
@@ -57,6 +60,26 @@ class Splitter:
         self.steps: list[Step] = []
         self.measured: list[Measured] = []
 
+    def bind(self, statement: exp.Expr, text: str) -> list[str]:
+        """Check every call before anything runs; names of the columns of a query, else none."""
+        for table in statement.find_all(exp.Table):
+            if table.name.lower().startswith((ROWS, CONSTANT)):
+                raise UnsupportedError(
+                    f"{table.name}: names that begin with {ROWS} or {CONSTANT} are those of "
+                    "intermediate tables; choose another"
+                )
+        for node in statement.find_all(exp.Anonymous):
+            if is_call(node):
+                model = as_call(node, self._parameters).model
+                self._connection.placeholder(model, self._models.embedding_width(model))
+        if statement.find(exp.Ordered):
+            self._check_order()
+        # DuckDB evaluates what FROM unnests as soon as it is bound.
+        unnested = any(has_call(n) for n in statement.find_all(exp.Unnest))
+        if unnested or not isinstance(statement, exp.Query):
+            return []
+        return [name for name, _ in self._connection.describe(text, self._parameters)]
+
     def split(self, statement: exp.Expr) -> None:
         """Replace every model call by what reads its vectors."""
         for select in list(scopes(statement)):
@@ -65,6 +88,9 @@ class Splitter:
                     call.node.replace(self._constant(call))
             if calls := own_calls(select, self._parameters):
                 self._split_select(select, calls)
+        for node in list(statement.find_all(exp.Anonymous)):
+            if is_call(node):
+                self._outside(as_call(node, self._parameters))
 
     def close(self) -> None:
         """Forget the intermediate tables."""
@@ -75,7 +101,7 @@ class Splitter:
         """Compute a vector that no row decides; what reads it."""
         name = self._constants.get(call.key)
         if name is None:
-            name = f"gpudb_constant_{len(self._constants) + 1}"
+            name = f"{CONSTANT}{len(self._constants) + 1}"
             self._constants[call.key] = name
             query = exp.Select(expressions=[call.text.copy()])
             texts = self._connection.query(query.sql("duckdb"), self._parameters).column(0)
@@ -83,11 +109,42 @@ class Splitter:
             self._register(name, pa.table({"vector": vectors}))
         return exp.Subquery(this=exp.select("vector").from_(name))
 
+    def _check_order(self) -> None:
+        """Refuse settings of ORDER BY that sqlglot, which leaves defaults out, does not know."""
+        for setting, default in (("default_null_order", "NULLS_LAST"), ("default_order", "ASC")):
+            found = self._connection.setting(setting)
+            if found.upper() not in (default, f"{default}ENDING"):
+                raise UnsupportedError(
+                    f"embed beside ORDER BY while {setting} is {found}: only {default} is "
+                    f"supported; RESET {setting}, and write NULLS FIRST or DESC where you mean it"
+                )
+
+    def _outside(self, call: Call) -> None:
+        """A call that is in no SELECT: in VALUES, or in ORDER BY of a UNION."""
+        if not call.is_constant:
+            raise UnsupportedError(
+                f"embed of {call.text.sql('duckdb')} outside a SELECT, as in ORDER BY of a UNION; "
+                "put the rows in a CTE, and call embed in a SELECT over it"
+            )
+        call.node.replace(self._constant(call))
+
+    def _scope(self, select: exp.Select) -> tuple[Scope, list[str]]:
+        """A SELECT by itself, and the names of its columns."""
+        try:
+            scope = Scope(select, self._describe)
+            return scope, scope.output_names()
+        except SqlError as error:
+            if select.find_ancestor(exp.Select) is None:
+                raise
+            # The whole statement is bound already: what is missing here is around this SELECT.
+            raise UnsupportedError(
+                "embed in a subquery that refers to the query around it; compute the vectors in a "
+                "CTE first, WITH v AS (SELECT *, embed(…) AS e FROM …), and use v in the subquery. "
+                f"DuckDB says: {error}"
+            ) from error
+
     def _split_select(self, select: exp.Select, calls: list[Call]) -> None:
-        widths = {call.model: self._models.embedding_width(call.model) for call in calls}
-        self._connection.placeholder(widths[calls[0].model])
-        scope = Scope(select, self._describe)
-        names = scope.output_names()
+        scope, names = self._scope(select)
         before, after = scope.conditions()
         early = scope.early_limit(after)
         items = Items(scope, calls, self._parameters)
@@ -99,7 +156,7 @@ class Splitter:
             rows.set("where", exp.Where(this=exp.and_(*before, copy=False)))
         for arg, value in (early or {}).items():
             rows.set(arg, value)
-        into = f"gpudb_rows_{sum(isinstance(s, Rows) for s in self.steps) + 1}"
+        into = f"{ROWS}{sum(isinstance(s, Rows) for s in self.steps) + 1}"
         table = self._rows(rows, into, items.columns)
         for call, text, vector in items.calls:
             sql = call.text.sql("duckdb")
@@ -166,7 +223,7 @@ class Items:
         """Their names, star items spelled out."""
         self.calls: list[tuple[Call, str, str]] = []
         """Each distinct call, the column of its text and the column of its vector."""
-        self._names: dict[str, str] = {}
+        self._names: dict[tuple[str, ...], str] = {}
         self._vectors: dict[tuple[str, str], str] = {}
         self.stars = {id(i): self._star(i) for i in scope.select.expressions if is_star(i)}
         for call in calls:
@@ -174,9 +231,13 @@ class Items:
 
     def replace(self, node: exp.Expr) -> exp.Expr:
         """The column that stands for a call, a source column or a subquery."""
-        if is_call(node):
-            return exp.column(self._vector(as_call(node, self._parameters)))
-        return exp.column(self._column(node))
+        if isinstance(node, exp.Column):
+            return exp.column(self._column(node))
+        stands_for = (
+            self._vector(as_call(node, self._parameters)) if is_call(node) else self._column(node)
+        )
+        column = exp.column(stands_for)
+        return exp.AnyValue(this=column) if self._scope.must_pick(node) else column
 
     def _star(self, item: exp.Expr) -> list[tuple[str, str]]:
         """Internal and original name of each column that a star stands for."""
@@ -196,13 +257,13 @@ class Items:
         return self._vectors[full.key]
 
     def _column(self, node: exp.Expr) -> str:
-        sql = node.sql("duckdb")
-        if sql not in self._names:
+        key = self._scope.key(node)
+        if key not in self._names:
             name = f"column_{len(self.columns) + 1}"
-            self._names[sql] = name
+            self._names[key] = name
             self.expressions.append(exp.alias_(node.copy(), name))
             self.columns.append(name)
-        return self._names[sql]
+        return self._names[key]
 
 
 def _finished_items(scope: Scope, items: Items, names: list[str]) -> list[exp.Expr]:

@@ -13,9 +13,13 @@ from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
 from gpudb.sql.calls import FUNCTION
+from gpudb.sql.connection import OUR_MACROS
 
 _COMMENTS = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
-_EXPLAIN = re.compile(rf"{_COMMENTS}EXPLAIN\b{_COMMENTS}(ANALY[ZS]E\b)?", re.IGNORECASE | re.DOTALL)
+_EXPLAIN = re.compile(
+    rf"{_COMMENTS}EXPLAIN\b{_COMMENTS}(ANALY[ZS]E\b|\(\s*(?:ANALY[ZS]E|FORMAT)\b[^)]*\))?",
+    re.IGNORECASE | re.DOTALL,
+)
 _CALL = re.compile(rf"\b{FUNCTION}\b", re.IGNORECASE)
 
 
@@ -46,7 +50,14 @@ _READS = {
 _OURS = {
     StatementType.EXPLAIN: Kind.EXPLAIN,
     StatementType.INSERT: Kind.INSERT,
-    StatementType.DROP: Kind.DROP,
+}
+_MAY_CALL = {
+    StatementType.SELECT,
+    StatementType.COPY,
+    StatementType.MULTI,
+    StatementType.RELATION,
+    StatementType.SET,
+    StatementType.VARIABLE_SET,
 }
 INSTEAD: Mapping[Any, str] = {
     StatementType.UPDATE: "CREATE OR REPLACE TABLE t AS SELECT * REPLACE (… AS column) FROM t",
@@ -72,14 +83,20 @@ def classify(kind: Any, text: str) -> Kind:
         return Kind.DUCKDB
     if kind == StatementType.CREATE:
         return _classify_create(text)
-    name = str(kind).rpartition(".")[2]
-    instead = INSTEAD.get(kind, "see the README for what SQL can change")
-    raise UnsupportedError(f"{name} is not supported: stored tables do not change; use {instead}")
+    if kind == StatementType.DROP:
+        return _classify_drop(text)
+    name = str(kind).rpartition(".")[2].replace("_", " ")
+    if kind not in INSTEAD:
+        raise UnsupportedError(
+            f"{name} is not supported; SQL can read, and CREATE TABLE … AS, INSERT and DROP TABLE"
+        )
+    raise UnsupportedError(
+        f"{name} is not supported: stored tables do not change; use {INSTEAD[kind]}"
+    )
 
 
 def _classify_create(text: str) -> Kind:
-    words = re.sub(rf"^{_COMMENTS}", "", text, flags=re.DOTALL).upper().split(maxsplit=6)
-    words = [w for w in words if w not in ("CREATE", "OR", "REPLACE")]
+    words = [w for w in _words(text) if w not in ("CREATE", "OR", "REPLACE")]
     if words[:1] in (["TEMP"], ["TEMPORARY"], ["MACRO"], ["FUNCTION"]):
         return Kind.DUCKDB
     if words[:1] == ["TABLE"]:
@@ -95,6 +112,43 @@ def _classify_create(text: str) -> Kind:
     )
 
 
+def _classify_drop(text: str) -> Kind:
+    words = [w for w in _words(text) if w not in ("DROP", "IF", "EXISTS")]
+    if words[:1] in (["TABLE"], ["VIEW"]):
+        return Kind.DROP
+    name = words[1].strip('"').lower() if len(words) > 1 else ""
+    if words[:1] in (["MACRO"], ["FUNCTION"]) and name not in OUR_MACROS:
+        return Kind.DUCKDB
+    raise UnsupportedError(
+        f"DROP {' '.join(words[:2])} is not supported; what can be dropped are tables, and "
+        "temporary views and macros of your own"
+    )
+
+
+def _words(text: str) -> list[str]:
+    """The first words in upper case, without comments."""
+    return re.sub(_COMMENTS[:-1] + "+", " ", text, flags=re.DOTALL).upper().split(maxsplit=6)
+
+
+def may_call(kind: Any, text: str) -> bool:
+    """True when a statement that DuckDB does may call a model, and so must be parsed.
+
+    Raises
+    ------
+    UnsupportedError
+        A statement that would keep the call for later.
+    """
+    if not mentions_call(text):
+        return False
+    words = _words(text)
+    if kind == StatementType.PREPARE or (kind == StatementType.CREATE and "TABLE" not in words):
+        raise UnsupportedError(
+            f"embed in {' '.join(words[:2])} would run later, without gpudb; keep its rows with "
+            "CREATE TEMP TABLE … AS SELECT …"
+        )
+    return kind in _MAY_CALL or kind == StatementType.CREATE
+
+
 def mentions_call(text: str) -> bool:
     """False when there is surely no model call; true when the statement must be parsed."""
     return _CALL.search(text) is not None
@@ -104,7 +158,11 @@ def split_explain(text: str) -> tuple[str, bool]:
     """The statement behind EXPLAIN, and whether it is EXPLAIN ANALYZE."""
     match = _EXPLAIN.match(text)
     assert match is not None  # DuckDB's parser said it is an EXPLAIN
-    return text[match.end() :].strip().rstrip(";"), match.group(1) is not None
+    options = (match.group(1) or "").upper()
+    inner = text[match.end() :].strip().rstrip(";")
+    if options.startswith("(") and mentions_call(inner):
+        raise UnsupportedError("EXPLAIN with options, of embed; write EXPLAIN [ANALYZE] SELECT …")
+    return inner, "ANALY" in options
 
 
 def parse(text: str) -> exp.Expr:
@@ -125,4 +183,18 @@ def parse(text: str) -> exp.Expr:
                 at = token.end + 1
         return sqlglot.parse_one("".join([*pieces, text[at:]]), read="duckdb")
     except sqlglot.errors.SqlglotError as error:
-        raise SqlError(f"a statement with {FUNCTION}() cannot be parsed: {error}") from error
+        raise SqlError(
+            f"DuckDB can read this statement, the parser that splits it cannot: {_reason(error)}; "
+            "write that part in another way, or put it in a CTE"
+        ) from error
+
+
+def _reason(error: sqlglot.errors.SqlglotError) -> str:
+    """What sqlglot says, in one line and without colours."""
+    if not isinstance(error, sqlglot.errors.ParseError) or not error.errors:
+        return str(error)
+    first = error.errors[0]
+    return (
+        f"{first['description']}, line {first['line']}, column {first['col']}, "
+        f"at {first['highlight']!r}"
+    )

@@ -1,0 +1,151 @@
+"""The same statement in gpudb and in plain DuckDB: models whose vectors are exact, and both sides.
+
+In the oracle ``embed`` is an ordinary scalar macro that looks its text up in a map, so DuckDB runs
+the very text that gpudb splits, and rows, names, types and order must all be equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from gpudb.errors import CatalogError
+from gpudb.sql import SqlEngine
+from gpudb.sql.plan import SqlResult
+from gpudb.store import TensorStore
+from gpudb.tables import UserTables
+
+ORACLE_MACROS = (
+    "CREATE MACRO embed(model, text) AS getvariable(model)[text]",
+    *(
+        f"CREATE MACRO {name}(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN {f}(a, b) END"
+        for name, f in (
+            ("dot", "list_inner_product"),
+            ("l2", "list_distance"),
+            ("cosine", "list_cosine_similarity"),
+        )
+    ),
+)
+WIDTHS = {"tiny": 4, "other": 3, "tiny@1": 4}
+
+
+def vector(model: str, text: str) -> list[float]:
+    """Small whole numbers that every float32 sum and product holds exactly."""
+    digest = hashlib.sha256(f"{model}\0{text}".encode()).digest()
+    return [float(byte % 15 + 1) for byte in digest[: WIDTHS[model]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a run of a :class:`HashModels` model tells."""
+
+    tokens: int
+    padded_tokens: int = 0
+
+
+@dataclass
+class HashModels:
+    """Models that answer at once, and remember which texts reached them."""
+
+    seen: list[tuple[str, list[str]]] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[str]:
+        """Every text that reached a model, in order."""
+        return [text for _, texts in self.seen for text in texts]
+
+    def embedding_width(self, model: str) -> int:
+        if model not in WIDTHS:
+            raise CatalogError(f"no model {model!r}; models are: {', '.join(WIDTHS)}")
+        return WIDTHS[model]
+
+    def embed(self, model: str, texts: Any) -> tuple[np.ndarray[Any, Any], Counts]:
+        given = texts.to_pylist()
+        assert None not in given
+        assert len(set(given)) == len(given)
+        self.seen.append((model, given))
+        rows = [vector(model, text) for text in given]
+        values = np.array(rows, np.float32).reshape(len(given), WIDTHS[model])
+        return values, Counts(sum(map(len, given)))
+
+    def explain(self, model: str, statistics: object = None) -> str:
+        return f"plan of {model}" + (f", measured {statistics}" if statistics else "")
+
+
+@dataclass
+class Pair:
+    """gpudb and plain DuckDB over the same tables."""
+
+    models: HashModels
+    tables: UserTables
+    engine: SqlEngine
+    duck: duckdb.DuckDBPyConnection
+
+    def create(self, name: str, table: pa.Table) -> None:
+        """Make a table on both sides."""
+        self.tables.create(name, table)
+        self.duck.register("arriving", table)
+        quoted = '"' + name.replace('"', '""') + '"'
+        self.duck.execute(f"CREATE TABLE {quoted} AS SELECT * FROM arriving")
+        self.duck.unregister("arriving")
+
+    def know(self, texts: Iterable[str]) -> None:
+        """Let the oracle's ``embed`` know the vectors of these texts."""
+        texts = sorted(set(texts))
+        for model, width in WIDTHS.items():
+            values = pa.array([vector(model, t) for t in texts], pa.list_(pa.float32(), width))
+            self.duck.register("known", pa.table({"t": texts, "v": values}))
+            self.duck.execute(
+                f"""SET VARIABLE "{model}" = (SELECT map(list(t), list(v)) FROM known)"""
+            )
+            self.duck.unregister("known")
+
+    def ours(self, sql: str, params: Any = None) -> SqlResult:
+        """What gpudb answers."""
+        return self.engine.run(sql, params)
+
+    def theirs(self, sql: str, params: Any = None) -> pa.Table:
+        """What DuckDB answers."""
+        return self.duck.sql(sql, params=params).to_arrow_table()
+
+    def close(self) -> None:
+        """Close both sides."""
+        self.engine.close()
+        self.duck.close()
+
+    def check(self, sql: str, params: Any = None, *, ordered: bool) -> SqlResult:
+        """Fail unless both answer the same: names, types, rows, and their order if asked."""
+        expected = self.theirs(sql, params)
+        self.models.seen.clear()
+        found = self.ours(sql, params)
+        assert found.table.schema.names == expected.schema.names
+        assert found.table.schema.types == expected.schema.types
+        assert rows(found.table, ordered) == rows(expected, ordered)
+        return found
+
+
+def rows(table: pa.Table, ordered: bool) -> Sequence[str]:
+    """Rows as text (in which NaN equals NaN)."""
+    columns = [column.to_pylist() for column in table.columns]
+    listed = [repr(row) for row in zip(*columns, strict=True)]
+    return listed if ordered else sorted(listed)
+
+
+def open_pair(tables: Mapping[str, pa.Table], texts: Iterable[str]) -> tuple[Pair, TensorStore]:
+    """Both sides over ``tables``; the store is the caller's to close."""
+    store = TensorStore(None, verify=True)
+    models, user = HashModels(), UserTables(store)
+    duck = duckdb.connect(":memory:")
+    for macro in ORACLE_MACROS:
+        duck.execute(macro)
+    pair = Pair(models, user, SqlEngine(models, user, threads=2, memory_limit=None), duck)
+    pair.know(texts)
+    for name, table in tables.items():
+        pair.create(name, table)
+    return pair, store
