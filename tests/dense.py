@@ -11,7 +11,7 @@ import numpy as np
 
 from gpudb.kernels.elementwise import MAPS, ZIPS
 from gpudb.keys import COMPARE, matching
-from gpudb.plan import elementwise, reduce, relational, reshape, tensor
+from gpudb.plan import elementwise, reduce, relational, reshape, sequence, tensor
 from gpudb.plan.node import Node, walk
 from gpudb.types import HostArray, TensorSchema
 
@@ -62,6 +62,11 @@ def _(node: tensor.Zip, x: HostArray, y: HostArray) -> HostArray:
 def _(node: tensor.LayerNorm, x: HostArray, gamma: HostArray, beta: HostArray) -> HostArray:
     centred = x - x.mean(-1, keepdims=True)
     return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + node.eps) * gamma + beta
+
+
+@meaning.register
+def _(node: sequence.Normalize, x: HostArray) -> HostArray:
+    return x / np.maximum(np.sqrt((x * x).sum(-1, keepdims=True)), node.eps)
 
 
 @meaning.register(tensor.Reblock)

@@ -1,0 +1,39 @@
+"""Mean and sum of squared differences to it, along an axis of a block, in float64.
+
+``(n, *block)``, lengths ``(n,)`` -> ``(n, 2, *block without the axis)``. With the number of
+elements, this is the state that :mod:`gpudb.kernels.merge_moments` merges.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gpudb.kernels import Kernel
+from gpudb.kernels.rows import valid_pieces
+
+
+def reference(x: Any, lengths: Any, axis: int) -> Any:
+    """Two passes over a few blocks at a time: the sum of squares alone would cancel."""
+    out = np.empty(shape(x, lengths, axis), np.float64)
+    for rows, part in valid_pieces(x, lengths, axis):
+        mean = part.mean(1 + axis, dtype=np.float64, keepdims=True)
+        off = part - mean
+        off *= off
+        out[rows, 0] = mean.squeeze(1 + axis)
+        out[rows, 1] = off.sum(1 + axis)
+    return out
+
+
+def shape(x: Any, lengths: Any, axis: int) -> tuple[int, ...]:
+    """Shape of the result."""
+    return (x.shape[0], 2, *x.shape[1 : 1 + axis], *x.shape[2 + axis :])
+
+
+def dtype(x: Any, lengths: Any, axis: int) -> str:
+    """Differences of large means must not cancel."""
+    return "float64"
+
+
+moments = Kernel("moments", reference, shape, dtype)
