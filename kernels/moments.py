@@ -18,12 +18,15 @@ def reference(x: Any, lengths: Any, axis: int) -> Any:
     """Two passes over a few blocks at a time: the sum of squares alone would cancel."""
     out = np.empty(shape(x, lengths, axis), np.float64)
     for rows, part in valid_pieces(x, lengths, axis):
-        mean = part.mean(1 + axis, dtype=np.float64, keepdims=True)
-        off = part - mean
-        off *= off
-        out[rows, 0] = mean.squeeze(1 + axis)
-        out[rows, 1] = off.sum(1 + axis)
+        out[rows, 0], out[rows, 1] = _moments(part, 1 + axis)
     return out
+
+
+def _moments(x: Any, axis: int) -> tuple[Any, Any]:
+    mean = x.mean(axis, dtype=np.float64, keepdims=True)
+    off = x - mean
+    off *= off
+    return mean.squeeze(axis), off.sum(axis)
 
 
 def shape(x: Any, lengths: Any, axis: int) -> tuple[int, ...]:

@@ -69,7 +69,7 @@ class Arrays:
         blocks = cut(values, schema.block_numbers)
         keys = grid_keys(schema)
         if sparse:
-            there = blocks.reshape(len(blocks), -1).any(axis=1)
+            there = blocks.any(axis=tuple(range(1, blocks.ndim)))
             blocks, keys = blocks[there], keys[there]
         self.dense[name], self.blocks[name], self.stored[name] = values, blocks, keys
         return Scan(schema)

@@ -27,6 +27,8 @@ class GatherRows(PhysicalOp):
         count = table.shape[1] if isinstance(extent, str) else extent
         on_host = ctx.backend.to_host(rows)
         numbers = checked_numbers(on_host, self.children[1].out, count, f"rows of {source.name}")
+        if not len(joined.keys):
+            return table[:0].reshape(0, rows.shape[1], *table.shape[2:])
         lines = table.reshape(table.shape[0] * table.shape[1], *table.shape[2:])
         if len(numbers) == on_host.size:
             taken = ctx.backend.take(lines, numbers)

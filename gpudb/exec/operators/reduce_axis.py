@@ -100,9 +100,12 @@ def reduce_blocks(ctx: Context, x: Array, lengths: HostArray, axis: int, fn: str
 
 def reduce_scratch(x: TensorSchema, axis: int, fn: str) -> int:
     """Bytes that reducing blocks of ``x`` holds beside its result: a few blocks at a time."""
-    elements = x.nbytes // storage_dtype(x.dtype).itemsize
-    one = prod(x.block_numbers)
-    piece = min(elements, max(one, PIECE_NBYTES // storage_dtype(x.dtype).itemsize))
-    lines = piece // x.block_numbers[axis]
-    wide = {"variance": 8, "norm": 16}.get(fn, 0)  # differences in float64; |x| and x / scale
-    return piece * (storage_dtype(x.dtype).itemsize + wide) + 32 * lines
+    itemsize = storage_dtype(x.dtype).itemsize
+    piece = min(x.nbytes, max(x.block_nbytes, PIECE_NBYTES)) // itemsize
+    # Blocks of one length that do not follow each other are copied, when a piece holds several;
+    # a piece is let go only when the next one is there.
+    apart = x.numbers[axis] % x.block_numbers[axis] != 0 and x.grid[axis] > 1
+    copied = 2 * itemsize if apart and x.block_nbytes <= PIECE_NBYTES // 2 else 0
+    # Differences in float64; x / scale; the axis put last.
+    wide = {"variance": 8, "norm": itemsize, "argmax": 2 * itemsize}.get(fn, 0)
+    return piece * (copied + wide) + 32 * (piece // x.block_numbers[axis])

@@ -17,7 +17,7 @@ from gpudb.kernels.merge_moments import merge_moments
 from gpudb.kernels.merge_parts import merge_parts
 from gpudb.kernels.moments import moments
 from gpudb.kernels.variance_of_moments import variance_of_moments
-from gpudb.types import Sizes
+from gpudb.types import Sizes, storage_dtype
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -64,13 +64,14 @@ class ReduceCutAxis(PhysicalOp):
     def cost(self, sizes: Sizes) -> Cost:
         x = self.children[0].out.bind(sizes)
         states = x.blocks * prod(x.block_numbers) // x.block_numbers[self.axis]
-        # Elements of 8 bytes for each state: as made, in order of line, and while they merge.
-        held = {"variance": 6, "argmax": 5, "norm": 5}.get(self.fn, 4)
+        # Bytes for each state: as made, in order of line, and while they merge.
+        merging = {"variance": 48, "argmax": 24, "norm": 16, "max": 0, "min": 0}.get(self.fn, 8)
+        held = 2 * storage_dtype(x.dtype).itemsize + merging
         return Cost(
             flops=FLOPS.get(self.fn, 1) * prod(x.numbers),
             read=x.nbytes,
             written=self.out.bind(sizes).nbytes,
-            scratch=reduce_scratch(x, self.axis, self.fn) + 8 * held * states,
+            scratch=reduce_scratch(x, self.axis, self.fn) + held * states,
         )
 
     def detail(self) -> str:
