@@ -107,5 +107,5 @@ def reduce_scratch(x: TensorSchema, axis: int, fn: str) -> int:
     apart = x.numbers[axis] % x.block_numbers[axis] != 0 and x.grid[axis] > 1
     copied = 2 * itemsize if apart and x.block_nbytes <= PIECE_NBYTES // 2 else 0
     # Differences in float64; x / scale; the axis put last.
-    wide = {"variance": 8, "norm": itemsize, "argmax": 2 * itemsize}.get(fn, 0)
+    wide = {"variance": 8, "norm": itemsize, "argmax": itemsize}.get(fn, 0)
     return piece * (copied + wide) + 32 * (piece // x.block_numbers[axis])

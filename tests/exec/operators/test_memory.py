@@ -98,6 +98,7 @@ def _measure(plan: Node, arrays: Arrays) -> tuple[int, int]:
         joined = below.join(*keys)
         keys, inputs = [joined.keys], [below.run(ctx, joined, *inputs)]
     joined = op.join(*keys)
+    op.run(ctx, joined, *inputs)  # whatever Python imports or keeps is there from now on
     tracemalloc.start()
     try:
         op.run(ctx, joined, *inputs)
