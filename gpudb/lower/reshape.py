@@ -35,8 +35,13 @@ def lower_reshape(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | 
 
 def _concat(children: tuple[PhysicalOp, ...], out: TensorSchema, axis: int) -> PhysicalOp:
     """Whole blocks move where every part begins with one; else elements do."""
-    offsets = offsets_along([child.out for child in children], axis)
-    aligned = all(offset % out.block_numbers[axis] == 0 for offset in offsets)
+    parts = [child.out for child in children]
+    step = out.block_numbers[axis]
+    aligned = all(
+        offset % step == 0
+        for part, offset in zip(parts, offsets_along(parts, axis), strict=True)
+        if part.numbers[axis]
+    )
     return (ConcatBlocks if aligned else ConcatLines)(children, out, axis)
 
 
