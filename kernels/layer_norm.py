@@ -1,5 +1,6 @@
-"""Layer-norm of each row: ``(n, w)``, ``(w,)``, ``(w,)`` -> ``(n, w)``.
+"""Layer-norm of each row: ``(n, w)``, ``(v,)``, ``(v,)`` -> ``(n, w)``.
 
+A row is its first ``v`` elements; what lies behind them is padding and becomes zero.
 The variance is that of the row (divided by ``w``), computed from the differences to the mean, not
 from the sum of squares: that would cancel for rows far from zero.
 """
@@ -28,9 +29,11 @@ def normalize_rows(x: Any, gamma: Any, beta: Any, eps: float) -> None:
 def reference(x: Any, gamma: Any, beta: Any, eps: float) -> Any:
     """Piece by piece, in a copy."""
     out = np.empty_like(x)
+    width = gamma.shape[0]
+    out[:, width:] = 0
     for piece in row_pieces(x):
-        part = out[piece]
-        part[...] = x[piece]
+        part = out[piece, :width]
+        part[...] = x[piece, :width]
         normalize_rows(part, gamma, beta, eps)
     return out
 

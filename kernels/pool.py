@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.reduce_axis import norm
 from gpudb.kernels.sequences import equal_length_runs
 
 
@@ -33,6 +34,8 @@ def reference(x: Any, offsets: Any, kind: str, eps: float | None) -> Any:
 def normalize(x: Any, eps: float) -> Any:
     """Rows of ``x`` divided by their Euclidean norm, at least ``eps``."""
     norms = np.sqrt(np.einsum("ij,ij->i", x, x))
+    if not np.isfinite(norms).all():  # a square may have overflowed where the norm does not
+        norms = norm(x, 1).astype(x.dtype)
     return x / np.maximum(norms, eps)[:, None]
 
 

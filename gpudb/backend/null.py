@@ -53,12 +53,16 @@ class NullBackend:
         return ghost(np.broadcast_shapes(x.shape, y.shape), np.result_type(x, y))
 
     def call(self, kernel: Kernel, *args: Any) -> Array:
-        # The result of each of our kernels has the dtype of its first array argument.
-        dtype = next(a.dtype for a in args if isinstance(a, np.ndarray))
+        dtype = kernel.dtype(*args) if kernel.dtype else _first_array(args).dtype
         return ghost(kernel.shape(*args), dtype)
 
     def memory_nbytes(self) -> int:
         return MEMORY_NBYTES
+
+
+def _first_array(args: Sequence[Any]) -> Array:
+    flat = (b for a in args for b in (a if isinstance(a, list) else [a]))
+    return next(a for a in flat if isinstance(a, np.ndarray))
 
 
 def ghost(shape: tuple[int, ...], dtype: Any) -> Array:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.operators.embedding_norm import EmbeddingNormRows
 from gpudb.exec.operators.linear_gemm import LinearGemm
+from gpudb.exec.operators.normalize_rows import NormalizeCut, NormalizeRows
 from gpudb.exec.operators.pair_attention import PairContext, PairScores, PairSoftmax
-from gpudb.exec.operators.pool_rows import NormalizeRows, PoolRows
+from gpudb.exec.operators.pool_rows import PoolRows
 from gpudb.exec.operators.residual_norm import ResidualNormRows
 from gpudb.exec.operators.sequence_attention import SequenceAttention
 from gpudb.exec.operators.sequence_softmax_blocks import SequenceSoftmaxBlocks
 from gpudb.lower.computed import computed
+from gpudb.lower.two_forms import rows_are_whole
 from gpudb.plan import fused, sequence
 from gpudb.plan.node import Node
 
@@ -34,7 +36,8 @@ def lower_encoder(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | 
         case sequence.PoolNormalize():
             return PoolRows(children, out, node.kind, node.eps)
         case sequence.Normalize():
-            return NormalizeRows(children, out, node.eps)
+            normalize = NormalizeRows if rows_are_whole(node.child.schema) else NormalizeCut
+            return normalize(children, out, node.eps)
         case fused.Linear():
             return LinearGemm(children, out, node.activation)
         case fused.ResidualNorm():

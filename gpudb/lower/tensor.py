@@ -8,7 +8,7 @@ from gpudb.exec.operators.coalesce_panels import CoalescePanels
 from gpudb.exec.operators.concat_rows import ConcatRows
 from gpudb.exec.operators.dense_gemm import DenseGemm
 from gpudb.exec.operators.gather_rows import GatherRows
-from gpudb.exec.operators.layer_norm import LayerNormRows
+from gpudb.exec.operators.layer_norm import LayerNormCut, LayerNormRows
 from gpudb.exec.operators.map_blocks import MapBlocks
 from gpudb.exec.operators.read_input import ReadInput
 from gpudb.exec.operators.reblock_grid import ReblockGrid
@@ -16,6 +16,7 @@ from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.exec.operators.slice_columns import SliceColumns
 from gpudb.exec.operators.zip_blocks import ZipBlocks
 from gpudb.lower.computed import computed
+from gpudb.lower.two_forms import rows_are_whole
 from gpudb.plan import tensor
 from gpudb.plan.node import Node
 
@@ -39,7 +40,8 @@ def lower_tensor(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | N
         case tensor.Zip():
             return ZipBlocks(children, out, node.fn)
         case tensor.LayerNorm():
-            return LayerNormRows(children, out, node.eps)
+            layer_norm = LayerNormRows if rows_are_whole(node.child.schema) else LayerNormCut
+            return layer_norm(children, out, node.eps)
         case tensor.ConcatRows():
             return ConcatRows(children, out)
         case tensor.Columns():

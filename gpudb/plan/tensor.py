@@ -86,7 +86,7 @@ class Gather(Node):
     def schema(self) -> TensorSchema:
         table, rows = self.table.schema, self.rows.schema
         shape = (rows.shape[0], *table.shape[1:])
-        dtype = computed_dtype(table.dtype)
+        dtype = table.dtype if "int" in table.dtype else computed_dtype(table.dtype)
         return TensorSchema("gather", shape, (rows.block[0], *table.block[1:]), dtype)
 
 

@@ -19,6 +19,12 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
     def rows(least: int, n: int) -> Any:
         return random.integers(0, least, n, dtype=np.int32)
 
+    # Blocks of 3×4, three to a line of 11 elements along the last axis, and none.
+    cut_lines = [(x(6, 3, 4), np.array([4, 4, 3] * 2)), (x(0, 3, 4), np.array([], np.int64))]
+    starts = {6: np.array([0, 3]), 0: np.array([], np.int64)}
+    groups = {6: np.array([0, 0, 0, 1, 1, 1]), 0: np.array([], np.int64)}
+    columns = {6: np.array([0, 1, 2] * 2), 0: np.array([], np.int64)}
+
     lengths = ([3, 0, 1, 2], [], [0], [1])
     sequences = [(offsets_of(n), sum(n), sum(i * i for i in n)) for n in lengths]
     return {
@@ -59,4 +65,71 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         "take_or_zero": [
             (x(3, 2, 2), np.array(numbers, np.int64)) for numbers in ([2, -1, 0, 2], [-1], [])
         ],
+        "argmax_axis": [(b, n, 1) for b, n in cut_lines],
+        "broadcast_blocks": [
+            (x(3, 2), np.array(rows), (3, 4, 2), (0, 1)) for rows in ([0, 0, 2], [1])
+        ]
+        + [(x(3, 1, 2), np.array([2, 0]), (4, 2), (0,))],
+        "divide_rows": [
+            (b, x(len(starts[len(n)]), 3) ** 2, groups[len(n)], 1e-5) for b, n in cut_lines
+        ],
+        "layer_norm_apply": [
+            (
+                b,
+                np.abs(random.standard_normal((len(starts[len(n)]), 2, 3))),
+                groups[len(n)],
+                x(3, 4),
+                x(3, 4),
+                columns[len(n)],
+                11,
+                1e-5,
+            )
+            for b, n in cut_lines
+        ],
+        "merge_argmax": [
+            (random.integers(0, 9, (n, 2)), x(n, 2), np.arange(n) * 9, lines)
+            for n, lines in ((6, 2), (3, 3), (0, 0))
+        ],
+        "merge_moments": [
+            (np.abs(random.standard_normal((n, 2, 3))), np.arange(1, n + 1), starts[n])
+            for n in (6, 0)
+        ],
+        "merge_parts": [
+            (x(n, 3), np.arange(1, n + 1), starts[n], fn, 99)
+            for n in (6, 0)
+            for fn in ("sum", "mean", "max", "min", "norm")
+        ],
+        "merge_softmax": [(x(n, 2, 3) ** 2, starts[n]) for n in (6, 0)],
+        "moments": [(b, n, 1) for b, n in cut_lines],
+        "place_blocks": [
+            ([x(2, 2, 3), x(1, 2, 3)], [np.array([0, 2]), np.array([1])]),
+            ([x(0, 2)], [np.array([], np.int64)]),
+        ],
+        "reduce_axis": [
+            (b, n, 1, fn)
+            for b, n in cut_lines
+            for fn in ("sum", "mean", "max", "min", "variance", "norm")
+        ]
+        + [(x(2, 3, 4), np.array([3, 2]), 0, "sum"), (x(2, 4), np.array([4, 1]), 0, "max")],
+        "row_softmax": [(x(n, 4), width) for n in (0, 1, 7) for width in (0, 1, 4)],
+        "segment_rows": [
+            (x(4, 2, 3), rows(5, n), 2, 5, r, fn)
+            for n in (0, 3, 4)
+            for r in (2, 5)
+            for fn in ("sum", "mean", "max", "min")
+        ],
+        "shift_along": [
+            ([x(4, 2, 3), x(2, 2, 3)], (0, 2 * blocks - 1), (2, 3), 1) for blocks in (1, 2)
+        ]
+        + [([x(4, 2, 3)], (-1,), (2, 2), 0), ([x(0, 2)], (3,), (2,), 0)],
+        "softmax_apply": [
+            (b, x(len(starts[len(n)]), 2, 3) ** 2 + 1, groups[len(n)]) for b, n in cut_lines
+        ],
+        "softmax_state": [(b, n) for b, n in cut_lines],
+        "transpose_blocks": [
+            (x(3, 2, 4), np.array(chosen, np.int64), order)
+            for chosen in ([0, 1, 2], [2, 0, 1], [])
+            for order in ((0, 1), (1, 0))
+        ],
+        "variance_of_moments": [(random.random((n, 2, 3)), 7, dtype) for n in (0, 2)],
     }

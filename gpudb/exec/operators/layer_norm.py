@@ -1,4 +1,4 @@
-"""Layer-norm of whole rows."""
+"""Layer-norm of each row, along the last axis."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from math import prod
 
 from gpudb.backend import Array
+from gpudb.exec.batch import Keys
+from gpudb.exec.lines import lines_along, valid_lengths
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operators.reduce_axis import reduce_scratch
+from gpudb.exec.padding import clear_padding
 from gpudb.kernels.layer_norm import layer_norm
+from gpudb.kernels.layer_norm_apply import layer_norm_apply
+from gpudb.kernels.merge_moments import merge_moments
+from gpudb.kernels.moments import moments
 from gpudb.types import Sizes
 
 FLOPS_PER_ELEMENT = 7
@@ -16,13 +23,20 @@ FLOPS_PER_ELEMENT = 7
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LayerNormRows(PhysicalOp):
-    """``(1, n, w)``, ``(1, w)``, ``(1, w)`` -> ``(1, n, w)``."""
+    """Fused, every row lies in one block: ``(n, …, w)``, twice ``(1, w)`` -> ``(n, …, w)``."""
 
     eps: float
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         x, gamma, beta = inputs
-        return ctx.backend.call(layer_norm, x[0], gamma[0], beta[0], self.eps)[None]
+        if not len(x):
+            return x
+        extent = self.out.shape[-1]
+        width = x.shape[-1] if isinstance(extent, str) else min(extent, x.shape[-1])
+        rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])
+        args = (rows, gamma[0, :width], beta[0, :width], self.eps)
+        result = ctx.backend.call(layer_norm, *args).reshape(x.shape)
+        return clear_padding(ctx.backend, result, joined.keys, self.out)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)
@@ -31,3 +45,49 @@ class LayerNormRows(PhysicalOp):
             read=self.input_nbytes(sizes),
             written=out.nbytes,
         )
+
+    def detail(self) -> str:
+        return "fused"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LayerNormCut(PhysicalOp):
+    """Two-level: (count, mean, squared differences) of each part of a row, merged, joined back.
+
+    ``joined.rows`` is (elements inside each block, blocks line after line, where lines start, line
+    of each block, block of gamma and beta for each block).
+    """
+
+    eps: float
+
+    def join(self, *keys: Keys) -> Joined:
+        axis = self.out.ndim - 1
+        lines = lines_along(keys[0], axis)
+        lengths = valid_lengths(keys[0], self.out, axis)
+        columns = keys[0][:, axis]
+        return Joined(keys[0], (lengths, lines.order, lines.starts, lines.of_block, columns))
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        x, gamma, beta = inputs
+        lengths, order, starts, of_block, columns = joined.rows
+        axis = self.out.ndim - 1
+        states = ctx.backend.take(ctx.backend.call(moments, x, lengths, axis), order)
+        merged = ctx.backend.call(merge_moments, states, lengths[order], starts)
+        width = int(lengths[order[: starts[1] if len(starts) > 1 else None]].sum())
+        args = (x, merged, of_block, gamma, beta, columns, width, self.eps)
+        result = ctx.backend.call(layer_norm_apply, *args)
+        return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def cost(self, sizes: Sizes) -> Cost:
+        out = self.out.bind(sizes)
+        states = 2 * out.blocks * prod(out.block_numbers[:-1])
+        piece = reduce_scratch(out, out.ndim - 1, "variance")
+        return Cost(
+            flops=(FLOPS_PER_ELEMENT + 2) * prod(out.numbers),
+            read=2 * self.input_nbytes(sizes),
+            written=out.nbytes,
+            scratch=4 * 8 * states + piece,
+        )
+
+    def detail(self) -> str:
+        return f"two-level over {self.out.grid_along(self.out.ndim - 1)} blocks"

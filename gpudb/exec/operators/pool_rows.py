@@ -1,4 +1,4 @@
-"""One row per sequence, and rows of length one."""
+"""One row per sequence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from math import prod
 
 from gpudb.backend import Array
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
-from gpudb.kernels.normalize import normalize
 from gpudb.kernels.pool import pool
 from gpudb.types import Sizes
 
@@ -30,17 +29,3 @@ class PoolRows(PhysicalOp):
 
     def detail(self) -> str:
         return self.kind if self.eps is None else f"{self.kind}, normalise"
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class NormalizeRows(PhysicalOp):
-    """``(1, n, w)`` -> ``(1, n, w)``."""
-
-    eps: float
-
-    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
-        return ctx.backend.call(normalize, inputs[0][0], self.eps)[None]
-
-    def cost(self, sizes: Sizes) -> Cost:
-        out = self.out.bind(sizes)
-        return Cost(3 * prod(out.numbers), self.input_nbytes(sizes), out.nbytes)

@@ -1,8 +1,9 @@
 """Any block shape works: what two operators cut differently is cut again between them.
 
 Joined axes need blocks of one extent on both sides. A step over a row and a vector (layer-norm)
-needs the vector cut like the row. Splitting and merging axes need blocks that do not straddle. A
-step of a fused encoder, which sees whole rows of whole sequences, needs its inputs in one block.
+needs the vector cut like the row. Splitting and merging axes need blocks that do not straddle. Rows
+are gathered from panels. A step of a fused encoder, which sees whole rows of whole sequences, needs
+its inputs in one block. Below a step that looks at block keys, what was cut again is cut back.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from gpudb.plan.node import Node, rewrite
 from gpudb.plan.reduce import SegmentAggregate
 from gpudb.plan.relational import Contract, Join
 from gpudb.plan.reshape import Concat, MergeAxes, SplitAxis
-from gpudb.plan.sequence import Attention, Context, Normalize, Pool, PoolNormalize, Scores, Softmax
+from gpudb.plan.rules.keys_seen import below_keys
+from gpudb.plan.sequence import Attention, Context, Pool, PoolNormalize, Scores, Softmax
 from gpudb.plan.tensor import Columns, ConcatRows, Gather, LayerNorm, Matmul, Reblock, Zip
 from gpudb.types import Extent, TensorSchema
 
@@ -24,10 +26,7 @@ WHOLE_INPUTS = (
     ConcatRows,
     Context,
     EmbeddingNorm,
-    Gather,
-    LayerNorm,
     Linear,
-    Normalize,
     Pool,
     PoolNormalize,
     ResidualNorm,
@@ -38,7 +37,13 @@ WHOLE_INPUTS = (
 
 def align_blocks(plan: Node) -> Node:
     """Insert a reblock wherever an operator cannot take its input as it is cut."""
-    return rewrite(plan, lambda _, node: _align(node))
+    kept = below_keys(plan)
+
+    def align(original: Node, node: Node) -> Node:
+        aligned = _align(node)
+        return _cut(aligned, node.schema.block) if id(original) in kept else aligned
+
+    return rewrite(plan, align)
 
 
 def _align(node: Node) -> Node:
@@ -55,6 +60,13 @@ def _align(node: Node) -> Node:
             for left_axis, right_axis in on:
                 block[right_axis] = left.schema.block[left_axis]
             return replace(node, right=_cut(right, tuple(block)))
+        case LayerNorm(child=child, gamma=gamma, beta=beta):
+            row = child.schema.block[-1:]
+            return replace(node, gamma=_cut(gamma, row), beta=_cut(beta, row))
+        case Gather(table=table):
+            s = table.schema
+            panels = (s.block[0], *TensorSchema.one_block(s.name, s.shape).block[1:])
+            return replace(node, table=_cut(table, panels))
         case Concat(parts=parts):
             first = parts[0].schema.block
             return replace(node, parts=tuple(_cut(part, first) for part in parts))

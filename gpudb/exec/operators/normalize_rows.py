@@ -1,0 +1,77 @@
+"""Rows of length one, along the last axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from gpudb.backend import Array
+from gpudb.exec.batch import Keys
+from gpudb.exec.lines import lines_along, valid_lengths
+from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operators.reduce_axis import reduce_scratch
+from gpudb.exec.padding import clear_padding
+from gpudb.kernels.divide_rows import divide_rows
+from gpudb.kernels.merge_parts import merge_parts
+from gpudb.kernels.normalize import normalize
+from gpudb.kernels.reduce_axis import reduce_axis
+from gpudb.types import Sizes
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NormalizeRows(PhysicalOp):
+    """Fused, every row lies in one block: ``(n, …, w)`` -> ``(n, …, w)``."""
+
+    eps: float
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        (x,) = inputs
+        rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])  # padding adds nothing to a norm
+        result = ctx.backend.call(normalize, rows, self.eps).reshape(x.shape)
+        return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def cost(self, sizes: Sizes) -> Cost:
+        out = self.out.bind(sizes)
+        return Cost(3 * prod(out.numbers), self.input_nbytes(sizes), out.nbytes)
+
+    def detail(self) -> str:
+        return "fused"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NormalizeCut(PhysicalOp):
+    """Two-level: the norm of each part of a row, merged by row, joined back.
+
+    ``joined.rows`` is (elements inside each block, blocks line after line, where lines start, line
+    of each block).
+    """
+
+    eps: float
+
+    def join(self, *keys: Keys) -> Joined:
+        axis = self.out.ndim - 1
+        lines = lines_along(keys[0], axis)
+        lengths = valid_lengths(keys[0], self.out, axis)
+        return Joined(keys[0], (lengths, lines.order, lines.starts, lines.of_block))
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        (x,) = inputs
+        lengths, order, starts, of_block = joined.rows
+        parts = ctx.backend.call(reduce_axis, x, lengths, self.out.ndim - 1, "norm")
+        args = (ctx.backend.take(parts, order), lengths[order], starts, "norm", 0)
+        norms = ctx.backend.call(merge_parts, *args)
+        result = ctx.backend.call(divide_rows, x, norms, of_block, self.eps)
+        return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def cost(self, sizes: Sizes) -> Cost:
+        out = self.out.bind(sizes)
+        states = out.blocks * prod(out.block_numbers[:-1])
+        return Cost(
+            flops=5 * prod(out.numbers),
+            read=2 * self.input_nbytes(sizes),
+            written=out.nbytes,
+            scratch=5 * 8 * states + reduce_scratch(out, out.ndim - 1, "norm"),
+        )
+
+    def detail(self) -> str:
+        return f"two-level over {self.out.grid_along(self.out.ndim - 1)} blocks"

@@ -1,0 +1,44 @@
+"""Other axes in another order: of the keys, and inside each block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpudb.backend import Array
+from gpudb.exec.batch import Keys
+from gpudb.exec.lines import sort_keys
+from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.kernels.rows import PIECE_NBYTES
+from gpudb.kernels.transpose_blocks import transpose_blocks
+from gpudb.types import Sizes
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TransposeBlocks(PhysicalOp):
+    """One copy; ``joined.rows`` is (number of the input's block for each of the result)."""
+
+    order: tuple[int, ...]
+
+    def join(self, *keys: Keys) -> Joined:
+        turned = keys[0][:, self.order]
+        rows = sort_keys(turned)
+        return Joined(turned[rows], (rows,))
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        return ctx.backend.call(transpose_blocks, inputs[0], joined.rows[0], self.order)
+
+    def cost(self, sizes: Sizes) -> Cost:
+        out = self.out.bind(sizes)
+        chosen = min(out.nbytes, max(PIECE_NBYTES, out.block_nbytes))
+        return Cost(read=self.input_nbytes(sizes), written=out.nbytes, scratch=chosen)
+
+    def detail(self) -> str:
+        return f"axes {', '.join(map(str, self.order))}"
+
+    @property
+    def takes_missing(self) -> bool:
+        return True
+
+    @property
+    def is_layout(self) -> bool:
+        return True

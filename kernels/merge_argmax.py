@@ -1,0 +1,36 @@
+"""Merge (position, maximum) of the parts of a line -> position in the line, int64.
+
+``positions`` and ``values`` are ``(m, *rest)``, ``firsts`` ``(m,)`` is the position of each part's
+first element; each line has ``m / lines`` neighbouring parts. -> ``(lines, *rest)``
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gpudb.kernels import Kernel
+
+
+def reference(positions: Any, values: Any, firsts: Any, lines: int) -> Any:
+    """The first part with the largest maximum holds the first largest element; NaN is largest."""
+    by_line = (lines, -1, *values.shape[1:])
+    if not positions.size:
+        return np.zeros(shape(positions, values, firsts, lines), np.int64)
+    winner = np.argmax(values.reshape(by_line), axis=1, keepdims=True)
+    whole = positions + firsts.reshape(-1, *(1,) * (positions.ndim - 1))
+    return np.take_along_axis(whole.reshape(by_line), winner, axis=1)[:, 0]
+
+
+def shape(positions: Any, values: Any, firsts: Any, lines: int) -> tuple[int, ...]:
+    """Shape of the result."""
+    return (lines, *positions.shape[1:])
+
+
+def dtype(positions: Any, values: Any, firsts: Any, lines: int) -> str:
+    """A position is a whole number."""
+    return "int64"
+
+
+merge_argmax = Kernel("merge_argmax", reference, shape, dtype)

@@ -1,0 +1,70 @@
+"""Run a plan on blocks and compare it with its dense meaning; shared by the tests of operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gpudb.backend import NullBackend, NumpyBackend
+from gpudb.exec.missing import rows_of_full_grid, take_blocks
+from gpudb.exec.operator import PhysicalOp
+from gpudb.exec.prepared import PreparedPlan
+from gpudb.kernels.reblock import assemble
+from gpudb.lower import lower
+from gpudb.plan.node import Node
+from gpudb.plan.rules import RULES, Rule
+from gpudb.types import HostArray
+from tests.dense import dense
+from tests.tiny_plans import Arrays, cut, prepared
+
+# float64: a few hundred roundings of 1e-16, of values around 1. float32: the same of 6e-8; each
+# operator forms its long sums in float64, so their length does not add to it.
+TOLERANCE: dict[str, dict[str, float]] = {
+    "float32": {"rtol": 2e-5, "atol": 2e-5},
+    "float64": {"rtol": 1e-9, "atol": 1e-10},
+    "int64": {"rtol": 0, "atol": 0},
+}
+
+
+def run_blocks(ready: PreparedPlan) -> HostArray:
+    """All blocks of the result, zeros where none is stored."""
+    result = ready.run({}, {})
+    out = ready.steps[-1].op.out
+    return np.asarray(take_blocks(NumpyBackend(), result.data, rows_of_full_grid(result.keys, out)))
+
+
+def check(plan: Node, arrays: Arrays, rules: tuple[Rule, ...] = RULES) -> HostArray:
+    """The dense result of a plan, which equals its meaning; padding is zero, null runs it too."""
+    ready = prepared(plan, arrays, rules)
+    blocks, out = run_blocks(ready), ready.steps[-1].op.out
+    assert out.numbers == plan.schema.numbers
+    assert blocks.shape == (out.blocks, *out.block_numbers)
+    assert blocks.dtype == np.dtype(out.dtype)
+    found: Any = assemble(blocks, out.numbers, out.block_numbers)
+    np.testing.assert_array_equal(cut(found, out.block_numbers), blocks, "padding must be zero")
+    with np.errstate(all="ignore"):
+        expected = dense(plan, arrays.dense)
+    np.testing.assert_allclose(found, expected, **TOLERANCE[out.dtype])
+    ghost = prepared(plan, arrays, rules, NullBackend()).run({}, {})
+    assert ghost.data.shape == (len(ghost.keys), *out.block_numbers)
+    assert ghost.data.dtype == blocks.dtype
+    return np.asarray(found)
+
+
+def operators(plan: Node) -> list[PhysicalOp]:
+    """The operators of a plan, in no order that matters."""
+    found: dict[int, PhysicalOp] = {}
+    stack = [lower(plan)]
+    while stack:
+        op = stack.pop()
+        if id(op) not in found:
+            found[id(op)] = op
+            stack.extend(op.children)
+    return list(found.values())
+
+
+def operator(plan: Node, kind: type[PhysicalOp]) -> Any:
+    """The one operator of a class in a plan."""
+    (found,) = (op for op in operators(plan) if isinstance(op, kind))
+    return found
