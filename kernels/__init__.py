@@ -24,3 +24,5 @@ class Kernel:
     """The result, in NumPy."""
     shape: Callable[..., tuple[int, ...]]
     """Shape of the result, from the same arguments, without computing it."""
+    dtype: Callable[..., Any] | None = None
+    """Dtype of the result, from the same arguments; None: that of the first array."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gpudb.plan.cuts import cut_matters
 from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm
 from gpudb.plan.node import Node, rewrite
 from gpudb.plan.reduce import SegmentAggregate
@@ -37,8 +38,17 @@ WHOLE_INPUTS = (
 
 
 def align_blocks(plan: Node) -> Node:
-    """Insert a reblock wherever an operator cannot take its input as it is cut."""
-    return rewrite(plan, lambda _, node: _align(node))
+    """Insert a reblock wherever an operator cannot take its input as it is cut.
+
+    Where a step above looks at keys, the result is cut again as it was.
+    """
+    fixed = cut_matters(plan)
+
+    def align(original: Node, node: Node) -> Node:
+        aligned = _align(node)
+        return _cut(aligned, original.schema.block) if id(original) in fixed else aligned
+
+    return rewrite(plan, align)
 
 
 def _align(node: Node) -> Node:
