@@ -19,7 +19,7 @@ from gpudb.closing import Closing
 from gpudb.config import Config, available_threads, parse_nbytes
 from gpudb.errors import CatalogError, InputError
 from gpudb.exec import memory
-from gpudb.exec.batch import to_dense
+from gpudb.exec.missing import dense_result
 from gpudb.exec.prepared import PreparedPlan, prepare
 from gpudb.lower import lower
 from gpudb.models.encoder import Limits
@@ -291,7 +291,7 @@ class Database(Closing):
         needed = plan.resident_nbytes + plan.peak_nbytes({})
         memory.check_budget(f"computing {relation.schema.name}", needed, self.memory_limit)
         result = plan.run({}, {})
-        return to_dense(result.keys, self.backend.to_host(result.data), plan.steps[-1].op.out)
+        return dense_result(self.backend, result, plan.steps[-1].op.out)
 
     def _prepare(self, relation: TensorRelation) -> PreparedPlan:
         """The prepared plan of an expression; kept until the catalog changes."""

@@ -134,13 +134,15 @@ def _(node: relational.Contract, left: HostArray, right: HostArray) -> HostArray
 
 @meaning.register
 def _(node: relational.Aggregate, x: HostArray) -> HostArray:
-    s = node.child.schema
+    s, fn = node.child.schema, node.fn
+    if fn == "count":
+        x, fn = np.ones_like(x), "sum"
     for axis in node.dropped:
         step, extent = s.block_numbers[axis], x.shape[axis]
         folded = [np.take(x, range(at, extent, step), axis) for at in range(min(step, extent))]
         if step == 1:
-            folded = [x]
-        kept = [_combine(part, axis, node.fn) for part in folded]
+            folded = [x if extent else np.zeros(_with(x.shape, axis, 1))]
+        kept = [_combine(part, axis, fn) for part in folded]
         x = np.stack(kept, axis) if kept else np.zeros(_with(x.shape, axis, 0))
     for axis in reversed(node.dropped):
         if s.block_numbers[axis] == 1:

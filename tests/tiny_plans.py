@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.backend import Backend, NumpyBackend
-from gpudb.exec.batch import grid_keys, to_dense
+from gpudb.exec.batch import grid_keys
+from gpudb.exec.missing import dense_result
 from gpudb.exec.prepared import PreparedPlan, prepare
 from gpudb.lower import lower
 from gpudb.models import bert, transformer_encoder
@@ -129,7 +130,7 @@ def compute(
     """The dense result of a plan."""
     ready = prepared(plan, arrays, rules)
     result = ready.run(inputs or {}, sizes or {})
-    return to_dense(result.keys, result.data, ready.steps[-1].op.out.bind(sizes or {}))
+    return dense_result(ready.backend, result, ready.steps[-1].op.out.bind(sizes or {}))
 
 
 def sizes_of(offsets: HostArray) -> dict[str, int]:

@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from gpudb.backend import Array, Backend
-from gpudb.exec.batch import Keys
+from gpudb.exec.batch import BlockBatch, Keys, to_dense
 from gpudb.kernels.take_or_zero import take_or_zero
 from gpudb.types import HostArray, TensorSchema
 
@@ -45,3 +45,9 @@ def take_blocks(backend: Backend, x: Array, rows: HostArray | None) -> Array:
     if len(rows) and rows.min() < 0:
         return backend.call(take_or_zero, x, rows)
     return backend.take(x, rows)
+
+
+def dense_result(backend: Backend, result: BlockBatch, schema: TensorSchema) -> HostArray:
+    """What a plan returned as a dense array on the host; ``schema`` is bound."""
+    blocks = take_blocks(backend, result.data, rows_of_full_grid(result.keys, schema))
+    return to_dense(backend.to_host(blocks), schema)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gpudb.exec.operator import PhysicalOp
-from gpudb.exec.operators.block_join_gemm import BlockJoinGemm
 from gpudb.exec.operators.coalesce_panels import CoalescePanels
 from gpudb.exec.operators.concat_rows import ConcatRows
+from gpudb.exec.operators.contract_blocks import ContractBlocks
 from gpudb.exec.operators.dense_gemm import DenseGemm
 from gpudb.exec.operators.gather_rows import GatherRows
 from gpudb.exec.operators.layer_norm import LayerNormCut, LayerNormRows
@@ -34,11 +34,14 @@ def lower_tensor(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | N
         case tensor.Matmul():
             if node.left.schema.is_one_block and node.right.schema.is_one_block:
                 return DenseGemm(children, out, node.transpose_right)
-            return BlockJoinGemm(children, out, node.transpose_right)
+            contracted = (1, node.inner)
+            return ContractBlocks(children, out, (contracted,), contracted)
         case tensor.Map():
             return MapBlocks(children, out, node.fn)
         case tensor.Zip():
-            return ZipBlocks(children, out, node.fn)
+            first = node.left.schema.ndim - node.right.schema.ndim
+            on = tuple((first + axis, axis) for axis in range(node.right.schema.ndim))
+            return ZipBlocks(children, out, node.fn, on)
         case tensor.LayerNorm():
             layer_norm = LayerNormRows if rows_are_whole(node.child.schema) else LayerNormCut
             return layer_norm(children, out, node.eps)

@@ -55,7 +55,8 @@ class Join(Node):
     """Join two relations on key columns; a kernel makes one block of each pair.
 
     The result has the axes of ``left``, then those of ``right`` that are not joined. An elementwise
-    kernel works like NumPy broadcasting along the axes that only one side has.
+    kernel works like NumPy broadcasting along the axes that only one side has. A block that is not
+    stored is an exact zero: zero times, or divided by, anything is zero, infinity and NaN included.
 
     ``matmul`` sums inside each pair over the last axis of ``left`` and the last but one of
     ``right`` (the last for ``matmul_transposed``); the two must be joined. That axis stays as a
@@ -152,8 +153,9 @@ class Aggregate(Node):
     """Group blocks by the key columns ``keep`` and combine each group element by element.
 
     A key column that is not kept vanishes; if its blocks are longer than 1 the axis stays, as the
-    single block that the group has become. Padding takes no part. ``argmax`` gives the number of
-    the block with the largest element, the first of equal ones.
+    single block that the group has become. Padding takes no part, blocks that are not stored take
+    part as zeros, and a group without elements gives zero. ``argmax`` gives the number of the
+    block with the largest element, the first of equal ones.
     """
 
     child: Node

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
+
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.exec.padding import clear_padding
+from gpudb.kernels.elementwise import MAPS
 from gpudb.types import Sizes
 
 COMPOSED = ("gelu", "gelu_tanh", "sigmoid", "silu")
@@ -17,9 +20,13 @@ COMPOSED = ("gelu", "gelu_tanh", "sigmoid", "silu")
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MapBlocks(PhysicalOp):
-    """Block by block; any shape."""
+    """Block by block; any shape. What is missing stays so where the function keeps zero."""
 
     fn: str
+
+    @property
+    def takes_missing(self) -> bool:
+        return bool(MAPS[self.fn](np.zeros(1))[0] == 0)
 
     def join(self, *keys: Keys) -> Joined:
         return Joined(keys[0])

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gpudb.plan.cuts import cut_matters
 from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm
 from gpudb.plan.node import Node, rewrite
 from gpudb.plan.reduce import SegmentAggregate
 from gpudb.plan.relational import Contract, Join
 from gpudb.plan.reshape import Concat, MergeAxes, SplitAxis
-from gpudb.plan.rules.keys_seen import below_keys
 from gpudb.plan.sequence import Attention, Context, Pool, PoolNormalize, Scores, Softmax
 from gpudb.plan.tensor import Columns, ConcatRows, Gather, LayerNorm, Matmul, Reblock, Zip
 from gpudb.types import Extent, TensorSchema
@@ -36,12 +36,15 @@ WHOLE_INPUTS = (
 
 
 def align_blocks(plan: Node) -> Node:
-    """Insert a reblock wherever an operator cannot take its input as it is cut."""
-    kept = below_keys(plan)
+    """Insert a reblock wherever an operator cannot take its input as it is cut.
+
+    Where a step above looks at keys, the result is cut again as it was.
+    """
+    fixed = cut_matters(plan)
 
     def align(original: Node, node: Node) -> Node:
         aligned = _align(node)
-        return _cut(aligned, node.schema.block) if id(original) in kept else aligned
+        return _cut(aligned, original.schema.block) if id(original) in fixed else aligned
 
     return rewrite(plan, align)
 

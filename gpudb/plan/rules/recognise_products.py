@@ -21,7 +21,9 @@ def recognise_products(plan: Node) -> Node:
             return node
         match node:
             case Aggregate(child=Join(kernel=kernel) as join, fn="sum") if (
-                kernel in PRODUCTS and node.dropped == (join.contracted[0],)
+                kernel in PRODUCTS
+                and node.dropped == (join.contracted[0],)
+                and join.schema.ndim > 1  # of a dot product no axis would be left
             ):
                 return _product(join) or node
         return node

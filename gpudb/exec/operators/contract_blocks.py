@@ -1,0 +1,129 @@
+"""Join blocks, multiply each pair, sum over the contracted key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from gpudb.backend import Array, Backend
+from gpudb.exec.batch import Keys
+from gpudb.exec.chunks import group_chunks, scratch_nbytes
+from gpudb.exec.missing import key_grid, positions
+from gpudb.exec.operator import Context, Cost, Joined, Pairing, PhysicalOp
+from gpudb.exec.padding import clear_padding
+from gpudb.exec.pairs import On, all_pairs, equi_join, gather
+from gpudb.exec.products import ProductAxes
+from gpudb.kernels.segment_sum import segment_sum
+from gpudb.types import HostArray, Sizes, storage_dtype
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ContractBlocks(PhysicalOp):
+    """Batched GEMMs over the joined pairs; a result block that no pair reaches is missing.
+
+    Where every result block has equally many pairs, these lie side by side along the summed axis
+    and are one GEMM per result block. Otherwise each pair is one, and a segmented sum follows.
+
+    ``joined.rows`` is (left row, right row, first pair of each result block).
+    """
+
+    on: On
+    contracted: tuple[int, int]
+
+    @property
+    def takes_missing(self) -> bool:
+        return True
+
+    def join(self, *keys: Keys) -> Joined:
+        left, right = keys
+        a, b = (child.out for child in self.children)
+        rows_left, rows_right = equi_join(left, right, self.on, a)
+        columns = self._axes.columns
+        kept = np.delete(left[rows_left], self.contracted[0], axis=1)
+        result = np.concatenate([kept, right[rows_right][:, list(columns)]], axis=1)
+        place = positions(result, key_grid(self.out))
+        # Stable after an order by the contracted key: pairs are summed in that order.
+        order = np.lexsort((left[rows_left, self.contracted[0]], place))
+        place, rows_left, rows_right = place[order], rows_left[order], rows_right[order]
+        starts = np.flatnonzero(np.diff(place, prepend=-1))
+        pairs = len(rows_left)
+        return Joined(
+            result[order][starts],
+            (rows_left, rows_right, starts),
+            Pairing(pairs, all_pairs(a, b, self.on) - pairs, self._launches(starts, pairs)),
+        )
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        left, right = inputs
+        rows_left, rows_right, starts = joined.rows
+        bounds = np.append(starts, len(rows_left))
+        nbytes = self._pair_nbytes(left.shape[1:], right.shape[1:], _itemsize(left, right))
+        sums = []
+        for first, last in group_chunks(bounds, nbytes):
+            pairs = slice(bounds[first], bounds[last])
+            a = gather(ctx.backend, left, rows_left[pairs])
+            b = gather(ctx.backend, right, rows_right[pairs])
+            sums.append(self._sum(ctx.backend, a, b, starts[first:last] - bounds[first]))
+        if not sums:
+            sums.append(self._sum(ctx.backend, left[:0], right[:0], starts))
+        result = sums[0] if len(sums) == 1 else ctx.backend.concat(sums)
+        return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def cost(self, sizes: Sizes) -> Cost:
+        left, right = (child.out.bind(sizes) for child in self.children)
+        out = self.out.bind(sizes)
+        inner = left.grid[self.contracted[0]]
+        pairs = out.blocks * inner
+        itemsize = storage_dtype(out.dtype).itemsize
+        nbytes = self._pair_nbytes(left.block_numbers, right.block_numbers, itemsize)
+        return Cost(
+            flops=2 * pairs * prod(out.block_numbers) * left.block_numbers[self.contracted[0]],
+            read=self.input_nbytes(sizes),
+            written=out.nbytes,
+            scratch=scratch_nbytes(pairs, inner, nbytes, out.nbytes),
+        )
+
+    def detail(self) -> str:
+        left, right = self.contracted
+        batch = f", batch {list(self._axes.batch)}" if self._axes.batch else ""
+        return f"sum over left {left} = right {right}{batch}"
+
+    @property
+    def _axes(self) -> ProductAxes:
+        a, b = (child.out.ndim for child in self.children)
+        return ProductAxes.of(a, b, self.on, self.contracted)
+
+    def _sum(self, backend: Backend, left: Array, right: Array, starts: HostArray) -> Array:
+        """Pairs of some result blocks, side by side, to these blocks."""
+        pairs, groups = len(left), len(starts)
+        if not pairs or (np.diff(starts, append=pairs) == pairs // groups).all():
+            inner = pairs // groups if groups else 1
+            a = left.reshape(groups, inner, *left.shape[1:])
+            b = right.reshape(groups, inner, *right.shape[1:])
+            return self._axes.multiply(backend, a, b)
+        products = self._axes.multiply(backend, left[:, None], right[:, None])
+        return backend.call(segment_sum, products, starts)
+
+    def _pair_nbytes(self, left: Sequence[int], right: Sequence[int], itemsize: int) -> int:
+        """Bytes that one pair takes at most: gathered, rearranged, multiplied."""
+        axes = self._axes
+        moved_left, moved_right, moved_result = axes.copied(left, right, inner=2)
+        block = prod(axes.result_block(left, right))
+        elements = (1 + moved_left) * prod(left) + (1 + moved_right) * prod(right)
+        return (elements + (1 + moved_result) * block) * itemsize
+
+    def _launches(self, starts: HostArray, pairs: int) -> int:
+        """Batched GEMMs of one run; 1 where named extents leave the size of blocks open."""
+        a, b = (child.out for child in self.children)
+        if not (a.is_bound and b.is_bound):
+            return min(1, pairs)
+        itemsize = storage_dtype(self.out.dtype).itemsize
+        nbytes = self._pair_nbytes(a.block_numbers, b.block_numbers, itemsize)
+        return sum(1 for _ in group_chunks(np.append(starts, pairs), nbytes))
+
+
+def _itemsize(left: Array, right: Array) -> int:
+    return int(max(left.itemsize, right.itemsize))

@@ -1,0 +1,71 @@
+"""Which blocks of two relations meet: equi-joins on block keys, on the host."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from gpudb.backend import Array, Backend
+from gpudb.exec.batch import Keys
+from gpudb.exec.missing import key_grid, positions
+from gpudb.types import HostArray, TensorSchema
+
+On = tuple[tuple[int, int], ...]
+"""Pairs of (left axis, right axis) whose keys must be equal."""
+
+
+def free_axes(ndim: int, joined: On) -> tuple[int, ...]:
+    """Axes of the right side that are not joined."""
+    taken = {right for _, right in joined}
+    return tuple(axis for axis in range(ndim) if axis not in taken)
+
+
+def equi_join(left: Keys, right: Keys, on: On, schema: TensorSchema) -> tuple[HostArray, HostArray]:
+    """Row numbers of all pairs whose keys agree, by left row, then in order of the right rows.
+
+    ``schema`` is that of the left side; joined axes are cut alike on both.
+    """
+    grid = key_grid(schema)
+    joined = tuple(grid[axis] for axis, _ in on)
+    wanted = positions(left[:, [axis for axis, _ in on]], joined)
+    there = positions(right[:, [axis for _, axis in on]], joined)
+    order = np.argsort(there, kind="stable")
+    first = np.searchsorted(there[order], wanted, "left")
+    count = np.searchsorted(there[order], wanted, "right") - first
+    rows_left = np.repeat(np.arange(len(left)), count)
+    within = np.arange(len(rows_left)) - np.repeat(np.cumsum(count) - count, count)
+    return rows_left, order[np.repeat(first, count) + within]
+
+
+def all_pairs(left: TensorSchema, right: TensorSchema, on: On) -> int:
+    """How many pairs meet when no block is missing."""
+    grid = key_grid(right)
+    return prod(key_grid(left)) * prod(grid[axis] for axis in free_axes(right.ndim, on))
+
+
+def find(keys: Keys, wanted: Keys, grid: tuple[int, ...]) -> HostArray:
+    """For each wanted key the row of ``keys``, which are in row-major order; -1 if not there."""
+    if not len(keys):
+        return np.full(len(wanted), -1, np.int64)
+    places, asked = positions(keys, grid), positions(wanted, grid)
+    rows = np.minimum(np.searchsorted(places, asked), len(keys) - 1)
+    return np.where(places[rows] == asked, rows, -1)
+
+
+def grid_cells(grid: tuple[int, ...]) -> Keys:
+    """Every key of a grid, in row-major order; one empty key if there is no axis."""
+    return np.indices(grid, np.int32).reshape(len(grid), prod(grid)).T
+
+
+def sorted_unique(keys: Keys, grid: tuple[int, ...]) -> Keys:
+    """Each key once, in row-major order."""
+    _, first = np.unique(positions(keys, grid), return_index=True)
+    return np.ascontiguousarray(keys[first])
+
+
+def gather(backend: Backend, x: Array, rows: HostArray) -> Array:
+    """Blocks by number; a view where they lie one after the other. For operands, not results."""
+    if len(rows) and rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all():
+        return x[int(rows[0]) : int(rows[-1]) + 1]
+    return backend.take(x, rows)

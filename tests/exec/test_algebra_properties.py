@@ -1,0 +1,50 @@
+"""Any chain of operators, over any shapes in any blocks, equals dense NumPy in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from gpudb.backend import NullBackend
+from gpudb.exec.missing import dense_result
+from gpudb.plan.node import Node
+from gpudb.plan.rules import NEEDED, RULES, Rule
+from tests.dense import dense
+from tests.exec.chains import plans
+from tests.tiny_plans import Arrays, prepared
+
+# Sums in another order differ by a few units in the last place of the largest term.
+RELATIVE = 1e-9
+
+
+@pytest.mark.parametrize("rules", [RULES, NEEDED], ids=["all rules", "needed rules"])
+@settings(
+    max_examples=600,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(plans())
+def test_chains_equal_dense_numpy(rules: tuple[Rule, ...], case: tuple[Node, Arrays]) -> None:
+    plan, arrays = case
+    expected = dense(plan, arrays.dense)
+    ready = prepared(plan, arrays, rules)
+    result = ready.run({}, {})
+    out = ready.steps[-1].op.out
+    assert out.numbers == plan.schema.numbers
+    assert result.data.dtype == np.dtype(out.dtype)
+    assert result.data.shape == (len(result.keys), *out.block_numbers)
+    found = dense_result(ready.backend, result, out)
+    size = max(1.0, float(np.abs(expected).max(initial=0)))
+    np.testing.assert_allclose(found, expected, rtol=RELATIVE, atol=RELATIVE * size)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(plans())
+def test_the_null_backend_gives_the_same_keys_and_shapes(case: tuple[Node, Arrays]) -> None:
+    plan, arrays = case
+    expected = prepared(plan, arrays).run({}, {})
+    found = prepared(plan, arrays, backend=NullBackend()).run({}, {})
+    np.testing.assert_array_equal(found.keys, expected.keys)
+    assert found.data.shape == expected.data.shape
+    assert found.data.dtype == expected.data.dtype
