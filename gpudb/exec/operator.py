@@ -60,6 +60,8 @@ class Pairing:
     """Pairs that would be there if no block were missing."""
     launches: int = 1
     """Batched GEMMs or kernel calls that the pairs were coalesced into."""
+    pruned: int = 0
+    """Pairs that meet, but whose result nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ def lower_relational(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp
         case relational.FilterKeys():
             return FilterBlocks(children, out, node.tests)
         case relational.Join(kernel=kernel) if kernel in relational.PRODUCTS:
-            return JoinProducts(children, out, node.on, node.contracted, kernel)
+            return JoinProducts(children, out, node.on, node.contracted, kernel, node.tests)
         case relational.Join():
             return ZipBlocks(children, out, node.kernel, node.on)
         case relational.Contract():
-            return ContractBlocks(children, out, node.on, node.contracted)
+            return ContractBlocks(children, out, node.on, node.contracted, node.tests)
         case relational.Aggregate(fn="sum" | "mean"):
             return AggregateSum(children, out, node.dropped, node.fn)
         case relational.Aggregate(fn="count"):

@@ -69,7 +69,7 @@ class Join(Node):
     on: On
     kernel: str
     tests: KeyTests = ()
-    """Pairs whose result key fails these are not joined; their blocks count as zero."""
+    """Of products: pairs whose result key fails these are not multiplied and count as zero."""
 
     def __post_init__(self) -> None:
         a, b = self.left.schema, self.right.schema
@@ -86,6 +86,8 @@ class Join(Node):
                 f"Join({self.kernel}): sums over axis {left} of {a.name} ({a}) and axis {right} of "
                 f"{b.name} ({b}); join on these two, found {self.on}"
             )
+        if self.tests and self.kernel not in PRODUCTS:
+            raise SchemaError(f"Join({self.kernel}): filter its inputs, or its result, by key")
         check_tests(self.tests, self.schema.ndim)
 
     @property

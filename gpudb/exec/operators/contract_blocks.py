@@ -17,6 +17,7 @@ from gpudb.exec.padding import clear_padding
 from gpudb.exec.pairs import On, all_pairs, equi_join, gather
 from gpudb.exec.products import ProductAxes
 from gpudb.kernels.segment_sum import segment_sum
+from gpudb.keys import KeyTests, describe_tests, matching
 from gpudb.types import HostArray, Sizes, storage_dtype
 
 
@@ -32,6 +33,8 @@ class ContractBlocks(PhysicalOp):
 
     on: On
     contracted: tuple[int, int]
+    tests: KeyTests = ()
+    """Result blocks that fail these are not computed."""
 
     @property
     def takes_missing(self) -> bool:
@@ -44,6 +47,9 @@ class ContractBlocks(PhysicalOp):
         columns = self._axes.columns
         kept = np.delete(left[rows_left], self.contracted[0], axis=1)
         result = np.concatenate([kept, right[rows_right][:, list(columns)]], axis=1)
+        met = len(result)
+        wanted = matching(result, self.tests)
+        result, rows_left, rows_right = result[wanted], rows_left[wanted], rows_right[wanted]
         place = positions(result, key_grid(self.out))
         # Stable after an order by the contracted key: pairs are summed in that order.
         order = np.lexsort((left[rows_left, self.contracted[0]], place))
@@ -53,7 +59,12 @@ class ContractBlocks(PhysicalOp):
         return Joined(
             result[order][starts],
             (rows_left, rows_right, starts),
-            Pairing(pairs, all_pairs(a, b, self.on) - pairs, self._launches(starts, pairs)),
+            Pairing(
+                pairs,
+                skipped=all_pairs(a, b, self.on) - met,
+                launches=self._launches(starts, pairs),
+                pruned=met - pairs,
+            ),
         )
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
@@ -89,7 +100,8 @@ class ContractBlocks(PhysicalOp):
     def detail(self) -> str:
         left, right = self.contracted
         batch = f", batch {list(self._axes.batch)}" if self._axes.batch else ""
-        return f"sum over left {left} = right {right}{batch}"
+        where = f", where {describe_tests(self.tests)}" if self.tests else ""
+        return f"sum over left {left} = right {right}{batch}{where}"
 
     @property
     def _axes(self) -> ProductAxes:

@@ -16,6 +16,7 @@ from gpudb.exec.operator import Context, Cost, Joined, Pairing, PhysicalOp
 from gpudb.exec.padding import clear_padding
 from gpudb.exec.pairs import On, all_pairs, equi_join, gather
 from gpudb.exec.products import ProductAxes
+from gpudb.keys import KeyTests, describe_tests, matching
 from gpudb.types import Sizes, storage_dtype
 
 
@@ -30,6 +31,8 @@ class JoinProducts(PhysicalOp):
     on: On
     contracted: tuple[int, int]
     kernel: str
+    tests: KeyTests = ()
+    """Pairs whose result key fails these are not multiplied."""
 
     @property
     def takes_missing(self) -> bool:
@@ -41,12 +44,20 @@ class JoinProducts(PhysicalOp):
         rows_left, rows_right = equi_join(left, right, self.on, a)
         columns = right[rows_right][:, list(self._axes.columns)]
         result = np.concatenate([left[rows_left], columns], axis=1)
+        met = len(result)
+        wanted = matching(result, self.tests)
+        result, rows_left, rows_right = result[wanted], rows_left[wanted], rows_right[wanted]
         order = np.argsort(positions(result, key_grid(self.out)), kind="stable")
         pairs = len(order)
         return Joined(
             result[order],
             (rows_left[order], rows_right[order]),
-            Pairing(pairs, all_pairs(a, b, self.on) - pairs, self._launches(pairs)),
+            Pairing(
+                pairs,
+                skipped=all_pairs(a, b, self.on) - met,
+                launches=self._launches(pairs),
+                pruned=met - pairs,
+            ),
         )
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
@@ -79,7 +90,8 @@ class JoinProducts(PhysicalOp):
         )
 
     def detail(self) -> str:
-        return f"{self.kernel} on {list(self.on)}"
+        where = f", where {describe_tests(self.tests)}" if self.tests else ""
+        return f"{self.kernel} on {list(self.on)}{where}"
 
     @property
     def _axes(self) -> ProductAxes:

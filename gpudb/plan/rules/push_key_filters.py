@@ -7,8 +7,11 @@ from dataclasses import replace
 from gpudb.keys import KeyTests, renumbered
 from gpudb.plan.elementwise import ZipScalar
 from gpudb.plan.node import Node, rewrite, uses
-from gpudb.plan.relational import Aggregate, Contract, FilterKeys, Join
-from gpudb.plan.tensor import Scan
+from gpudb.plan.relational import PRODUCTS, Aggregate, Contract, FilterKeys, Join
+from gpudb.plan.tensor import Map, Scan, Zip
+
+KEEP_ZERO = ("abs", "gelu", "gelu_tanh", "negative", "relu", "silu", "sqrt", "square", "tanh")
+"""Functions that make zero of zero, so that what is not read need not be computed."""
 
 
 def push_key_filters(plan: Node) -> Node:
@@ -39,10 +42,18 @@ def _push_one_step(plan: Node) -> Node:
 def _below(node: Node, tests: KeyTests) -> Node | None:
     """``node`` with the tests inside it; None where they cannot move."""
     match node:
-        case FilterKeys() | Join() | Contract():
+        case FilterKeys() | Contract():
             return replace(node, tests=node.tests + tests)
-        case ZipScalar(fn="multiply" | "divide", swapped=False):  # zero stays zero
+        case Join(kernel=kernel) if kernel in PRODUCTS:
+            return replace(node, tests=node.tests + tests)
+        case Map(fn=fn) if fn in KEEP_ZERO:
             return replace(node, child=FilterKeys(node.child, tests))
+        case ZipScalar(fn="multiply" | "divide", swapped=False, value=value) if value != 0:
+            return replace(node, child=FilterKeys(node.child, tests))
+        case Zip(left=left, right=right, fn="add" | "subtract" | "multiply") if (
+            left.schema.ndim == right.schema.ndim and left.schema.block == right.schema.block
+        ):
+            return replace(node, left=FilterKeys(left, tests), right=FilterKeys(right, tests))
         case Aggregate(child=child, keep=keep, fn="sum") if len(keep) == node.schema.ndim:
             inner = renumbered(tests, dict(enumerate(keep)))
             if inner is not None:
