@@ -49,6 +49,8 @@ def test_hidden_states_are_those_of_the_fused_plan(build, lengths, block) -> Non
     np.testing.assert_allclose(
         dense(rewritten, batch_arrays(encoder)), fused, rtol=1e-9, atol=1e-12
     )
+    run = compute(plan, encoder.arrays, RELATIONAL, batch_arrays(encoder))
+    np.testing.assert_allclose(run, fused, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["mean", "max", "cls"])
@@ -58,6 +60,8 @@ def test_pooled_vectors_are_those_of_the_fused_plan(kind: str) -> None:
     fused = compute(pooled, encoder.arrays, RULES, encoder.inputs, encoder.sizes)
     plan = blockwise(pooled, tuple(encoder.offsets.tolist()), 4)
     np.testing.assert_allclose(dense(plan, batch_arrays(encoder)), fused, rtol=1e-9, atol=1e-12)
+    run = compute(plan, encoder.arrays, RELATIONAL, batch_arrays(encoder))
+    np.testing.assert_allclose(run, fused, rtol=1e-9, atol=1e-12)
 
 
 def test_nothing_but_algebra_is_left() -> None:
