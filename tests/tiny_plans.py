@@ -69,7 +69,7 @@ class Arrays:
         blocks = cut(values, schema.block_numbers)
         keys = grid_keys(schema)
         if sparse:
-            there = blocks.reshape(len(blocks), -1).any(axis=1)
+            there = blocks.any(axis=tuple(range(1, blocks.ndim)))
             blocks, keys = blocks[there], keys[there]
         self.dense[name], self.blocks[name], self.stored[name] = values, blocks, keys
         return Scan(schema)
@@ -129,7 +129,7 @@ def compute(
     """The dense result of a plan."""
     ready = prepared(plan, arrays, rules)
     result = ready.run(inputs or {}, sizes or {})
-    return to_dense(result.data, ready.steps[-1].op.out.bind(sizes or {}))
+    return to_dense(result.keys, result.data, ready.steps[-1].op.out.bind(sizes or {}))
 
 
 def sizes_of(offsets: HostArray) -> dict[str, int]:

@@ -32,8 +32,12 @@ def grid_keys(schema: TensorSchema) -> Keys:
     return np.ascontiguousarray(np.indices(grid, np.int32).reshape(len(grid), -1).T)
 
 
-def to_dense(host_blocks: HostArray, schema: TensorSchema) -> HostArray:
-    """All blocks of a bound tensor, on the host -> the dense tensor, padding dropped."""
+def to_dense(keys: Keys, host_blocks: HostArray, schema: TensorSchema) -> HostArray:
+    """Blocks of a bound tensor, on the host -> the dense tensor, padding dropped."""
+    if len(keys) < schema.blocks:
+        full = np.zeros((schema.blocks, *schema.block_numbers), host_blocks.dtype)
+        full[np.ravel_multi_index(tuple(keys.T), schema.grid)] = host_blocks
+        host_blocks = full
     if host_blocks.shape == (1, *schema.numbers):  # one block, perhaps with an extent of 0
         whole: HostArray = host_blocks[0]
         return whole

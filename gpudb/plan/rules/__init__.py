@@ -36,6 +36,15 @@ RULES: tuple[Rule, ...] = (
     align_blocks,
 )
 
+RELATIONAL: tuple[Rule, ...] = (
+    drop_dropout,
+    share_repeated,
+    push_key_filters,
+    recognise_products,
+    align_blocks,
+)
+"""The rules that leave a plan in the blocks it is written in: nothing is read as one block."""
+
 NEEDED: tuple[Rule, ...] = (drop_dropout, align_blocks)
 """The rules without which a plan cannot be lowered; the others only make it faster."""
 
