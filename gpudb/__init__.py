@@ -13,6 +13,7 @@ from gpudb.errors import GpudbError
 if TYPE_CHECKING:
     from gpudb.database import Database, connect
     from gpudb.relation import TensorRelation
+    from gpudb.relation.einsum import einsum
     from gpudb.result import Result
     from gpudb.types import TensorSchema
 
@@ -26,6 +27,7 @@ __all__ = [
     "TensorSchema",
     "__version__",
     "connect",
+    "einsum",
 ]
 
 _HOMES = {
@@ -34,6 +36,7 @@ _HOMES = {
     "TensorRelation": "gpudb.relation",
     "TensorSchema": "gpudb.types",
     "connect": "gpudb.database",
+    "einsum": "gpudb.relation.einsum",
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -18,27 +17,18 @@ from gpudb.catalog.models import version as find_version
 from gpudb.closing import Closing
 from gpudb.config import Config, available_threads, parse_nbytes
 from gpudb.errors import CatalogError, InputError
-from gpudb.exec import memory
-from gpudb.exec.missing import dense_result
-from gpudb.exec.prepared import PreparedPlan, prepare
-from gpudb.lower import lower
 from gpudb.models.encoder import Limits
 from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
-from gpudb.plan.rules import optimize
-from gpudb.plan.serialize import fingerprint
-from gpudb.relation import TensorRelation, scan
+from gpudb.relation import TensorEngine, TensorRelation, scan
 from gpudb.result import Result
 from gpudb.sql import SqlEngine
-from gpudb.store import StoredSource, TensorStore
+from gpudb.store import TensorStore
 from gpudb.store.panels import row_panels
 from gpudb.tables import UserTables
 from gpudb.types import STORAGE_DTYPES, HostArray, TensorSchema
-
-PREPARED_KEPT = 32
-"""Prepared plans of tensor expressions that are kept for the next run."""
 
 
 class Database(Closing):
@@ -62,13 +52,13 @@ class Database(Closing):
             limits = Limits(threads, token_budget, self.memory_limit)
             self._library = ModelLibrary(self._store, self.backend, limits)
             self._tables = UserTables(self._store)
+            self._engine = TensorEngine(self._store, self.backend, self.memory_limit)
             self._sql = SqlEngine(
                 self._library, self._tables, threads=threads, memory_limit=memory_limit
             )
         except BaseException:
             self._store.close()
             raise
-        self._prepared: OrderedDict[tuple[object, ...], PreparedPlan] = OrderedDict()
 
     @property
     def folder(self) -> Path:
@@ -197,19 +187,35 @@ class Database(Closing):
     # Tensors
 
     def create_tensor(
-        self, name: str, values: Any, *, block: tuple[int, ...] | None = None
+        self,
+        name: str,
+        values: Any,
+        *,
+        block: tuple[int, ...] | None = None,
+        sparse: bool = False,
     ) -> TensorRelation:
-        """Store an array as blocks.
+        """Store an array, or the result of an expression, as blocks.
 
         Parameters
         ----------
         name
             Its name.
         values
-            At least one axis; float64, float32, float16, int64, int32 or int8.
+            An array of at least one axis; float64, float32, float16, int64, int32 or int8. Or a
+            tensor expression of this database, which is computed first.
         block
-            Extent of a block along each axis; None for row panels.
+            Extent of a block along each axis; None for row panels, and for an expression the
+            blocks it is computed in.
+        sparse
+            Leave out blocks of zeros: what is missing counts as zero.
         """
+        if isinstance(values, TensorRelation):
+            if values.engine is not self._engine:
+                raise InputError(
+                    f"{values.schema.name} belongs to another database; store what its collect() "
+                    "returns"
+                )
+            return values.store(name, block=block, sparse=sparse)
         array = np.asarray(values)
         dtype = array.dtype.name
         if dtype not in STORAGE_DTYPES or array.ndim == 0:
@@ -219,17 +225,18 @@ class Database(Closing):
             )
         blocks = block if block is not None else row_panels(array.shape, dtype)
         schema = TensorSchema(name, array.shape, blocks, dtype)
-        self._store.put(schema, np.ascontiguousarray(array, STORAGE_DTYPES[dtype]))
+        stored = np.ascontiguousarray(array, STORAGE_DTYPES[dtype])
+        self._store.put(schema, stored, sparse=sparse)
         return self.tensor(name)
 
     def tensor(self, name: str, model: str | None = None) -> TensorRelation:
         """A stored tensor, of its own or of a model, as an expression to compute with."""
         if model is None:
             stored = catalog_tensors.tensor(self._store.catalog, name)
-            return scan(stored, name, self._collect)
+            return scan(stored, name, self._engine)
         version = find_version(self._store.catalog, model)
         stored = catalog_tensors.tensor(self._store.catalog, name, version.id)
-        return scan(stored, f"{version.label}/{name}", self._collect)
+        return scan(stored, f"{version.label}/{name}", self._engine)
 
     def tensors(self) -> list[str]:
         """Names of all tensors that belong to no model."""
@@ -279,32 +286,12 @@ class Database(Closing):
 
     def close(self) -> None:
         """Close it; a ``":memory:"`` database is gone."""
-        self._prepared.clear()
+        self._engine.close()
         self._sql.close()
         self._store.close()
 
     def __repr__(self) -> str:
         return f"<gpudb.Database {self.folder} on {self.backend.name}>"
-
-    def _collect(self, relation: TensorRelation) -> HostArray:
-        plan = self._prepare(relation)
-        needed = plan.resident_nbytes + plan.peak_nbytes({})
-        memory.check_budget(f"computing {relation.schema.name}", needed, self.memory_limit)
-        result = plan.run({}, {})
-        return dense_result(self.backend, result, plan.steps[-1].op.out)
-
-    def _prepare(self, relation: TensorRelation) -> PreparedPlan:
-        """The prepared plan of an expression; kept until the catalog changes."""
-        ids = tuple(sorted((name, t.id) for name, t in relation.sources.items()))
-        key = (fingerprint(relation.plan), ids, self._store.catalog.change_counter())
-        if key not in self._prepared:
-            physical = lower(optimize(relation.plan))
-            source = StoredSource(self._store, relation.sources.__getitem__)
-            self._prepared[key] = prepare(physical, self.backend, source)
-            if len(self._prepared) > PREPARED_KEPT:
-                self._prepared.popitem(last=False)
-        self._prepared.move_to_end(key)
-        return self._prepared[key]
 
 
 def connect(

@@ -186,6 +186,16 @@ class LayerNorm(Node):
     beta: Node
     eps: float
 
+    def __post_init__(self) -> None:
+        s = self.child.schema
+        for vector in (self.gamma.schema, self.beta.schema):
+            _check_floating("LayerNorm", s, vector)
+            if vector.shape != s.shape[-1:]:
+                raise SchemaError(
+                    f"LayerNorm: {s.name} is {s} and {vector.name} is {vector}; expected a vector "
+                    "over the last axis"
+                )
+
     @cached_property
     def schema(self) -> TensorSchema:
         return self.child.schema.renamed("layer_norm")

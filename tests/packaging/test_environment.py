@@ -13,7 +13,10 @@ from packaging.specifiers import SpecifierSet
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-CONDA_NAMES = {"duckdb": "python-duckdb"}  # conda-forge's `duckdb` is the command line alone
+CONDA_NAMES = {
+    "duckdb": "python-duckdb",  # conda-forge's `duckdb` is the command line alone
+    "opt-einsum": "opt_einsum",
+}
 
 
 def _conda_requirements() -> dict[str, SpecifierSet]:

@@ -1,0 +1,48 @@
+"""Blocks as an Arrow table: one row per block, its key beside its elements."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+import pyarrow as pa
+
+from gpudb.exec.batch import Keys
+from gpudb.types import HostArray, TensorSchema
+
+LIST_ELEMENTS = 2**31 - 1
+"""Most elements in one chunk: what the int32 offsets of a LIST can count."""
+
+
+def block_table(keys: Keys, blocks: HostArray, schema: TensorSchema) -> pa.Table:
+    """Key columns ``i0``, ``i1``, … (int32) and ``block``, a list per row.
+
+    Parameters
+    ----------
+    keys
+        ``(n, ndim)`` grid coordinates.
+    blocks
+        ``(n, *block)`` on the host.
+    schema
+        Of the whole tensor; the elements outside it, padding, are left out of the lists.
+    """
+    columns = {f"i{axis}": pa.array(keys[:, axis], pa.int32()) for axis in range(schema.ndim)}
+    rows = max(1, LIST_ELEMENTS // max(1, prod(schema.block_numbers)))
+    starts = range(0, len(keys), rows) or (0,)
+    chunks = [_lists(keys[a : a + rows], blocks[a : a + rows], schema) for a in starts]
+    return pa.table({**columns, "block": pa.chunked_array(chunks)})
+
+
+def _lists(keys: Keys, blocks: HostArray, schema: TensorSchema) -> pa.ListArray:
+    inside = np.ones((len(keys), *(1,) * schema.ndim), np.bool_)
+    extents = np.ones(len(keys), np.int64)
+    for axis, (extent, step) in enumerate(zip(schema.numbers, schema.block_numbers, strict=True)):
+        mine = np.minimum(step, extent - keys[:, axis].astype(np.int64) * step)
+        along = [1] * schema.ndim
+        along[axis] = step
+        inside = inside & (np.arange(step) < mine[:, None]).reshape(len(keys), *along)
+        extents *= mine
+    offsets = np.concatenate([[0], np.cumsum(extents)]).astype(np.int32)
+    whole = int(offsets[-1]) == blocks.size
+    values = blocks.reshape(-1) if whole else blocks[inside]
+    return pa.ListArray.from_arrays(offsets, pa.array(values))

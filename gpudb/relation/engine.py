@@ -1,0 +1,134 @@
+"""Runs the plans of expressions over the tensors of one database."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from gpudb.backend import Backend
+from gpudb.catalog import StoredTensor
+from gpudb.catalog.tensors import tensor
+from gpudb.errors import CatalogError, DeviceError
+from gpudb.exec import memory
+from gpudb.exec.batch import BlockBatch
+from gpudb.exec.block_table import block_table
+from gpudb.exec.explain import explain
+from gpudb.exec.missing import dense_result
+from gpudb.exec.prepared import PreparedPlan, prepare
+from gpudb.exec.profile import Profile
+from gpudb.lower import lower
+from gpudb.plan.node import Node
+from gpudb.plan.rules import RELATIONAL, RULES, optimize
+from gpudb.plan.serialize import fingerprint
+from gpudb.plan.tensor import Reblock
+from gpudb.store import StoredSource, TensorStore
+from gpudb.types import HostArray, TensorSchema
+
+PREPARED_KEPT = 32
+"""Prepared plans that are kept for the next run."""
+
+Sources = Mapping[str, StoredTensor]
+"""Name in the plan -> the stored tensor it reads."""
+
+
+class TensorEngine:
+    """Computes expressions: optimise, lower, prepare, check the budget, run.
+
+    Parameters
+    ----------
+    store
+        Where the tensors lie.
+    backend
+        The device.
+    memory_limit
+        Most bytes that a run may hold.
+    """
+
+    def __init__(self, store: TensorStore, backend: Backend, memory_limit: int) -> None:
+        self.backend = backend
+        self._store = store
+        self._memory_limit = memory_limit
+        self._prepared: OrderedDict[tuple[object, ...], PreparedPlan] = OrderedDict()
+
+    def collect(self, plan: Node, sources: Sources) -> HostArray:
+        """The dense result of a plan; half types come as float32."""
+        result, schema = self._run(plan, sources)
+        return dense_result(self.backend, result, schema)
+
+    def arrow(self, plan: Node, sources: Sources) -> pa.Table:
+        """The result of a plan as a table: keys and blocks."""
+        result, schema = self._run(plan, sources, as_cut=True)
+        return block_table(result.keys, self.backend.to_host(result.data), schema)
+
+    def store(
+        self,
+        plan: Node,
+        sources: Sources,
+        name: str,
+        *,
+        block: tuple[int, ...] | None,
+        sparse: bool,
+    ) -> StoredTensor:
+        """Compute a plan and store the result; ``block`` None keeps the blocks it comes in."""
+        if not self.backend.computes:
+            raise DeviceError(
+                f"storing {name!r}: device {self.backend.name} computes shapes, no numbers; "
+                "connect with another device"
+            )
+        values = self.collect(plan, sources)
+        schema = TensorSchema(name, values.shape, block or plan.schema.block, values.dtype.name)
+        return self._store.put(schema, np.ascontiguousarray(values), sparse=sparse)
+
+    def explain(self, plan: Node, sources: Sources, *, analyze: bool) -> str:
+        """The physical plan as text; ``analyze`` runs it and adds what was measured."""
+        profile = Profile()
+        if analyze:
+            self._run(plan, sources, profile=profile)
+        return explain(self._prepare(plan, sources), profile)
+
+    def close(self) -> None:
+        """Forget the prepared plans: they hold views of pages."""
+        self._prepared.clear()
+
+    def _run(
+        self,
+        plan: Node,
+        sources: Sources,
+        *,
+        as_cut: bool = False,
+        profile: Profile | None = None,
+    ) -> tuple[BlockBatch, TensorSchema]:
+        """Blocks of the result and what they are; ``as_cut``: the blocks the plan promises."""
+        ready = self._prepare(plan, sources, as_cut)
+        needed = ready.resident_nbytes + ready.peak_nbytes({})
+        memory.check_budget(f"computing {plan.schema.name}", needed, self._memory_limit)
+        return ready.run({}, {}, profile), ready.steps[-1].op.out
+
+    def _prepare(self, plan: Node, sources: Sources, as_cut: bool = False) -> PreparedPlan:
+        """The prepared plan of an expression; kept until the catalog changes."""
+        ids = tuple(sorted((name, stored.id) for name, stored in sources.items()))
+        key = (fingerprint(plan), as_cut, ids, self._store.catalog.change_counter())
+        if key not in self._prepared:
+            self._check_current(sources)
+            best = optimize(plan, RELATIONAL if as_cut else RULES)
+            if as_cut and best.schema.block != plan.schema.block:
+                best = Reblock(best, plan.schema.block)
+            source = StoredSource(self._store, sources.__getitem__)
+            self._prepared[key] = prepare(lower(best), self.backend, source)
+            if len(self._prepared) > PREPARED_KEPT:
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(key)
+        return self._prepared[key]
+
+    def _check_current(self, sources: Sources) -> None:
+        """Raise for a tensor that is gone: its blocks, all missing, would count as zeros."""
+        for name, stored in sources.items():
+            found = tensor(self._store.catalog, stored.schema.name, stored.version)
+            if found != stored:
+                raise CatalogError(
+                    f"tensor {name!r} was replaced since this expression was written: found "
+                    f"{found.schema}, expected {stored.schema}; write it again over the new one"
+                )
