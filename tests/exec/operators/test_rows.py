@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numbers
 
+from gpudb.exec.explain import explain
 from gpudb.exec.operators.layer_norm import LayerNormCut, LayerNormRows
 from gpudb.exec.operators.normalize_rows import NormalizeCut, NormalizeRows
 from gpudb.exec.operators.row_softmax import RowSoftmaxBlocks, RowSoftmaxCut
@@ -86,6 +87,18 @@ def test_the_planner_chooses_the_form(step: str) -> None:
         assert operator(plan, fused).detail() == "fused"
     op = operator(STEPS[step](arrays, arrays.scan("x", x, (5, 4))), cut)
     assert op.detail() == "two-level over 2 blocks"
+
+
+@pytest.mark.parametrize(("width", "form"), [(6, "fused"), (4, "two-level over 2 blocks")])
+@pytest.mark.parametrize("step", STEPS)
+def test_explain_shows_the_form(step: str, width: int, form: str) -> None:
+    arrays = Arrays()
+    plan = STEPS[step](arrays, arrays.scan("x", np.ones((5, 6)), (2, width)))
+    kind = FORMS[step][form != "fused"]
+    (line,) = (
+        line for line in explain(prepared(plan, arrays)).splitlines() if kind.__name__ in line
+    )
+    assert form in line
 
 
 @pytest.mark.parametrize("block", [(5, 6), (2, 6), (2, 4), (9, 9)])
