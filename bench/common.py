@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+import numpy as np
 import nvtx
+import pyarrow as pa
 
+import gpudb
 from gpudb.cli.stdlib_docs import standard_library_table
 
 
@@ -45,3 +51,17 @@ def report(seconds: Mapping[str, list[float]], units: int, unit: str, ours: str)
         )
     lines.append(f"ratio: median over the rounds of the runner's time divided by that of {ours}")
     return "\n".join(lines)
+
+
+def save(folder: Path, name: str, seconds: Mapping[str, Mapping[str, list[float]]]) -> None:
+    """Write what was measured, and on what, as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "pyarrow": pa.__version__,
+        "gpudb": gpudb.__version__,
+    }
+    text = json.dumps({"machine": machine, "seconds": seconds}, indent=2)
+    (folder / f"{name}.json").write_text(text + "\n")

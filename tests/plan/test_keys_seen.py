@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gpudb.plan.rules.keys_seen import below_keys
 
 from gpudb.plan.relational import Aggregate, FilterKeys, Project, Rekey
 from gpudb.plan.reshape import Broadcast
 from gpudb.plan.rules.align_blocks import align_blocks
 from gpudb.plan.rules.coalesce_panels import coalesce_panels
-from gpudb.plan.rules.keys_seen import below_keys
 from gpudb.plan.tensor import Gather, Map, Scan
 from tests.tiny_plans import Arrays, kinds, nodes_of
 
