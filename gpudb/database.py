@@ -24,6 +24,7 @@ from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.relation import TensorEngine, TensorRelation, scan
 from gpudb.result import Result
+from gpudb.settings import Settings
 from gpudb.sql import SqlEngine
 from gpudb.store import TensorStore
 from gpudb.store.panels import row_panels
@@ -64,6 +65,27 @@ class Database(Closing):
     def folder(self) -> Path:
         """Where it lies."""
         return self._store.folder
+
+    @property
+    def settings(self) -> Settings:
+        """How plans run; change them with :meth:`set`."""
+        return self._library.settings
+
+    def set(self, **changes: Any) -> None:
+        """Change how plans run from now on, e.g. ``db.set(execution="relational")``.
+
+        Parameters
+        ----------
+        **changes
+            Fields of :class:`~gpudb.settings.Settings`.
+
+        Raises
+        ------
+        InputError
+            There is no such setting, or it cannot have that value.
+        """
+        self._library.settings = self.settings.changed(**changes)
+        self._engine.execution = self.settings.execution
 
     # Models
 

@@ -6,9 +6,10 @@ kernels and joins nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TypeAlias
 
 import nvtx
 
@@ -83,9 +84,30 @@ class PreparedPlan:
         return BlockBatch(self.joined[-1].keys, results[-1])
 
 
-def prepare(root: PhysicalOp, backend: Backend, source: Source) -> PreparedPlan:
-    """Join the keys of every step and bring its stored tensors to the device."""
+Arranged: TypeAlias = MutableMapping[str, Array]
+"""Stored tensors as they were arranged for a plan, by what was done to them; plans over one source
+may share them."""
+
+
+def prepare(
+    root: PhysicalOp, backend: Backend, source: Source, arranged: Arranged | None = None
+) -> PreparedPlan:
+    """Join the keys of every step and bring its stored tensors to the device.
+
+    Parameters
+    ----------
+    root
+        The physical plan.
+    backend
+        The device.
+    source
+        Where stored tensors come from.
+    arranged
+        What other plans over the same source have arranged already; grows by what this one adds.
+    """
     started = perf_counter()
+    arranged = {} if arranged is None else arranged
+    identity: dict[int, str] = {}
     steps = order_steps(root)
     ctx = Context(backend, source, {})
     joined: list[Joined] = []
@@ -103,10 +125,14 @@ def prepare(root: PhysicalOp, backend: Backend, source: Source) -> PreparedPlan:
                     fills[number] = fill
         joined.append(op.join(*keys))
         if step.constant:
-            arguments = [constants[i] for i in step.inputs]
-            if number in fills:
-                arguments = _filled(backend, arguments, fills[number])
-            constants[number] = op.run(ctx, joined[number], *arguments)
+            inputs = ", ".join(identity[i] for i in step.inputs)
+            identity[number] = f"{type(op).__name__}({op.detail()}; {inputs}) -> {op.out}"
+            if identity[number] not in arranged:
+                arguments = [constants[i] for i in step.inputs]
+                if number in fills:
+                    arguments = _filled(backend, arguments, fills[number])
+                arranged[identity[number]] = op.run(ctx, joined[number], *arguments)
+            constants[number] = arranged[identity[number]]
     read = {i for s in steps if not s.constant for i in s.inputs} | {len(steps) - 1}
     kept = {i: array for i, array in constants.items() if i in read}
     return PreparedPlan(backend, steps, tuple(joined), fills, kept, perf_counter() - started)

@@ -14,6 +14,7 @@ from gpudb.backend import Array, Backend
 from gpudb.catalog import Version
 from gpudb.errors import UnsupportedError
 from gpudb.exec import memory
+from gpudb.exec.missing import dense_result
 from gpudb.exec.operator import Source
 from gpudb.exec.parallel import run_all
 from gpudb.exec.prepared import PreparedPlan, prepare
@@ -21,6 +22,7 @@ from gpudb.exec.profile import Profile
 from gpudb.lower import lower
 from gpudb.models.architecture import SEQUENCES
 from gpudb.models.batches import Batch, batch_sizes, plan_batches
+from gpudb.models.blockwise_runs import BlockwiseRuns
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.tokenizer import TextTokenizer
@@ -29,6 +31,7 @@ from gpudb.plan.rules import RULES, Rule, optimize
 from gpudb.plan.sequence import Normalize, Pool
 from gpudb.plan.serialize import plan_from_json
 from gpudb.progress import progress_bar
+from gpudb.settings import Settings
 from gpudb.types import HostArray
 
 NORM_EPS = 1e-12
@@ -58,6 +61,7 @@ class Encoder:
     function: EmbedFunction
     rules: tuple[Rule, ...] = RULES
     _prepared: dict[bool, PreparedPlan] = field(default_factory=dict, repr=False)
+    _blockwise: dict[tuple[bool, int], BlockwiseRuns] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @property
@@ -87,13 +91,27 @@ class Encoder:
                 self._prepared[pooled] = prepare(physical, self.backend, self.source)
             return self._prepared[pooled]
 
-    def embed(self, texts: pa.ChunkedArray) -> tuple[HostArray, InferStatistics]:
+    def blockwise(self, pooled: bool, block: int) -> BlockwiseRuns:
+        """The encoder over blocks of ``block`` × ``block``; kept, with the weights it cuts."""
+        with self._lock:
+            if (pooled, block) not in self._blockwise:
+                plan = self.pooled_plan if pooled else self.hidden_plan
+                runs = BlockwiseRuns(plan, self.backend, self.source, block)
+                self._blockwise[pooled, block] = runs
+            return self._blockwise[pooled, block]
+
+    def embed(
+        self, texts: pa.ChunkedArray, settings: Settings
+    ) -> tuple[HostArray, InferStatistics]:
         """One vector per text.
 
         Parameters
         ----------
         texts
             ``(n,)`` strings without nulls.
+        settings
+            How to run; ``auto`` is the fused plan: its matrices are dense, and it does the same
+            work in fewer steps.
 
         Returns
         -------
@@ -133,11 +151,11 @@ class Encoder:
         def keep(batch: Batch, result: HostArray) -> None:
             vectors[batch.sequences] = result
 
-        statistics = self._run(True, offsets, inputs, keep, started, tokenized)
+        statistics = self._run(True, offsets, inputs, keep, settings, started, tokenized)
         return vectors, statistics
 
     def infer(
-        self, inputs: Mapping[str, HostArray], offsets: HostArray
+        self, inputs: Mapping[str, HostArray], offsets: HostArray, settings: Settings
     ) -> tuple[HostArray, InferStatistics]:
         """The encoder's raw output: one row per token.
 
@@ -149,6 +167,8 @@ class Encoder:
             ``(t, width)`` float32.
         offsets
             ``(s + 1,)``: sequence i has the rows ``offsets[i]:offsets[i + 1]``.
+        settings
+            As for :meth:`embed`.
 
         Returns
         -------
@@ -169,7 +189,7 @@ class Encoder:
         def keep(batch: Batch, result: HostArray) -> None:
             hidden[batch.rows] = result
 
-        statistics = self._run(False, offsets, batch_inputs, keep, perf_counter(), 0.0)
+        statistics = self._run(False, offsets, batch_inputs, keep, settings, perf_counter(), 0.0)
         return hidden, statistics
 
     def _run(
@@ -178,28 +198,46 @@ class Encoder:
         offsets: HostArray,
         inputs: Callable[[Batch], Mapping[str, HostArray]],
         keep: Callable[[Batch, HostArray], None],
+        settings: Settings,
         started: float,
         tokenized: float,
     ) -> InferStatistics:
         known = pooled in self._prepared
-        plan = self.prepared(pooled)
+        relational = settings.execution == "relational"
         longest = int(np.diff(offsets).max(initial=0))
-        threads, budget, projected = self._fit(plan, longest, int(offsets[-1]))
         profile = Profile()
         backend = self.backend
+        if relational:
+            runs = self.blockwise(pooled, settings.block_size)
+            budget = self._budget(longest, int(offsets[-1]))
+            batches = list(plan_batches(offsets, budget))
+            plan = runs.prepared(batches[0].offsets if batches else np.zeros(1, np.int32))
+            threads, projected = self._threads(plan)
+        else:
+            plan = self.prepared(pooled)
+            threads, budget, projected = self._fit(plan, longest, int(offsets[-1]))
+            batches = list(plan_batches(offsets, budget))
 
         def work(batch: Batch) -> None:
             device: dict[str, Array] = {
                 name: backend.to_device(x) for name, x in inputs(batch).items()
             }
-            device["sequences"] = backend.to_device(batch.offsets)
-            result = plan.run(device, batch.sizes, profile)
-            keep(batch, backend.to_host(result.data)[0])
+            if relational:
+                device |= runs.inputs(batch.offsets)
+                first = batch is batches[0]
+                ready = plan if first else runs.prepared(batch.offsets)
+                # Plans of other batches have other steps: the first, the longest, is measured.
+                result = ready.run(device, batch.sizes, profile if first else None)
+                blocks = dense_result(backend, result, ready.steps[-1].op.out)
+                keep(batch, blocks)
+            else:
+                device["sequences"] = backend.to_device(batch.offsets)
+                result = plan.run(device, batch.sizes, profile)
+                keep(batch, backend.to_host(result.data)[0])
 
-        batches = list(plan_batches(offsets, budget))
         with progress_bar(self.version.label, int(offsets[-1]), "tokens") as advance:
             run_all(work, batches, threads, lambda batch: advance(len(batch.rows)))
-        computed = sum(sizes["tokens"] for sizes in profile.runs)
+        computed = sum(batch.sizes["tokens"] for batch in batches)
         return InferStatistics(
             model=self.version.label,
             device=backend.name,
@@ -215,15 +253,29 @@ class Encoder:
             prepare_seconds=0.0 if known else plan.seconds,
             resident_nbytes=plan.resident_nbytes,
             projected_nbytes=projected,
+            plan=plan,
             profile=profile,
         )
+
+    def _budget(self, longest: int, tokens: int) -> int:
+        """Most tokens of a batch: a short column is shared among the threads."""
+        limits = self.limits
+        return max(longest, min(limits.token_budget, -(-tokens // limits.threads)))
+
+    def _threads(self, plan: PreparedPlan) -> tuple[int, int]:
+        """Threads, and the bytes of so many batches like the plan's, within the memory limit."""
+        peak, room = plan.peak_nbytes({}), self.limits.memory_nbytes - plan.resident_nbytes
+        threads = max(1, min(self.limits.threads, room // max(1, peak)))
+        what = f"model {self.version.label} over blocks"
+        needed = plan.resident_nbytes + threads * peak
+        memory.check_budget(what, needed, self.limits.memory_nbytes)
+        return threads, threads * peak
 
     def _fit(self, plan: PreparedPlan, longest: int, tokens: int) -> tuple[int, int, int]:
         """Threads, token budget and bytes of all batches at once, within the memory limit."""
         limits, resident = self.limits, plan.resident_nbytes
         threads = limits.threads
-        # A short column is shared among the threads rather than left to one of them.
-        budget = max(longest, min(limits.token_budget, -(-tokens // threads)))
+        budget = self._budget(longest, tokens)
         peak = _worst_peak(plan, budget, longest)
         while resident + threads * peak > limits.memory_nbytes:
             if budget > longest:

@@ -25,6 +25,7 @@ from gpudb.plan.explain import explain as explain_logical
 from gpudb.plan.node import walk
 from gpudb.plan.rules import optimize
 from gpudb.plan.tensor import Gather, Input
+from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
 from gpudb.types import HostArray
 
@@ -36,6 +37,8 @@ class ModelLibrary:
         self._store = store
         self._backend = backend
         self._limits = limits
+        self.settings = Settings()
+        """How models run; :meth:`Database.set` replaces them."""
         self._open: dict[tuple[object, ...], Encoder] = {}
         self._lock = Lock()
 
@@ -98,7 +101,7 @@ class ModelLibrary:
 
     def embed(self, name: str, texts: object) -> tuple[HostArray, InferStatistics]:
         """Vectors of distinct texts without nulls: ``(n,)`` -> ``(n, width)`` float32."""
-        return self.encoder(name).embed(as_text_column(texts, "text"))
+        return self.encoder(name).embed(as_text_column(texts, "text"), self.settings)
 
     def infer(
         self, name: str, inputs: Mapping[str, HostArray], offsets: HostArray
@@ -117,7 +120,7 @@ class ModelLibrary:
         inputs = {key: np.asarray(values) for key, values in inputs.items()}
         _check_rows(inputs, "token_ids" if reads == "tokens" else "rows", int(offsets[-1]))
         _check_row_numbers(encoder, inputs)
-        return encoder.infer(_converted(encoder, inputs), offsets)
+        return encoder.infer(_converted(encoder, inputs), offsets, self.settings)
 
     def explain(self, name: str, statistics: object = None, *, stored: bool = False) -> str:
         """Text of a model's logical and physical plan.

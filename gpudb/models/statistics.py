@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from gpudb.exec.prepared import PreparedPlan
 from gpudb.exec.profile import Profile
 
 
@@ -33,6 +34,8 @@ class InferStatistics:
     """Weights held."""
     projected_nbytes: int
     """Most that the batches could hold at once, all threads together."""
+    plan: PreparedPlan
+    """The plan that ran; of several, one for each batch, that of the longest."""
     profile: Profile
     """Seconds and sizes by step of the plan."""
 

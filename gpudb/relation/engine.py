@@ -20,10 +20,12 @@ from gpudb.exec.missing import dense_result
 from gpudb.exec.prepared import PreparedPlan, prepare
 from gpudb.exec.profile import Profile
 from gpudb.lower import lower
+from gpudb.lower.execution import choose_execution
 from gpudb.plan.node import Node
-from gpudb.plan.rules import RELATIONAL, RULES, optimize
+from gpudb.plan.rules import optimize
 from gpudb.plan.serialize import fingerprint
 from gpudb.plan.tensor import Reblock
+from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
 from gpudb.types import HostArray, TensorSchema
 
@@ -49,6 +51,7 @@ class TensorEngine:
 
     def __init__(self, store: TensorStore, backend: Backend, memory_limit: int) -> None:
         self.backend = backend
+        self.execution = Settings().execution
         self._store = store
         self._memory_limit = memory_limit
         self._prepared: OrderedDict[tuple[object, ...], PreparedPlan] = OrderedDict()
@@ -110,13 +113,16 @@ class TensorEngine:
     def _prepare(self, plan: Node, sources: Sources, as_cut: bool = False) -> PreparedPlan:
         """The prepared plan of an expression; kept until the catalog changes."""
         ids = tuple(sorted((name, stored.id) for name, stored in sources.items()))
-        key = (fingerprint(plan), as_cut, ids, self._store.catalog.change_counter())
+        counter = self._store.catalog.change_counter()
+        key = (fingerprint(plan), as_cut, self.execution, ids, counter)
         if key not in self._prepared:
             self._check_current(sources)
-            best = optimize(plan, RELATIONAL if as_cut else RULES)
+            source = StoredSource(self._store, sources.__getitem__)
+            # Only the relational form keeps the blocks, and the missing ones missing.
+            execution = "relational" if as_cut else self.execution
+            best = optimize(plan, choose_execution(plan, source, execution).rules)
             if as_cut and best.schema.block != plan.schema.block:
                 best = Reblock(best, plan.schema.block)
-            source = StoredSource(self._store, sources.__getitem__)
             self._prepared[key] = prepare(lower(best), self.backend, source)
             if len(self._prepared) > PREPARED_KEPT:
                 self._prepared.popitem(last=False)
