@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from gpudb.backend import NullBackend
-from gpudb.exec.missing import dense_result
+from gpudb.exec.missing import dense_result, key_grid, positions, rows_of_full_grid, take_blocks
 from gpudb.plan.node import Node
 from gpudb.plan.rules import NEEDED, RULES, Rule
 from tests.dense import dense
 from tests.exec.chains import plans
-from tests.tiny_plans import Arrays, prepared
+from tests.tiny_plans import Arrays, cut, prepared
 
 # Sums in another order differ by a few units in the last place of the largest term.
 RELATIVE = 1e-9
@@ -20,7 +20,7 @@ RELATIVE = 1e-9
 
 @pytest.mark.parametrize("rules", [RULES, NEEDED], ids=["all rules", "needed rules"])
 @settings(
-    max_examples=600,
+    max_examples=800,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -34,9 +34,12 @@ def test_chains_equal_dense_numpy(rules: tuple[Rule, ...], case: tuple[Node, Arr
     assert out.numbers == plan.schema.numbers
     assert result.data.dtype == np.dtype(out.dtype)
     assert result.data.shape == (len(result.keys), *out.block_numbers)
+    assert (np.diff(positions(result.keys, key_grid(out))) > 0).all()
     found = dense_result(ready.backend, result, out)
     size = max(1.0, float(np.abs(expected).max(initial=0)))
     np.testing.assert_allclose(found, expected, rtol=RELATIVE, atol=RELATIVE * size)
+    blocks = take_blocks(ready.backend, result.data, rows_of_full_grid(result.keys, out))
+    np.testing.assert_array_equal(blocks, cut(found, out.block_numbers))  # padding is zero
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
