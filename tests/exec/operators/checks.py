@@ -11,6 +11,7 @@ import numpy as np
 from gpudb.backend import NullBackend
 from gpudb.exec.missing import dense_result, key_grid, positions, rows_of_full_grid, take_blocks
 from gpudb.exec.operator import PhysicalOp
+from gpudb.exec.parallel import single_threaded_blas
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.plan.node import Node
 from gpudb.plan.rules import NEEDED, RULES
@@ -93,7 +94,8 @@ def measured_peak(ready: PreparedPlan) -> int:
     try:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
-        ready.run({}, {})
+        with single_threaded_blas():
+            ready.run({}, {})
         return tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
