@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gpudb.backend import NullBackend
+from gpudb.exec import chunks
 from gpudb.exec.missing import dense_result, key_grid, positions, rows_of_full_grid, take_blocks
 from gpudb.plan.node import Node
 from gpudb.plan.rules import NEEDED, RULES, Rule
@@ -24,12 +28,15 @@ RELATIVE = 1e-9
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(plans())
-def test_chains_equal_dense_numpy(rules: tuple[Rule, ...], case: tuple[Node, Arrays]) -> None:
+@given(plans(), st.sampled_from([500, chunks.SCRATCH_NBYTES]))
+def test_chains_equal_dense_numpy(
+    rules: tuple[Rule, ...], case: tuple[Node, Arrays], scratch: int
+) -> None:
     plan, arrays = case
     expected = dense(plan, arrays.dense)
-    ready = prepared(plan, arrays, rules)
-    result = ready.run({}, {})
+    with patch.object(chunks, "SCRATCH_NBYTES", scratch):  # in one part, or in many
+        ready = prepared(plan, arrays, rules)
+        result = ready.run({}, {})
     out = ready.steps[-1].op.out
     assert out.numbers == plan.schema.numbers
     assert result.data.dtype == np.dtype(out.dtype)
