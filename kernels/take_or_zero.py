@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.rows import row_pieces
 
 
 def reference(x: Any, rows: Any) -> Any:
     """A missing block is zero."""
     out = np.zeros(shape(x, rows), x.dtype)
-    there = rows >= 0
-    out[there] = x[rows[there]]
+    for piece in row_pieces(out):
+        there = rows[piece] >= 0
+        out[piece][there] = x[rows[piece][there]]
     return out
 
 

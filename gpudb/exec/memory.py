@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gpudb.errors import MemoryBudgetError
 from gpudb.exec.graph import Step
@@ -19,15 +19,22 @@ def resident_nbytes(steps: Sequence[Step]) -> int:
     return sum(s.op.out.nbytes for s in kept if s.constant and not s.op.is_view)
 
 
-def peak_nbytes(steps: Sequence[Step], sizes: Sizes) -> int:
-    """Most bytes one run holds at once, beside what is resident."""
+def peak_nbytes(
+    steps: Sequence[Step], sizes: Sizes, filled: Mapping[int, int] | None = None
+) -> int:
+    """Most bytes one run holds at once, beside what is resident.
+
+    ``filled`` are the bytes of inputs completed with zeros, by the number of the step.
+    """
+    completed = filled or {}
     held = peak = 0
     owned: dict[int, int] = {}
     for number, step in enumerate(steps):
         if step.constant:
             continue
         nbytes = 0 if step.op.is_view else step.op.out.bind(sizes).nbytes
-        peak = max(peak, held + nbytes + step.op.cost(sizes).scratch)
+        scratch = step.op.cost(sizes).scratch + completed.get(number, 0)
+        peak = max(peak, held + nbytes + scratch)
         owned[number] = nbytes
         held += nbytes
         held -= sum(owned.pop(done, 0) for done in step.frees)

@@ -47,7 +47,18 @@ class PreparedPlan:
 
     def peak_nbytes(self, sizes: Sizes) -> int:
         """Most bytes one run of these sizes holds at once, beside the resident ones."""
-        return memory.peak_nbytes(self.steps, sizes)
+        return memory.peak_nbytes(self.steps, sizes, self._filled_nbytes(sizes))
+
+    def _filled_nbytes(self, sizes: Sizes) -> dict[int, int]:
+        """For each step that gets zeros for missing blocks, the bytes of its completed inputs."""
+        return {
+            number: sum(
+                child.out.bind(sizes).nbytes
+                for child, rows in zip(self.steps[number].op.children, fill, strict=True)
+                if rows is not None
+            )
+            for number, fill in self.fills.items()
+        }
 
     def run(
         self, inputs: Mapping[str, Array], sizes: Sizes, profile: Profile | None = None

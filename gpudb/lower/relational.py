@@ -6,9 +6,9 @@ from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.operators.aggregate_count import AggregateCount
 from gpudb.exec.operators.aggregate_extreme import AggregateExtreme
 from gpudb.exec.operators.aggregate_sum import AggregateSum
+from gpudb.exec.operators.choose_blocks import FilterBlocks, ProjectBlocks, RekeyBlocks
 from gpudb.exec.operators.contract_blocks import ContractBlocks
 from gpudb.exec.operators.join_products import JoinProducts
-from gpudb.exec.operators.take_blocks import FilterBlocks, ProjectBlocks, RekeyBlocks
 from gpudb.exec.operators.zip_blocks import ZipBlocks
 from gpudb.lower.computed import computed
 from gpudb.plan import relational

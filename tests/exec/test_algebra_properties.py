@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gpudb.backend import NullBackend
-from gpudb.exec.missing import dense_result
+from gpudb.exec import chunks
+from gpudb.exec.missing import dense_result, key_grid, positions, rows_of_full_grid, take_blocks
 from gpudb.plan.node import Node
 from gpudb.plan.rules import NEEDED, RULES, Rule
 from tests.dense import dense
 from tests.exec.chains import plans
-from tests.tiny_plans import Arrays, prepared
+from tests.tiny_plans import Arrays, cut, prepared
 
 # Sums in another order differ by a few units in the last place of the largest term.
 RELATIVE = 1e-9
@@ -20,23 +24,29 @@ RELATIVE = 1e-9
 
 @pytest.mark.parametrize("rules", [RULES, NEEDED], ids=["all rules", "needed rules"])
 @settings(
-    max_examples=600,
+    max_examples=800,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(plans())
-def test_chains_equal_dense_numpy(rules: tuple[Rule, ...], case: tuple[Node, Arrays]) -> None:
+@given(plans(), st.sampled_from([500, chunks.SCRATCH_NBYTES]))
+def test_chains_equal_dense_numpy(
+    rules: tuple[Rule, ...], case: tuple[Node, Arrays], scratch: int
+) -> None:
     plan, arrays = case
     expected = dense(plan, arrays.dense)
-    ready = prepared(plan, arrays, rules)
-    result = ready.run({}, {})
+    with patch.object(chunks, "SCRATCH_NBYTES", scratch):  # in one part, or in many
+        ready = prepared(plan, arrays, rules)
+        result = ready.run({}, {})
     out = ready.steps[-1].op.out
     assert out.numbers == plan.schema.numbers
     assert result.data.dtype == np.dtype(out.dtype)
     assert result.data.shape == (len(result.keys), *out.block_numbers)
+    assert (np.diff(positions(result.keys, key_grid(out))) > 0).all()
     found = dense_result(ready.backend, result, out)
     size = max(1.0, float(np.abs(expected).max(initial=0)))
     np.testing.assert_allclose(found, expected, rtol=RELATIVE, atol=RELATIVE * size)
+    blocks = take_blocks(ready.backend, result.data, rows_of_full_grid(result.keys, out))
+    np.testing.assert_array_equal(blocks, cut(found, out.block_numbers))  # padding is zero
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

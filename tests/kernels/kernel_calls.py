@@ -32,12 +32,15 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         "attention_context": [(x(pairs, 2), x(n, 6), o) for o, n, pairs in sequences],
         "attention_scores": [(x(n, 6), x(n, 6), o, 2, 0.5) for o, n, _ in sequences],
         "bias_activation": [(x(n, 4), x(4), fn) for n in (0, 1, 5) for fn in (None, "gelu")],
+        "cast": [(x(*n), to) for n in ((0, 2), (3, 2, 2)) for to in ("float64", "int32")],
         "embedding_layer_norm": [
             ([x(3, 4), x(5, 4)], [rows(3, n), rows(5, n)], x(4), x(4), 1e-5) for n in (0, 1, 7)
         ],
+        "filter_elements": [(x(*n), ">", 0.1) for n in ((0, 2), (1, 1), (3, 2, 2))],
         "layer_norm": [(x(n, 4), x(4), x(4), 1e-5) for n in (0, 1, 7)],
         "normalize": [(x(n, 4), 1e-5) for n in (0, 1, 7)],
         "pair_softmax": [(x(pairs, 2), o) for o, _, pairs in sequences],
+        "permute_axes": [(x(2, 3, 4), (0, 2, 1)), (x(0, 3, 4), (2, 0, 1)), (x(5), (0,))],
         "pool": [
             (x(n, 3), o, kind, eps)
             for o, n, _ in sequences
@@ -48,6 +51,15 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             (cut(x(*shape), old), shape, old, new)
             for shape in ((5, 7), (0, 3), (3, 0), (1, 1))
             for old, new in (((2, 3), (4, 4)), ((9, 9), (1, 7)), ((1, 1), (5, 7)))
+        ],
+        "reduce_grid": [
+            (x(6, 2, 3), (2, 3), dropped, fn)
+            for dropped, fn in (
+                (((1, 8),), "max"),
+                (((0, 4), (1, 9)), "min"),
+                ((), "max"),
+                (((0, 3),), "argmax"),
+            )
         ],
         "residual_layer_norm": [
             (x(n, 4), bias, x(n, 4), x(4), x(4), 1e-5) for n in (0, 1, 7) for bias in (None, x(4))
@@ -132,4 +144,8 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             for order in ((0, 1), (1, 0))
         ],
         "variance_of_moments": [(random.random((n, 2, 3)), 7, dtype) for n in (0, 2)],
+        "zip_pairs": [
+            (x(3, 2, 1, 4), x(2, 5, 4), np.array(a), np.array(b), (None, 0, 1), "subtract")
+            for a, b in (([2, -1, 0], [0, 1, -1]), ([1], [1]))
+        ],
     }

@@ -46,28 +46,43 @@ class AggregateSum(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         (x,) = inputs
-        order, starts = joined.rows
-        bounds = np.append(starts, len(order))
-        sums = []
-        for first, last in group_chunks(bounds, prod(x.shape[1:]) * x.itemsize):
-            part = gather(ctx.backend, x, order[bounds[first] : bounds[last]])
-            sums.append(ctx.backend.call(segment_sum, part, starts[first:last] - bounds[first]))
-        if not sums:
-            sums.append(x[:0])
-        total = sums[0] if len(sums) == 1 else ctx.backend.concat(sums)
         source = self.children[0].out
+        total = self._sums(ctx, joined, x)
         if self.fn == "mean":
             number = counts(source, x.shape[1:], self.dropped).astype(x.dtype)
             total = ctx.backend.zip("divide", total, ctx.backend.to_device(number))
-        return total.reshape(len(starts), *result_block(x.shape[1:], source, self.dropped))
+        return total.reshape(len(total), *result_block(x.shape[1:], source, self.dropped))
+
+    def _sums(self, ctx: Context, joined: Joined, x: Array) -> Array:
+        """One block for each group, with all axes."""
+        order, starts = joined.rows
+        bounds = np.append(starts, len(order))
+        block_nbytes = 0 if self._lie_together else prod(x.shape[1:]) * x.itemsize
+        sums = [x[:0]] if not len(starts) else []
+        for first, last in group_chunks(bounds, block_nbytes):
+            rows = order[bounds[first] : bounds[last]]
+            # Not kept under a name: the next part would be gathered beside it.
+            sums.append(
+                ctx.backend.call(
+                    segment_sum, gather(ctx.backend, x, rows), starts[first:last] - bounds[first]
+                )
+            )
+        return sums[0] if len(sums) == 1 else ctx.backend.concat(sums)
 
     def cost(self, sizes: Sizes) -> Cost:
         source, out = self.children[0].out.bind(sizes), self.out.bind(sizes)
         longest = source.blocks // max(1, out.blocks)
-        scratch = scratch_nbytes(source.blocks, longest, source.block_nbytes, out.nbytes)
+        gathered = 0 if self._lie_together else source.block_nbytes
+        scratch = scratch_nbytes(source.blocks, longest, gathered, out.nbytes)
         if self.fn == "mean":
             scratch = max(scratch, out.nbytes + 3 * COUNT_NBYTES * prod(source.block_numbers))
         return Cost(prod(source.numbers), self.input_nbytes(sizes), out.nbytes, scratch)
+
+    @property
+    def _lie_together(self) -> bool:
+        """True for groups of the first keys: in row-major order they need not be gathered."""
+        ndim = self.children[0].out.ndim
+        return self.dropped == tuple(range(ndim - len(self.dropped), ndim))
 
     def detail(self) -> str:
         return f"{self.fn} over keys {list(self.dropped)}"

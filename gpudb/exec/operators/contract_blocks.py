@@ -75,9 +75,15 @@ class ContractBlocks(PhysicalOp):
         sums = []
         for first, last in group_chunks(bounds, nbytes):
             pairs = slice(bounds[first], bounds[last])
-            a = gather(ctx.backend, left, rows_left[pairs])
-            b = gather(ctx.backend, right, rows_right[pairs])
-            sums.append(self._sum(ctx.backend, a, b, starts[first:last] - bounds[first]))
+            # Not kept under names: the next part would be gathered beside them.
+            sums.append(
+                self._sum(
+                    ctx.backend,
+                    gather(ctx.backend, left, rows_left[pairs]),
+                    gather(ctx.backend, right, rows_right[pairs]),
+                    starts[first:last] - bounds[first],
+                )
+            )
         if not sums:
             sums.append(self._sum(ctx.backend, left[:0], right[:0], starts))
         result = sums[0] if len(sums) == 1 else ctx.backend.concat(sums)

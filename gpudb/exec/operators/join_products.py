@@ -67,9 +67,14 @@ class JoinProducts(PhysicalOp):
         nbytes = self._pair_nbytes(left.shape[1:], right.shape[1:], itemsize)
         products = []
         for first, last in group_chunks(np.arange(len(rows_left) + 1), nbytes):
-            a = gather(ctx.backend, left, rows_left[first:last])
-            b = gather(ctx.backend, right, rows_right[first:last])
-            products.append(self._axes.multiply(ctx.backend, a[:, None], b[:, None]))
+            # Not kept under names: the next part would be gathered beside them.
+            products.append(
+                self._axes.multiply(
+                    ctx.backend,
+                    gather(ctx.backend, left, rows_left[first:last])[:, None],
+                    gather(ctx.backend, right, rows_right[first:last])[:, None],
+                )
+            )
         if not products:
             products.append(self._axes.multiply(ctx.backend, left[:0, None], right[:0, None]))
         result = products[0] if len(products) == 1 else ctx.backend.concat(products)

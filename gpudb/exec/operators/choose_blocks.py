@@ -20,7 +20,7 @@ from gpudb.types import HostArray
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class _Take(PhysicalOp):
+class _Choose(PhysicalOp):
     @property
     def takes_missing(self) -> bool:
         return True
@@ -35,7 +35,7 @@ class _Take(PhysicalOp):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FilterBlocks(_Take):
+class FilterBlocks(_Choose):
     """Blocks whose keys pass all tests; the others are missing from the result."""
 
     tests: KeyTests
@@ -49,7 +49,7 @@ class FilterBlocks(_Take):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ProjectBlocks(_Take):
+class ProjectBlocks(_Choose):
     """Blocks at one key of some key columns, without these columns."""
 
     dropped: tuple[tuple[int, int], ...]
@@ -63,7 +63,7 @@ class ProjectBlocks(_Take):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         # Naming the base: super() without arguments does not work in a dataclass with slots.
-        x = _Take.run(self, ctx, joined, *inputs)
+        x = _Choose.run(self, ctx, joined, *inputs)
         return x.reshape(len(x), *result_block(x.shape[1:], self.children[0].out, self._axes))
 
     def detail(self) -> str:
@@ -75,7 +75,7 @@ class ProjectBlocks(_Take):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class RekeyBlocks(_Take):
+class RekeyBlocks(_Choose):
     """Other keys; moved only where that changes their row-major order.
 
     Padding that becomes interior is zero already.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from gpudb.plan.rules.keys_seen import below_keys
 
+from gpudb.plan.cuts import cut_matters
 from gpudb.plan.relational import Aggregate, FilterKeys, Project, Rekey
 from gpudb.plan.reshape import Broadcast
 from gpudb.plan.rules.align_blocks import align_blocks
@@ -51,4 +51,4 @@ def test_only_what_is_below_counts() -> None:
     x = _panels()
     keys = FilterKeys(x, ())
     above = Map(keys, "exp")
-    assert below_keys(above) == {id(x)}
+    assert cut_matters(above) == {id(x)}
