@@ -41,6 +41,17 @@ class InferStatistics:
         return replace(self, texts=texts)
 
     @property
+    def flops(self) -> int:
+        """Floating-point operations, counted from shapes."""
+        return self.profile.flops
+
+    @property
+    def peak_nbytes(self) -> int:
+        """Weights, and the largest batch on every thread at once; arrays only, as counted."""
+        running = min(self.threads, self.batches)
+        return self.resident_nbytes + running * self.profile.peak_nbytes
+
+    @property
     def texts_per_second(self) -> float:
         """Rows answered per second, start to end."""
         return self.texts / self.seconds if self.seconds else 0.0

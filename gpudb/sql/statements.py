@@ -13,9 +13,8 @@ from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
 from gpudb.sql.calls import FUNCTION
+from gpudb.sql.explain import COMMENTS as _COMMENTS
 
-_COMMENTS = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
-_EXPLAIN = re.compile(rf"{_COMMENTS}EXPLAIN\b{_COMMENTS}(ANALY[ZS]E\b)?", re.IGNORECASE | re.DOTALL)
 _CALL = re.compile(rf"\b{FUNCTION}\b", re.IGNORECASE)
 
 
@@ -98,13 +97,6 @@ def _classify_create(text: str) -> Kind:
 def mentions_call(text: str) -> bool:
     """False when there is surely no model call; true when the statement must be parsed."""
     return _CALL.search(text) is not None
-
-
-def split_explain(text: str) -> tuple[str, bool]:
-    """The statement behind EXPLAIN, and whether it is EXPLAIN ANALYZE."""
-    match = _EXPLAIN.match(text)
-    assert match is not None  # DuckDB's parser said it is an EXPLAIN
-    return text[match.end() :].strip().rstrip(";"), match.group(1) is not None
 
 
 def parse(text: str) -> exp.Expr:
