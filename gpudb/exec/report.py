@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gpudb.exec.graph import Step
@@ -67,7 +67,7 @@ def report_plan(
     steps = {i: step for i, step in enumerate(plan.steps) if _does_work(step)}
     numbers = {i: n for n, i in enumerate(steps, start=1)}
     measured = profile is not None and bool(profile.runs)
-    run = _run(plan, setting, profile) if profile is not None and measured else None
+    run = _run(plan, setting, profile, steps) if profile is not None and measured else None
     return PlanReport(
         name=name,
         into=into,
@@ -169,11 +169,9 @@ def _note(plan: PreparedPlan, number: int, numbers: Mapping[int, int]) -> str:
     op = plan.steps[number].op
     notes = []
     if isinstance(op, ReblockGrid):
-        users = [n for i, n in numbers.items() if number in plan.steps[i].inputs]
-        readers = ", ".join(f"#{n}" for n in users) or "the result"
-        notes.append(f"inserted: {readers} needs other blocks")
+        notes.append("inserted because the step that reads it needs other blocks")
     if isinstance(op, BlockJoinGemm):
-        notes.append("block by block: not all of a side lies together")
+        notes.append("block by block because a side is not one block")
     filled = [
         f"{_source(plan, i, numbers)}: {(rows < 0).sum()} of {len(rows)} blocks"
         for i, rows in zip(plan.steps[number].inputs, plan.fills.get(number, ()), strict=False)
@@ -211,7 +209,7 @@ def _weight(plan: PreparedPlan, number: int) -> str:
     return names[0] if len(names) == 1 else f"{names[0]} ∪ {len(names) - 1} more"
 
 
-def _run(plan: PreparedPlan, setting: Setting, profile: Profile) -> RunReport:
+def _run(plan: PreparedPlan, setting: Setting, profile: Profile, steps: Iterable[int]) -> RunReport:
     ceilings, note = setting.ceilings, setting.ceilings_note
     if not plan.backend.computes:
         ceilings, note = None, f"no ceilings: device {plan.backend.name} computes nothing"
@@ -221,7 +219,7 @@ def _run(plan: PreparedPlan, setting: Setting, profile: Profile) -> RunReport:
     return RunReport(
         runs=len(profile.runs),
         workers=setting.workers,
-        seconds=sum(profile.seconds),
+        seconds=sum(profile.seconds[i] for i in steps),
         projected_nbytes=setting.projected_nbytes,
         run_peak_nbytes=profile.peak_nbytes,
         peak_nbytes=plan.resident_nbytes

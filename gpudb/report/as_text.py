@@ -11,7 +11,9 @@ SHOWN_READS = 3
 """Inputs named in a line: the first weight tells the layer, the rest follow from the operator."""
 SHOWN_READS_MEASURED = 2
 WIDEST = 34
-"""Characters of one name or note."""
+"""Characters of a detail."""
+NARROW = 24
+"""Characters of what is read, beside numbers."""
 
 
 def to_text(report: Report) -> str:
@@ -87,14 +89,27 @@ def _steps(plan: PlanReport) -> list[str]:
         ("operator", [s.operator for s in plan.steps], False),
         ("detail", [shortened(s.detail, WIDEST) for s in plan.steps], False),
         ("reads", [_reads(s.inputs, reads, measured) for s in plan.steps], False),
-        ("result", [s.result for s in plan.steps], False),
+        ("result", [_result(s.result, measured) for s in plan.steps], False),
     ]
     numbers = [_column(column, plan) for column in COLUMNS if column.measured <= measured]
     if measured:
         numbers = _without_exact_estimates(numbers)
-    notes = ("note", [s.note for s in plan.steps], False)
-    shown = [c for c in (*names, *numbers, notes) if any(cell not in ("", NONE) for cell in c[1])]
-    return _align(shown)
+    shown = [c for c in (*names, *numbers) if any(cell not in ("", NONE) for cell in c[1])]
+    return [*_align(shown), *_notes(plan)]
+
+
+def _notes(plan: PlanReport) -> list[str]:
+    """Each note once, with the steps that it is about."""
+    about: dict[str, list[str]] = {}
+    for step in plan.steps:
+        if step.note:
+            about.setdefault(step.note, []).append(f"#{step.number}")
+    return [f"note: {note}: {', '.join(steps)}" for note, steps in about.items()]
+
+
+def _result(schema: str, narrow: bool) -> str:
+    """A schema; where there is little room, without blocks and the usual dtype."""
+    return schema.partition(" in ")[0].removesuffix(" float32") if narrow else schema
 
 
 def _without_exact_estimates(
@@ -115,7 +130,8 @@ def _column(column: Column, plan: PlanReport) -> tuple[str, list[str], bool]:
 
 def _reads(inputs: Sequence[str], count: int, narrow: bool) -> str:
     shorten: Callable[[str], str] = _last_words if narrow else lambda name: name
-    return ", ".join(map(shorten, inputs[:count])) + (", …" if len(inputs) > count else "")
+    named = ", ".join(map(shorten, inputs[:count])) + (", …" if len(inputs) > count else "")
+    return shortened(named, NARROW) if narrow else named
 
 
 def _last_words(name: str) -> str:

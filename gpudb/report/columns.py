@@ -33,6 +33,12 @@ def _number(number: float | None, form: str, unit: float = 1) -> str:
     return NONE if number is None else format(number / unit, form)
 
 
+def _ceiling(step: StepReport) -> str:
+    if step.ceiling_share is None:
+        return NONE
+    return f"{step.ceiling_share:.0%} {step.limited_by}"
+
+
 def _moved(step: StepReport) -> int | None:
     if step.read_nbytes is None or step.written_nbytes is None:
         return None
@@ -62,7 +68,7 @@ COLUMNS = (
         False,
     ),
     Column(
-        "launches",
+        "calls",
         "GEMMs or kernel calls the pairs were coalesced into",
         lambda s: _count(s.launches),
         False,
@@ -76,7 +82,8 @@ COLUMNS = (
         "GB/s", "bytes read and written a second", lambda s: _number(s.gbytes_per_second, ",.1f")
     ),
     Column(
-        "ceiling", "reached, of what the roofline allows", lambda s: _number(s.ceiling_share, ".0%")
+        "of ceiling",
+        "reached, of what the roofline allows, and the ceiling that is met first",
+        _ceiling,
     ),
-    Column("limit", "the ceiling that is met first", lambda s: s.limited_by or NONE, right=False),
 )
