@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 from gpudb.errors import InputError
 
@@ -23,6 +24,8 @@ class Config:
     """``GPUDB_TOKEN_BUDGET``: most tokens in one batch of one worker."""
     verify_pages: bool = True
     """``GPUDB_VERIFY_PAGES``: compare a page with its hash when it is first opened."""
+    history: bool = True
+    """``GPUDB_HISTORY``: record statements, for ``gpudb.queries``."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Config:
@@ -32,7 +35,15 @@ class Config:
             threads=_integer(environ, "GPUDB_THREADS", cls.threads, least=0),
             token_budget=_integer(environ, "GPUDB_TOKEN_BUDGET", cls.token_budget, least=1),
             verify_pages=environ.get("GPUDB_VERIFY_PAGES", "1") not in ("0", "false", "no"),
+            history=environ.get("GPUDB_HISTORY", "1") not in ("0", "false", "no"),
         )
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where things are kept that can be made again: below ``XDG_CACHE_HOME``, or ``~/.cache``."""
+    base = environ.get("XDG_CACHE_HOME", "")
+    # The specification has relative paths ignored.
+    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "gpudb"
 
 
 def available_threads() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gpudb.backend import open_backend
+from gpudb.backend import fallback, open_backend
 from gpudb.catalog import tensors as catalog_tensors
 from gpudb.catalog.models import version as find_version
 from gpudb.closing import Closing
@@ -23,9 +24,12 @@ from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.relation import TensorEngine, TensorRelation, scan
+from gpudb.report import RENDERERS, Report
 from gpudb.result import Result
 from gpudb.settings import Settings
 from gpudb.sql import SqlEngine
+from gpudb.sql.history import FILE as HISTORY
+from gpudb.sql.history import History
 from gpudb.store import TensorStore
 from gpudb.store.panels import row_panels
 from gpudb.tables import UserTables
@@ -44,6 +48,7 @@ class Database(Closing):
         threads: int,
         token_budget: int,
         verify: bool,
+        history: bool = True,
     ) -> None:
         self.backend = open_backend(device)
         self.memory_limit = memory_limit or self.backend.memory_nbytes()
@@ -51,11 +56,17 @@ class Database(Closing):
         self._store = TensorStore(folder, verify=verify)
         try:
             limits = Limits(threads, token_budget, self.memory_limit)
-            self._library = ModelLibrary(self._store, self.backend, limits)
+            notes = tuple(filter(None, [fallback(device, self.backend)]))
+            self._library = ModelLibrary(self._store, self.backend, limits, notes)
             self._tables = UserTables(self._store)
             self._engine = TensorEngine(self._store, self.backend, self.memory_limit)
+            self.history = History(self._store.folder / HISTORY if history else None)
             self._sql = SqlEngine(
-                self._library, self._tables, threads=threads, memory_limit=memory_limit
+                self._library,
+                self._tables,
+                threads=threads,
+                memory_limit=memory_limit,
+                history=self.history,
             )
         except BaseException:
             self._store.close()
@@ -168,9 +179,54 @@ class Database(Closing):
         """
         return self._library.infer(model, inputs, offsets)
 
-    def explain(self, model: str, *, stored: bool = False) -> str:
-        """Logical and physical plan of a model; ``stored`` adds the plan before any rule."""
-        return self._library.explain(model, stored=stored)
+    def explain(
+        self,
+        what: str,
+        params: Sequence[Any] | Mapping[str, Any] | None = None,
+        *,
+        analyze: bool = False,
+        relational: bool = False,
+        stored: bool = False,
+        format: str = "text",
+    ) -> str:
+        """How a statement or a model runs.
+
+        Parameters
+        ----------
+        what
+            A SQL statement, or the name of a model.
+        params
+            Of the statement, as for :meth:`sql`.
+        analyze
+            Run the statement, and add what each operator took.
+        relational
+            Show the models' plans before any rule, and nothing else.
+        stored
+            Of a model: add that plan to the others.
+        format
+            ``"text"``, ``"json"`` or ``"html"``; see ``docs/explain.md``. DuckDB has more, for
+            statements without a model.
+        """
+        if not what.split()[1:]:
+            if analyze:
+                raise InputError(f"analyze runs a statement; {what!r} is the name of a model")
+            return self._explain_model(what.strip(), relational, stored, format)
+        options = [
+            *(["ANALYZE"] if analyze else []),
+            *(["RELATIONAL"] if relational else []),
+            f"FORMAT {_format(format)}",
+        ]
+        return self.sql(f"EXPLAIN ({', '.join(options)}) {what}", params).plan_text
+
+    def _explain_model(self, name: str, relational: bool, stored: bool, format: str) -> str:
+        if format not in RENDERERS:
+            raise InputError(f"format is {format!r}; expected one of {', '.join(RENDERERS)}")
+        plan = before = self._library.report_relational(name)
+        if not relational:
+            plan = self._library.report(name)
+            if stored:
+                plan = replace(plan, texts=(*before.texts, *plan.texts))
+        return RENDERERS[format](Report(plan.name, plans=(plan,)))
 
     # Tables
 
@@ -204,7 +260,7 @@ class Database(Closing):
             For ``?`` a sequence, for ``$name`` a mapping.
         """
         outcome = self._sql.run(text, params)
-        return Result(outcome.table, outcome.stats, outcome.text)
+        return Result(outcome.table, outcome.stats, outcome.text, outcome.report)
 
     # Tensors
 
@@ -316,12 +372,20 @@ class Database(Closing):
         return f"<gpudb.Database {self.folder} on {self.backend.name}>"
 
 
+def _format(name: str) -> str:
+    """A format's name, as it stands in SQL."""
+    if not name.isidentifier():
+        raise InputError(f"format is {name!r}; expected one of {', '.join(RENDERERS)}")
+    return name
+
+
 def connect(
     path: str | PathLike[str] = ":memory:",
     *,
     device: str | None = None,
     memory_limit: int | str | None = None,
     threads: int | None = None,
+    history: bool | None = None,
 ) -> Database:
     """Open a database, or make a new one.
 
@@ -336,6 +400,8 @@ def connect(
         limit. None: what the device has.
     threads
         Worker threads; None reads ``GPUDB_THREADS``, else one per processor.
+    history
+        Record statements, for ``gpudb.queries``; None reads ``GPUDB_HISTORY``, else yes.
 
     Raises
     ------
@@ -366,4 +432,5 @@ def connect(
         threads=count or available_threads(),
         token_budget=config.token_budget,
         verify=config.verify_pages,
+        history=config.history if history is None else bool(history),
     )

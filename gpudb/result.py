@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas
     import polars
 
+    from gpudb.report import Report
+
 SHOWN_ROWS = 10
 SHOWN_CHARACTERS = 40
 
@@ -31,12 +33,17 @@ class Result:
         What producing them took; which fields there are depends on the call.
     plan
         Text of the plan that produced them.
+    report
+        The same as data, where a model ran.
     """
 
-    def __init__(self, table: pa.Table, stats: Any = None, plan: str = "") -> None:
+    def __init__(
+        self, table: pa.Table, stats: Any = None, plan: str = "", report: Report | None = None
+    ) -> None:
         self._table = table
         self.stats = stats
         self.plan_text = plan
+        self.report = report
 
     @property
     def columns(self) -> list[str]:

@@ -9,7 +9,7 @@ from gpudb.errors import DeviceError
 
 DEVICES = ("auto", "cuda", "null", "numpy")
 
-__all__ = ["DEVICES", "Array", "Backend", "open_backend"]
+__all__ = ["DEVICES", "Array", "Backend", "fallback", "open_backend"]
 
 
 def open_backend(device: str) -> Backend:
@@ -36,3 +36,10 @@ def open_backend(device: str) -> Backend:
             "use device='auto' or device='numpy'"
         )
     raise DeviceError(f"no device {device!r}; expected one of {', '.join(DEVICES)}")
+
+
+def fallback(device: str, backend: Backend) -> str:
+    """Why ``device`` became this backend, for EXPLAIN; empty when it is what was asked for."""
+    if device == backend.name:
+        return ""
+    return f"{device} -> {backend.name}: no CUDA backend in this version"

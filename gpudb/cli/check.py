@@ -17,8 +17,11 @@ def check_database(args: argparse.Namespace) -> int:
     """Write what was checked and what was found damaged; 0 if all is sound, else 1."""
     with open_database(args, must_exist=True) as db:
         damage = list(filter(None, [_pages(db), *(_table(db, name) for name in db.tables())]))
+        history = db.history.trouble
         pages, tables = db.sql("SELECT page FROM gpudb.pages").rows, len(db.tables())
     sys.stdout.write("\n")
+    if history:
+        sys.stdout.write(f"history: {' '.join(history.split())}\n")
     for message in damage:
         sys.stdout.write(f"damaged: {' '.join(message.split())}\n")
     if not damage:

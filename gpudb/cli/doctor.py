@@ -28,13 +28,23 @@ def add_to(commands: Commands) -> None:
         "gpudb doctor -d my.gpudb",
         "With -d, every page is read and compared with its hash; damage gives exit code 1.",
     )
+    parser.add_argument(
+        "--measure",
+        action="store_true",
+        help="measure what this machine can do at most, for EXPLAIN ANALYZE; takes some seconds",
+    )
     add_database_options(parser, default=None, note="also check this database folder")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the report."""
-    rows = [*_software(), *_processors(), *_gpu()]
+    if args.measure:
+        from gpudb.cli.measure import measure
+        from gpudb.machine import write_ceilings
+
+        write_ceilings(measure())
+    rows = [*_software(), *_processors(), *_ceilings(), *_gpu()]
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         sys.stdout.write(f"{name:<{width}}  {text}\n")
@@ -74,6 +84,21 @@ def _processors() -> Iterator[tuple[str, str]]:
     if not blas:
         yield "BLAS", "none that threadpoolctl knows; matrix products may be slow"
     yield "processors", f"{available_threads()} usable"
+
+
+def _ceilings() -> Iterator[tuple[str, str]]:
+    from gpudb.machine import read_ceilings
+
+    found, note = read_ceilings()
+    if found is None:
+        yield "ceilings", note
+        return
+    yield (
+        "ceilings",
+        f"float32 products {found.gflops_one:.1f} GFLOP/s on one thread, {found.gflops_all:.1f} on "
+        f"all {found.threads}; memory {found.gbytes_one:.1f} and {found.gbytes_all:.1f} GB/s; "
+        f"measured {found.measured} UTC",
+    )
 
 
 def _gpu() -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -108,10 +109,14 @@ TEXT_WRITERS: Mapping[str, Callable[[pa.Table, TextIO], None]] = {
 }
 
 
+def write_text(text: str, path: Path) -> None:
+    """Write a file of text; a failure leaves an older file as it was."""
+    with _replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def _write_file(table: pa.Table, kind: str, path: Path) -> None:
-    """Write beside ``path`` and rename, so that a failure leaves an older file as it was."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with _replacing(path) as partial:
         if kind == "parquet":
             from pyarrow import parquet
 
@@ -119,6 +124,14 @@ def _write_file(table: pa.Table, kind: str, path: Path) -> None:
         else:
             with partial.open("w", encoding="utf-8", newline="") as stream:
                 TEXT_WRITERS[kind](table, stream)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file beside ``path``, renamed at the end, so that a failure leaves an older file as is."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
         partial.replace(path)
     except OSError as error:
         raise InputError(

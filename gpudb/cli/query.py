@@ -14,9 +14,10 @@ from gpudb.cli.options import (
     add_database_options,
     open_database,
 )
-from gpudb.cli.output import add_output_options, check_output, emit
+from gpudb.cli.output import add_output_options, check_output, emit, write_text
 from gpudb.cli.values import parse_parameter
 
+EXPLAIN_FORMATS = ("text", "json", "html")
 QUERY_DATABASE = (
     f"the database folder; without -d, {DEFAULT_DATABASE} if it is there, else one in memory"
 )
@@ -41,11 +42,19 @@ def add_to(commands: Commands) -> None:
         commands,
         "explain",
         "show how a statement or a model runs",
-        "gpudb explain -d my.gpudb --analyze \"SELECT embed('minilm', 'hello')\"",
+        "gpudb explain -d my.gpudb --analyze \"SELECT embed('minilm', 'hello')\" -o plan.html",
+        "docs/explain.md says how to read it.",
     )
     _add_statement(explain, required=False)
     explain.add_argument("--analyze", action="store_true", help="run it and show what it took")
     explain.add_argument("--model", metavar="NAME", help="explain this model, not a statement")
+    explain.add_argument(
+        "--relational", action="store_true", help="show the models' plans before any rule only"
+    )
+    explain.add_argument(
+        "--format", choices=EXPLAIN_FORMATS, help="default: by the name of --output, else text"
+    )
+    explain.add_argument("-o", "--output", metavar="FILE", type=Path, help="write to this file")
     explain.set_defaults(run=run_explain)
 
 
@@ -80,14 +89,25 @@ def run_explain(args: argparse.Namespace) -> int:
         args.parser.error("give either a SQL statement or --model NAME")
     if args.model is not None and args.analyze:
         args.parser.error("--analyze runs a statement; it cannot be combined with --model")
+    if args.relational and args.analyze:
+        args.parser.error("--relational shows a plan that is not what runs; leave out --analyze")
+    if args.format is None:
+        suffix = args.output.suffix[1:].lower() if args.output else ""
+        args.format = suffix if suffix in EXPLAIN_FORMATS else "text"
     _choose_database(args)
     with open_database(args, must_exist=True) as db:
-        if args.model is not None:
-            text = db.explain(args.model)
-        else:
-            verb = "EXPLAIN ANALYZE" if args.analyze else "EXPLAIN"
-            text = db.sql(f"{verb} {_statement(args)}", dict(args.params) or None).plan_text
-    sys.stdout.write(text.rstrip("\n") + "\n")
+        text = db.explain(
+            args.model if args.model is not None else f"{_statement(args)}\n",
+            dict(args.params) or None,
+            analyze=args.analyze,
+            relational=args.relational,
+            format=args.format,
+        )
+    text = text.rstrip("\n") + "\n"
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        write_text(text, args.output)
     return 0
 
 

@@ -17,8 +17,9 @@ from gpudb.backend import Array, Backend
 from gpudb.exec import memory
 from gpudb.exec.batch import BlockBatch, Keys, grid_keys
 from gpudb.exec.graph import Step, order_steps
+from gpudb.exec.held import Held
 from gpudb.exec.missing import rows_of_full_grid, take_blocks
-from gpudb.exec.operator import Context, Joined, PhysicalOp, Source
+from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp, Source
 from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.exec.profile import Profile
 from gpudb.types import HostArray, Sizes
@@ -72,11 +73,12 @@ class PreparedPlan:
         sizes
             Numbers for the plan's named extents.
         profile
-            Where to record times; None records nothing.
+            Where to record times, costs and bytes held; None records nothing.
         """
         ctx = Context(self.backend, NO_SOURCE, inputs)
         results: list[Array] = [self.constants.get(i) for i in range(len(self.steps))]
         seconds = [0.0] * len(self.steps)
+        costs, held = [Cost()] * len(self.steps), Held()
         for number, step in enumerate(self.steps):
             if step.constant:
                 continue
@@ -88,10 +90,15 @@ class PreparedPlan:
                 results[number] = step.op.run(ctx, self.joined[number], *arguments)
             seconds[number] = perf_counter() - started
             del arguments
+            if profile is not None:
+                costs[number] = step.op.cost(sizes)
+                nbytes = 0 if step.op.is_view else results[number].nbytes
+                held.add(number, nbytes, costs[number].scratch)
+                held.free(step.frees)
             for i in step.frees:
                 results[i] = None
         if profile is not None:
-            profile.add(seconds, sizes)
+            profile.add(seconds, sizes, costs, held.peak_nbytes)
         return BlockBatch(self.joined[-1].keys, results[-1])
 
 

@@ -241,6 +241,7 @@ class Encoder:
         return InferStatistics(
             model=self.version.label,
             device=backend.name,
+            execution="relational" if relational else "fused",
             texts=len(offsets) - 1,
             distinct_texts=len(offsets) - 1,
             tokens=int(offsets[-1]),

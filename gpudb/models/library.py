@@ -13,32 +13,42 @@ from gpudb.catalog import StoredTensor
 from gpudb.catalog import models as catalog_models
 from gpudb.catalog.tensors import tensor
 from gpudb.errors import InputError
-from gpudb.exec.explain import explain as explain_physical
 from gpudb.models.architectures import ARCHITECTURES
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.encoder import Encoder, Limits
 from gpudb.models.importer import ImportReport, import_model
+from gpudb.models.report import optimized_text, relational_text, report_encoder
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.models.tokenizer import TextTokenizer
-from gpudb.plan.explain import explain as explain_logical
 from gpudb.plan.node import walk
-from gpudb.plan.rules import optimize
 from gpudb.plan.tensor import Gather, Input
+from gpudb.report import PlanReport, PlanText
 from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
 from gpudb.types import HostArray
 
 
 class ModelLibrary:
-    """Models by name; what has been opened stays open."""
+    """Models by name; what has been opened stays open.
 
-    def __init__(self, store: TensorStore, backend: Backend, limits: Limits) -> None:
+    ``notes`` are on the device, e.g. why it is not another, for every report.
+    """
+
+    def __init__(
+        self,
+        store: TensorStore,
+        backend: Backend,
+        limits: Limits,
+        notes: tuple[str, ...] = (),
+    ) -> None:
         self._store = store
         self._backend = backend
         self._limits = limits
         self.settings = Settings()
         """How models run; :meth:`Database.set` replaces them."""
+        self._notes = notes
+        self._texts: dict[tuple[object, ...], PlanText] = {}
         self._open: dict[tuple[object, ...], Encoder] = {}
         self._lock = Lock()
 
@@ -65,6 +75,7 @@ class ModelLibrary:
             catalog_models.drop_model(self._store.catalog, name)
         with self._lock:
             self._open.clear()
+            self._texts.clear()
 
     def encoder(self, name: str) -> Encoder:
         """The newest version of a model, or the one named ``"name@2"``, ready to run."""
@@ -122,49 +133,40 @@ class ModelLibrary:
         _check_row_numbers(encoder, inputs)
         return encoder.infer(_converted(encoder, inputs), offsets, self.settings)
 
-    def explain(self, name: str, statistics: object = None, *, stored: bool = False) -> str:
-        """Text of a model's logical and physical plan.
+    def report(self, name: str, statistics: object = None, into: str = "") -> PlanReport:
+        """A model's logical and physical plan.
 
         Parameters
         ----------
         name
             A model.
         statistics
-            An :class:`InferStatistics`, to show the physical plan with what was measured.
-        stored
-            Show the logical plan as it is stored, before the rules, too.
+            An :class:`InferStatistics`, to add what was measured.
+        into
+            What its vectors are called in a statement.
         """
         encoder = self.encoder(name)
-        prepared = encoder.prepared(pooled=True)
-        profile = statistics.profile if isinstance(statistics, InferStatistics) else None
-        parts = []
-        if stored:
-            parts += [
-                f"logical plan of {encoder.version.label}, as stored",
-                explain_logical(encoder.pooled_plan),
-                "",
-            ]
-        parts += [
-            f"logical plan of {encoder.version.label}, after the rules "
-            + ", ".join(rule.__name__ for rule in encoder.rules),
-            explain_logical(optimize(encoder.pooled_plan, encoder.rules)),
-            "",
-            f"physical plan of {encoder.version.label} on {self._backend.name}",
-            explain_physical(prepared, profile),
-        ]
-        if isinstance(statistics, InferStatistics):
-            parts += ["", _summary(statistics)]
-        return "\n".join(parts)
+        known = statistics if isinstance(statistics, InferStatistics) else None
+        relational = known is not None and known.execution == "relational"
+        text = self._relational(encoder) if relational else self._optimized(encoder)
+        return report_encoder(encoder, known, into=into, notes=self._notes, texts=(text,))
 
+    def report_relational(self, name: str, into: str = "") -> PlanReport:
+        """A model's plan as joins, aggregates and maps over blocks of ``block_size``."""
+        encoder = self.encoder(name)
+        return PlanReport(
+            encoder.version.label, into, self._backend.name, (), (self._relational(encoder),)
+        )
 
-def _summary(s: InferStatistics) -> str:
-    return (
-        f"{s.distinct_texts:,} distinct texts, {s.tokens:,} tokens, {s.padded_tokens} padded, "
-        f"{s.batches} batches of at most {s.token_budget:,} tokens on {s.threads} threads; "
-        f"{s.seconds:.3f} s ({s.tokenize_seconds:.3f} s tokenising); "
-        f"{s.tokens_per_second:,.0f} tokens/s; "
-        f"{s.resident_nbytes + s.projected_nbytes:,} bytes projected at most"
-    )
+    def _relational(self, encoder: Encoder) -> PlanText:
+        return relational_text(encoder, self.settings.block_size)
+
+    def _optimized(self, encoder: Encoder) -> PlanText:
+        """The logical plan after the rules; made once, for every statement is reported on."""
+        key = encoder.version.id, encoder.version.created
+        if key not in self._texts:
+            self._texts[key] = optimized_text(encoder)
+        return self._texts[key]
 
 
 def _check_offsets(offsets: HostArray) -> None:

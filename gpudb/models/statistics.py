@@ -15,6 +15,8 @@ class InferStatistics:
     model: str
     """Name and version."""
     device: str
+    execution: str
+    """``fused`` or ``relational``."""
     texts: int
     """Rows asked for, nulls included."""
     distinct_texts: int
@@ -42,6 +44,17 @@ class InferStatistics:
     def over_rows(self, texts: int) -> InferStatistics:
         """The same run, asked for by so many rows of which the model saw the distinct ones."""
         return replace(self, texts=texts)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations, counted from shapes."""
+        return self.profile.flops
+
+    @property
+    def peak_nbytes(self) -> int:
+        """Weights, and the largest batch on every thread at once; arrays only, as counted."""
+        running = min(self.threads, self.batches)
+        return self.resident_nbytes + running * self.profile.peak_nbytes
 
     @property
     def texts_per_second(self) -> float:

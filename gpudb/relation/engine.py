@@ -15,16 +15,19 @@ from gpudb.errors import CatalogError, DeviceError
 from gpudb.exec import memory
 from gpudb.exec.batch import BlockBatch
 from gpudb.exec.block_table import block_table
-from gpudb.exec.explain import explain
 from gpudb.exec.missing import dense_result
 from gpudb.exec.prepared import PreparedPlan, prepare
 from gpudb.exec.profile import Profile
+from gpudb.exec.report import Setting, report_plan
 from gpudb.lower import lower
 from gpudb.lower.execution import choose_execution
+from gpudb.machine import read_ceilings
+from gpudb.plan.explain import explain
 from gpudb.plan.node import Node
 from gpudb.plan.rules import optimize
 from gpudb.plan.serialize import fingerprint
 from gpudb.plan.tensor import Reblock
+from gpudb.report import PlanReport, PlanText
 from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
 from gpudb.types import HostArray, TensorSchema
@@ -85,12 +88,32 @@ class TensorEngine:
         schema = TensorSchema(name, values.shape, block or plan.schema.block, values.dtype.name)
         return self._store.put(schema, np.ascontiguousarray(values), sparse=sparse)
 
-    def explain(self, plan: Node, sources: Sources, *, analyze: bool) -> str:
-        """The physical plan as text; ``analyze`` runs it and adds what was measured."""
-        profile = Profile()
+    def report(self, plan: Node, sources: Sources, *, analyze: bool) -> PlanReport:
+        """The plan as written, after the rules, and as operators; ``analyze`` runs it, too."""
+        profile = Profile() if analyze else None
         if analyze:
             self._run(plan, sources, profile=profile)
-        return explain(self._prepare(plan, sources), profile)
+        source = StoredSource(self._store, sources.__getitem__)
+        choice = choose_execution(plan, source, self.execution)
+        ready = self._prepare(plan, sources)
+        ceilings, why = read_ceilings()
+        setting = Setting(
+            sizes={},
+            projected_nbytes=ready.resident_nbytes + ready.peak_nbytes({}),
+            ceilings=ceilings,
+            ceilings_note=why,
+        )
+        return report_plan(
+            ready,
+            plan.schema.name,
+            setting,
+            profile,
+            notes=(f"{choice.execution} execution: {choice.reason}",),
+            texts=(
+                PlanText("logical plan", explain(plan)),
+                PlanText("after the rules", explain(optimize(plan, choice.rules))),
+            ),
+        )
 
     def close(self) -> None:
         """Forget the prepared plans: they hold views of pages."""

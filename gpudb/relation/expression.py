@@ -10,11 +10,10 @@ import pyarrow as pa
 
 from gpudb.catalog import StoredTensor
 from gpudb.errors import InputError, SchemaError
-from gpudb.plan.explain import explain
 from gpudb.plan.node import Node
-from gpudb.plan.rules import optimize
 from gpudb.plan.tensor import Scan
 from gpudb.relation.engine import TensorEngine
+from gpudb.report import RENDERERS, Report
 from gpudb.types import HostArray, TensorSchema
 
 
@@ -47,20 +46,20 @@ class Expression:
         """Logical dtype of one element."""
         return self.plan.schema.dtype
 
-    def explain(self, analyze: bool = False) -> str:
+    def explain(self, analyze: bool = False, format: str = "text") -> str:
         """The plan as written, after the rules, and as operators.
 
         Parameters
         ----------
         analyze
             Compute it, and show what each operator took.
+        format
+            ``"text"``, ``"json"`` or ``"html"``.
         """
-        physical = self.engine.explain(self.plan, self.sources, analyze=analyze)
-        return (
-            f"logical plan\n{explain(self.plan)}\n\n"
-            f"after the rules\n{explain(optimize(self.plan))}\n\n"
-            f"physical plan on {self.engine.backend.name}\n{physical}"
-        )
+        if format not in RENDERERS:
+            raise InputError(f"format is {format!r}; expected one of {', '.join(RENDERERS)}")
+        report = self.engine.report(self.plan, self.sources, analyze=analyze)
+        return RENDERERS[format](Report(self.plan.label(), plans=(report,)))
 
     def collect(self) -> HostArray:
         """Compute it: a dense array; half types come as float32."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from threading import RLock
 from typing import Any
 
@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from gpudb.errors import SqlError
+from gpudb.sql.explain import for_duckdb
 from gpudb.sql.protocols import TableStore
 
 Parameters = Mapping[str, Any]
@@ -41,11 +42,20 @@ class Connection:
     """DuckDB in memory, over the database's tables. Threads take turns.
 
     Nothing of the user's lives in it but temporary tables and settings: stored tables are views of
-    Parquet files, and the catalog's are copies made when a statement mentions them.
+    Parquet files, and the catalog's are copies made when a statement mentions them. ``live`` are
+    tables under ``gpudb`` that change with no change of the catalog.
     """
 
-    def __init__(self, tables: TableStore, *, threads: int, memory_limit: int | None) -> None:
+    def __init__(
+        self,
+        tables: TableStore,
+        *,
+        threads: int,
+        memory_limit: int | None,
+        live: Mapping[str, Callable[[], pa.Table]] | None = None,
+    ) -> None:
         self.lock = RLock()
+        self._live = live or {}
         self._tables = tables
         self._views: dict[str, str] = {}
         self._unreadable: dict[str, str] = {}
@@ -82,7 +92,7 @@ class Connection:
     def statements(self, text: str) -> list[Any]:
         """The statements of a text, as DuckDB's parser sees them."""
         try:
-            return list(self._duck.extract_statements(text))
+            return list(self._duck.extract_statements(for_duckdb(text)))
         except duckdb.Error as error:
             raise self._translated(error) from error
 
@@ -121,12 +131,16 @@ class Connection:
             self._seen = counter
         if counter != self._listed and _OURS.search(text):
             for name, rows in self._tables.catalog().items():
-                self._duck.register("gpudb_listing", rows())
-                self._duck.execute(
-                    f'CREATE OR REPLACE TABLE gpudb."{name}" AS SELECT * FROM gpudb_listing'
-                )
-                self._duck.unregister("gpudb_listing")
+                self._list(name, rows())
             self._listed = counter
+        for name, rows in self._live.items():
+            if _OURS.search(text) and name in text.lower():
+                self._list(name, rows())
+
+    def _list(self, name: str, rows: pa.Table) -> None:
+        self._duck.register("gpudb_listing", rows)
+        self._duck.execute(f'CREATE OR REPLACE TABLE gpudb."{name}" AS SELECT * FROM gpudb_listing')
+        self._duck.unregister("gpudb_listing")
 
     def close(self) -> None:
         """Close it."""

@@ -10,13 +10,18 @@ import pyarrow as pa
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
+from gpudb.report import RENDERERS, Report, to_text
 from gpudb.sql.calls import has_call
 from gpudb.sql.connection import Connection, Parameters
-from gpudb.sql.plan import Finish, Infer, Measured, SqlPlan, SqlResult, SqlStatistics
+from gpudb.sql.explain import split_explain
+from gpudb.sql.history import History
+from gpudb.sql.plan import Finish, Measured, SqlPlan, SqlResult, SqlStatistics
 from gpudb.sql.protocols import ModelFunctions, TableStore
+from gpudb.sql.recorded import recorded
+from gpudb.sql.report import report_relational, report_statement
 from gpudb.sql.scope import with_ctes
 from gpudb.sql.split import Splitter
-from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse, split_explain
+from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse
 
 NOTHING = pa.table({})
 
@@ -34,6 +39,8 @@ class SqlEngine:
         DuckDB's worker threads.
     memory_limit
         DuckDB's limit, in bytes; None leaves it to DuckDB.
+    history
+        Where statements are recorded, for ``gpudb.queries``.
     """
 
     def __init__(
@@ -43,10 +50,14 @@ class SqlEngine:
         *,
         threads: int,
         memory_limit: int | None,
+        history: History,
     ) -> None:
         self._models = models
         self._tables = tables
-        self._connection = Connection(tables, threads=threads, memory_limit=memory_limit)
+        self._history = history
+        self._connection = Connection(
+            tables, threads=threads, memory_limit=memory_limit, live={"queries": history.table}
+        )
 
     def run(self, text: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> SqlResult:
         """Run the statements of a text, in order; the result of the last.
@@ -60,20 +71,24 @@ class SqlEngine:
         """
         parameters = _by_name(params)
         with self._connection.lock:
-            self._connection.refresh(text)
-            statements = self._connection.statements(text)
-            if not statements:
-                raise SqlError("there is no statement in the text; write one, e.g. SELECT 1")
-            _check_excess(parameters, statements)
+            with recorded(self._history, text, parameters):
+                self._connection.refresh(text)
+                statements = self._connection.statements(text)
+                if not statements:
+                    raise SqlError("there is no statement in the text; write one, e.g. SELECT 1")
+                _check_excess(parameters, statements)
             for statement in statements:
                 self._connection.refresh(statement.query)
-                result = self._run_one(statement, parameters)
+                with recorded(self._history, statement.query, parameters) as done:
+                    result = self._run_one(statement, parameters)
+                    done(result)
             return result
 
     def close(self) -> None:
         """Close the connection."""
         with self._connection.lock:
             self._connection.close()
+            self._history.close()
 
     def _run_one(self, statement: Any, parameters: Parameters) -> SqlResult:
         text = statement.query.strip().rstrip(";")
@@ -119,22 +134,31 @@ class SqlEngine:
         last = Measured(table.num_rows, now - finishing)
         stats = SqlStatistics((*splitter.measured, last), now - started)
         plan = SqlPlan((*splitter.steps, Finish(sql)))
-        return SqlResult(table, self._text(plan, stats), stats)
+        report = report_statement(self._models, plan, text, stats)
+        return SqlResult(table, to_text(report), stats, report)
 
     def _explain(self, text: str, parameters: Parameters) -> SqlResult:
-        inner, analyze = split_explain(text)
+        explain = split_explain(text)
+        inner = explain.statement
         kind = self._connection.statements(inner)[-1].type
         if classify(kind, inner) is not Kind.DUCKDB:
             raise UnsupportedError(f"EXPLAIN of {inner[:40]!r}…: explain its SELECT instead")
         if not mentions_call(inner) or not has_call(tree := parse(inner)):
+            if explain.relational:
+                raise UnsupportedError(
+                    "EXPLAIN (RELATIONAL) shows the plan of a model, and the statement calls none; "
+                    "write EXPLAIN"
+                )
             return self._explained_by_duckdb(text, parameters)
+        explain.check()
         if not isinstance(tree, exp.Query):
             raise UnsupportedError(
                 f"EXPLAIN of {tree.key.upper()} with {inner[:40]!r}…: explain its SELECT instead"
             )
-        if analyze:
+        if explain.analyze:
             result = self._split(tree, inner, parameters)
-            return SqlResult(_as_table(result.text), result.text, result.stats)
+            assert result.report is not None  # the statement has a call
+            return _explained(result.report, explain.format, result.stats)
         started = perf_counter()
         splitter = Splitter(self._connection, self._models, parameters, dry=True)
         try:
@@ -143,31 +167,16 @@ class SqlEngine:
         finally:
             splitter.close()
         plan = SqlPlan((*splitter.steps, Finish(tree.sql("duckdb"))))
-        explained = self._text(plan, None)
-        stats = SqlStatistics((), perf_counter() - started)
-        return SqlResult(_as_table(explained), explained, stats)
+        if explain.relational:
+            report = report_relational(self._models, plan, inner)
+        else:
+            report = report_statement(self._models, plan, inner, None)
+        return _explained(report, explain.format, SqlStatistics((), perf_counter() - started))
 
     def _explained_by_duckdb(self, text: str, parameters: Parameters) -> SqlResult:
         result = self._plain(text, parameters)
         explained = "\n".join(str(row) for row in result.table.column(1).to_pylist())
         return SqlResult(result.table, explained, result.stats)
-
-    def _text(self, plan: SqlPlan, stats: SqlStatistics | None) -> str:
-        """The split, then the plan of each model in it, measured when it has run."""
-        parts = ["split", plan.text(stats)]
-        shown: set[str] = set()
-        for number, step in enumerate(plan.steps):
-            if isinstance(step, Infer):
-                counts = stats.steps[number].counts if stats else None
-                if counts is None and (stats is not None or step.model in shown):
-                    continue
-                shown.add(step.model)
-                parts += [
-                    "",
-                    f"{step.into} = {step.model}",
-                    self._models.explain(step.model, counts),
-                ]
-        return "\n".join(parts)
 
     def _create(self, text: str, parameters: Parameters) -> SqlResult:
         tree = parse(text)
@@ -297,8 +306,11 @@ def _table_name(table: exp.Expr) -> str:
     return table.name
 
 
-def _as_table(text: str) -> pa.Table:
-    return pa.table({"plan": text.split("\n")})
+def _explained(report: Report, form: str, stats: SqlStatistics) -> SqlResult:
+    """A plan as rows: one for each line of text, else one for all."""
+    text = RENDERERS[form](report)
+    table = pa.table({"plan": text.split("\n") if form == "text" else [text]})
+    return SqlResult(table, text, stats, report)
 
 
 def _empty() -> SqlResult:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import pyarrow as pa
 
+from gpudb.report import Report
 from gpudb.sql.protocols import ModelCounts
 
 
@@ -98,6 +99,16 @@ class SqlStatistics:
         return sum(counts.padded_tokens for counts in self.models)
 
     @property
+    def flops(self) -> int:
+        """Floating-point operations of the models."""
+        return sum(counts.flops for counts in self.models)
+
+    @property
+    def peak_nbytes(self) -> int:
+        """Most bytes of arrays that a model held at once; models of a statement take turns."""
+        return max((counts.peak_nbytes for counts in self.models), default=0)
+
+    @property
     def texts_per_second(self) -> float:
         """Rows with a vector per second of the whole statement."""
         return self.texts / self.seconds if self.seconds else 0.0
@@ -133,6 +144,8 @@ class SqlResult:
     text: str
     """The plan, for people."""
     stats: SqlStatistics
+    report: Report | None = None
+    """The plan as data, for statements that call a model."""
 
 
 def _took(took: Measured) -> str:

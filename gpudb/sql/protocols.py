@@ -7,11 +7,20 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from gpudb.report import PlanReport
 from gpudb.types import HostArray
 
 
 class ModelCounts(Protocol):
     """What every run of a model can tell."""
+
+    @property
+    def model(self) -> str:
+        """Name and version."""
+
+    @property
+    def device(self) -> str:
+        """Where it ran."""
 
     @property
     def tokens(self) -> int:
@@ -20,6 +29,14 @@ class ModelCounts(Protocol):
     @property
     def padded_tokens(self) -> int:
         """Rows it computed beyond those."""
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations."""
+
+    @property
+    def peak_nbytes(self) -> int:
+        """Most bytes of arrays held at once."""
 
 
 class ModelFunctions(Protocol):
@@ -31,8 +48,11 @@ class ModelFunctions(Protocol):
     def embed(self, model: str, texts: object, /) -> tuple[HostArray, ModelCounts]:
         """Distinct texts without nulls ``(n,)`` -> ``(n, width)`` float32, and what it took."""
 
-    def explain(self, model: str, statistics: object = None, /) -> str:
+    def report(self, model: str, statistics: object = None, into: str = "", /) -> PlanReport:
         """The model's plan; measured when ``statistics`` of a run are given."""
+
+    def report_relational(self, model: str, into: str = "", /) -> PlanReport:
+        """The model's plan before any rule."""
 
 
 class TableStore(Protocol):

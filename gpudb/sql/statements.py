@@ -14,12 +14,8 @@ from sqlglot import exp
 from gpudb.errors import SqlError, UnsupportedError
 from gpudb.sql.calls import FUNCTION
 from gpudb.sql.connection import OUR_MACROS
+from gpudb.sql.explain import COMMENTS as _COMMENTS
 
-_COMMENTS = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
-_EXPLAIN = re.compile(
-    rf"{_COMMENTS}EXPLAIN\b{_COMMENTS}(ANALY[ZS]E\b|\(\s*(?:ANALY[ZS]E|FORMAT)\b[^)]*\))?",
-    re.IGNORECASE | re.DOTALL,
-)
 _CALL = re.compile(rf"\b{FUNCTION}\b", re.IGNORECASE)
 
 
@@ -152,17 +148,6 @@ def may_call(kind: Any, text: str) -> bool:
 def mentions_call(text: str) -> bool:
     """False when there is surely no model call; true when the statement must be parsed."""
     return _CALL.search(text) is not None
-
-
-def split_explain(text: str) -> tuple[str, bool]:
-    """The statement behind EXPLAIN, and whether it is EXPLAIN ANALYZE."""
-    match = _EXPLAIN.match(text)
-    assert match is not None  # DuckDB's parser said it is an EXPLAIN
-    options = (match.group(1) or "").upper()
-    inner = text[match.end() :].strip().rstrip(";")
-    if options.startswith("(") and mentions_call(inner):
-        raise UnsupportedError("EXPLAIN with options, of embed; write EXPLAIN [ANALYZE] SELECT …")
-    return inner, "ANALY" in options
 
 
 def parse(text: str) -> exp.Expr:

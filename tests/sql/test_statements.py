@@ -7,7 +7,8 @@ import pytest
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
-from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse, split_explain
+from gpudb.sql.explain import split_explain
+from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse
 
 
 def kind_of(text: str) -> object:
@@ -92,12 +93,8 @@ def test_what_would_not_be_stored_is_refused(text: str, message: str) -> None:
     ],
 )
 def test_explain_is_taken_off(text: str, inner: str, analyze: bool) -> None:
-    assert split_explain(text) == (inner, analyze)
-
-
-def test_explain_with_options_does_not_go_with_a_model() -> None:
-    with pytest.raises(UnsupportedError, match=r"write EXPLAIN \[ANALYZE\]"):
-        split_explain("EXPLAIN (FORMAT JSON) SELECT embed('m', 'a')")
+    explain = split_explain(text)
+    assert (explain.statement, explain.analyze) == (inner, analyze)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numbers
 
-from gpudb.exec.explain import explain
 from gpudb.exec.operators.layer_norm import LayerNormCut, LayerNormRows
 from gpudb.exec.operators.normalize_rows import NormalizeCut, NormalizeRows
 from gpudb.exec.operators.row_softmax import RowSoftmaxBlocks, RowSoftmaxCut
+from gpudb.exec.report import Setting, report_plan
 from gpudb.kernels.reblock import assemble
 from gpudb.plan.node import Node
 from gpudb.plan.reduce import RowSoftmax
@@ -95,10 +95,9 @@ def test_explain_shows_the_form(step: str, width: int, form: str) -> None:
     arrays = Arrays()
     plan = STEPS[step](arrays, arrays.scan("x", np.ones((5, 6)), (2, width)))
     kind = FORMS[step][form != "fused"]
-    (line,) = (
-        line for line in explain(prepared(plan, arrays)).splitlines() if kind.__name__ in line
-    )
-    assert form in line
+    report = report_plan(prepared(plan, arrays), step, Setting({}))
+    (shown,) = (line for line in report.steps if line.operator == kind.__name__)
+    assert form in shown.detail
 
 
 @pytest.mark.parametrize("block", [(5, 6), (2, 6), (2, 4), (9, 9)])

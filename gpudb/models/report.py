@@ -1,0 +1,124 @@
+"""An encoder's plans as a report, with what a run measured."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from gpudb.exec.report import Setting, report_plan
+from gpudb.machine import read_ceilings
+from gpudb.models.batches import batch_sizes
+from gpudb.models.encoder import Encoder
+from gpudb.models.statistics import InferStatistics
+from gpudb.plan.blockwise import blockwise
+from gpudb.plan.explain import explain
+from gpudb.plan.rules import optimize
+from gpudb.report import PlanReport, PlanText
+from gpudb.types import Sizes
+
+EXAMPLE = (0, 20, 32)
+"""The sequences that a relational plan is shown for: it depends on which blocks share one."""
+
+
+def relational_text(encoder: Encoder, block: int) -> PlanText:
+    """The plan as joins, aggregates and maps over blocks, for a batch of two sequences."""
+    plan = blockwise(encoder.pooled_plan, EXAMPLE, block)
+    lengths = " and ".join(str(b - a) for a, b in pairwise(EXAMPLE))
+    return PlanText(
+        f"relational plan of {encoder.version.label} over {block}×{block} blocks, "
+        f"for two sequences of {lengths} rows",
+        explain(plan),
+    )
+
+
+def optimized_text(encoder: Encoder) -> PlanText:
+    """The logical plan that is lowered to operators."""
+    rules = ", ".join(rule.__name__ for rule in encoder.rules)
+    return PlanText(
+        f"logical plan of {encoder.version.label}, after the rules {rules}",
+        explain(optimize(encoder.pooled_plan, encoder.rules)),
+    )
+
+
+def report_encoder(
+    encoder: Encoder,
+    statistics: InferStatistics | None,
+    *,
+    into: str,
+    notes: tuple[str, ...],
+    texts: tuple[PlanText, ...],
+) -> PlanReport:
+    """Report on an encoder's physical plan; see :func:`gpudb.exec.report.report_plan`."""
+    prepared = encoder.prepared(pooled=True) if statistics is None else statistics.plan
+    if statistics is None:
+        budget = encoder.limits.token_budget
+        longest = min(budget, encoder.function.max_tokens or budget)
+        setting = Setting(_fullest(budget, longest), encoder.limits.threads)
+        return report_plan(
+            prepared, encoder.version.label, setting, into=into, notes=notes, texts=texts
+        )
+    s = statistics
+    longest = max((sizes["longest"] for sizes in s.profile.runs), default=0)
+    ceilings, why = read_ceilings()
+    setting = Setting(
+        sizes=_fullest(s.token_budget, longest),
+        workers=max(1, min(s.threads, s.batches)),
+        projected_nbytes=s.resident_nbytes + s.projected_nbytes,
+        ceilings=ceilings,
+        ceilings_note=why,
+    )
+    return report_plan(
+        prepared,
+        encoder.version.label,
+        setting,
+        s.profile,
+        into=into,
+        notes=(*notes, *_smaller(encoder, s)),
+        texts=texts,
+        counts=_counts(s),
+        summary=_summary(s),
+    )
+
+
+def _fullest(budget: int, longest: int) -> Sizes:
+    """The batch that memory is planned for: full, and every sequence as long as the longest."""
+    return batch_sizes(tokens=budget, sequences=budget, pairs=budget * longest, longest=longest)
+
+
+def _smaller(encoder: Encoder, s: InferStatistics) -> list[str]:
+    """What memory_limit made smaller than it was asked to be."""
+    limits = encoder.limits
+    notes = []
+    if s.threads < limits.threads:
+        notes.append(f"{limits.threads} -> {s.threads} threads: memory_limit")
+    # A short column is shared among the threads, whatever the limit.
+    wished = min(limits.token_budget, -(-s.tokens // limits.threads))
+    if s.token_budget < wished:
+        notes.append(f"batches of {wished:,} -> {s.token_budget:,} tokens: memory_limit")
+    return notes
+
+
+def _counts(s: InferStatistics) -> dict[str, int | float]:
+    return {
+        "texts": s.texts,
+        "distinct_texts": s.distinct_texts,
+        "tokens": s.tokens,
+        "padded_tokens": s.padded_tokens,
+        "batches": s.batches,
+        "token_budget": s.token_budget,
+        "threads": s.threads,
+        "seconds": s.seconds,
+        "tokenize_seconds": s.tokenize_seconds,
+        "prepare_seconds": s.prepare_seconds,
+        "tokens_per_second": s.tokens_per_second,
+        "flops": s.flops,
+    }
+
+
+def _summary(s: InferStatistics) -> str:
+    return (
+        f"{s.distinct_texts:,} distinct texts, {s.tokens:,} tokens, {s.padded_tokens} padded, "
+        f"{s.batches} batches of at most {s.token_budget:,} tokens on {s.threads} threads; "
+        f"{s.seconds:.3f} s ({s.tokenize_seconds:.3f} s tokenising); "
+        f"{s.tokens_per_second:,.0f} tokens/s; "
+        f"{s.resident_nbytes + s.projected_nbytes:,} bytes projected at most"
+    )

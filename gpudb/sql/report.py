@@ -1,0 +1,54 @@
+"""How a statement was split, as a report."""
+
+from __future__ import annotations
+
+from gpudb.report import PartReport, PlanReport, Report
+from gpudb.sql.plan import Infer, Rows, SqlPlan, SqlStatistics, Step
+from gpudb.sql.protocols import ModelFunctions
+
+
+def report_statement(
+    models: ModelFunctions, plan: SqlPlan, statement: str, stats: SqlStatistics | None
+) -> Report:
+    """The parts of a statement and the plan of each model in it, measured when it has run.
+
+    A model whose vectors were all known already ran nothing, and has no plan here.
+    """
+    plans: list[PlanReport] = []
+    parts = []
+    shown: set[str] = set()
+    for number, step in enumerate(plan.steps):
+        took = stats.steps[number] if stats is not None else None
+        index = None
+        if isinstance(step, Infer):
+            counts = took.counts if took is not None else None
+            if counts is not None or (took is None and step.model not in shown):
+                shown.add(step.model)
+                index = len(plans)
+                plans.append(models.report(step.model, counts, step.into))
+        parts.append(
+            PartReport(
+                engine="model" if isinstance(step, Infer) else "duckdb",
+                label=step.label(),
+                into=_into(step),
+                plan=index,
+                rows=took.rows if took is not None else None,
+                distinct=took.distinct if took is not None else None,
+                seconds=took.seconds if took is not None else None,
+            )
+        )
+    title = "EXPLAIN" if stats is None else "EXPLAIN ANALYZE"
+    seconds = None if stats is None else stats.seconds
+    return Report(title, statement, tuple(parts), tuple(plans), seconds)
+
+
+def report_relational(models: ModelFunctions, plan: SqlPlan, statement: str) -> Report:
+    """The plans of a statement's models before any rule: joins, aggregates and maps."""
+    steps = [step for step in plan.steps if isinstance(step, Infer)]
+    named = {step.model: step for step in reversed(steps)}
+    plans = tuple(models.report_relational(s.model, s.into) for s in steps if named[s.model] is s)
+    return Report("EXPLAIN (RELATIONAL)", statement, (), plans)
+
+
+def _into(step: Step) -> str:
+    return step.into if isinstance(step, Rows | Infer) else ""

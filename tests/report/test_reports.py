@@ -1,0 +1,302 @@
+"""One report as data, text, JSON and HTML: the same numbers, nothing lost, everything escaped."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from gpudb.backend import NullBackend
+from gpudb.errors import InputError
+from gpudb.exec.profile import Profile
+from gpudb.exec.report import Setting, report_plan
+from gpudb.machine import Ceilings
+from gpudb.plan.tensor import Map, Matmul, Zip
+from gpudb.report import PartReport, PlanText, Report, from_json, to_html, to_json, to_text
+from gpudb.report.picture import Box, draw
+from tests.tiny_plans import Arrays, bert_encoder, prepared
+
+HOSTILE = "</svg><script>alert('x')</script> & \"quotes\" é \u2028"
+CEILINGS = Ceilings(100.0, 160.0, 20.0, 30.0, 2, "2026-01-01T00:00:00")
+
+
+def measured(ceilings: Ceilings | None = CEILINGS, runs: int = 2):
+    """A small BERT in blocks of 3×5, run twice: its report, its plan and its profile."""
+    encoder = bert_encoder([3, 1, 5], (3, 5))
+    plan, profile = prepared(encoder.plan, encoder.arrays), Profile()
+    for _ in range(runs):
+        plan.run(encoder.inputs, encoder.sizes, profile)
+    setting = Setting(encoder.sizes, workers=2, projected_nbytes=10**6, ceilings=ceilings)
+    notes = ("auto -> numpy: no CUDA backend in this version",)
+    texts = (PlanText(f"logical {HOSTILE}", HOSTILE),)
+    told = report_plan(
+        plan, "tiny@1", setting, profile, into="v", notes=notes, texts=texts,
+        counts={"tokens": 18, "seconds": 0.5}, summary="18 tokens",
+    )  # fmt: skip
+    return told, plan, profile
+
+
+def whole(plan) -> Report:
+    parts = (
+        PartReport("duckdb", f"DuckDB  r = SELECT {HOSTILE}", "r", rows=3, seconds=0.25),
+        PartReport("model", "model   v = tiny", "v", 0, 3, 2, 0.75),
+    )
+    return Report("EXPLAIN ANALYZE", f"SELECT {HOSTILE}", parts, (plan,), 1.0)
+
+
+def test_the_shares_are_one_whole_and_rates_follow_from_counts():
+    report, plan, profile = measured()
+    assert sum(s.share for s in report.steps) == pytest.approx(1, abs=1e-9)
+    assert sum(s.flops for s in report.steps) == profile.flops
+    for step in report.steps:
+        moved = step.read_nbytes + step.written_nbytes
+        assert step.gbytes_per_second == pytest.approx(moved / step.seconds / 1e9)
+        if step.flops:
+            assert step.gflops_per_second == pytest.approx(step.flops / step.seconds / 1e9)
+    assert report.run.seconds == pytest.approx(sum(s.seconds for s in report.steps))
+    assert report.weights.resident_nbytes == plan.resident_nbytes
+
+
+def test_every_step_names_what_it_reads_and_only_earlier_steps():
+    report, _, _ = measured()
+    assert [s.number for s in report.steps] == list(range(1, len(report.steps) + 1))
+    for step in report.steps:
+        assert all(read < step.number for read in step.reads)
+        named = {int(n) for i in step.inputs for n in re.findall(r"^#(\d+)", i)}
+        assert named == set(step.reads)
+    read = {n for step in report.steps for n in step.reads}
+    assert read == set(range(1, len(report.steps)))  # all but the last are used
+
+
+def test_operations_of_a_product_equal_the_formula():
+    arrays, random = Arrays(), np.random.default_rng(0)
+    x = arrays.scan("x", random.standard_normal((6, 4)).astype("f4"))
+    w = arrays.scan("w", random.standard_normal((4, 5)).astype("f4"))
+    plan, profile = prepared(Map(Matmul(x, w), "relu"), arrays, rules=()), Profile()
+    plan.run({}, {}, profile)
+    report = report_plan(plan, "x@w", Setting({}), profile)
+    product, relu = report.steps
+    assert (product.operator, product.flops) == ("DenseGemm", 2 * 6 * 4 * 5)
+    assert (product.read_nbytes, product.written_nbytes) == (4 * (6 * 4 + 4 * 5), 4 * 6 * 5)
+    assert (product.pairs, product.launches, product.estimated_rows, product.rows) == (1, 1, 6, 6)
+    assert relu.reads == (1,)
+
+
+def test_missing_blocks_are_pairs_that_were_skipped():
+    dense = np.zeros((4, 6), "f4")
+    dense[:2, :2] = 1  # one of six 2×2 blocks
+    arrays = Arrays()
+    x = arrays.scan("x", dense, (2, 2), sparse=True)
+    w = arrays.scan("w", np.ones((6, 4), "f4"), (2, 2))
+    plan, profile = prepared(Matmul(x, w), arrays, rules=()), Profile()
+    plan.run({}, {}, profile)
+    (step,) = report_plan(plan, "x@w", Setting({}), profile).steps
+    assert step.operator == "BlockJoinGemm"
+    met = len(plan.joined[-1].rows[0])
+    assert (step.pairs, step.pairs + step.skipped_pairs) == (met, 2 * 2 * 3)
+    assert step.launches >= 1
+    assert "block by block" in step.note
+
+
+def test_blocks_that_are_filled_in_are_told():
+    dense = np.zeros((4, 4), "f4")
+    dense[:2] = 1
+    arrays = Arrays()
+    x = arrays.scan("x", dense, (2, 2), sparse=True)
+    y = arrays.scan("y", np.ones((4, 4), "f4"), (2, 2))
+    plan = prepared(Zip(x, y, "add"), arrays, rules=())
+    (step,) = report_plan(plan, "sum", Setting({})).steps
+    assert plan.fills
+    assert "zeros filled in: x: 2 of 4 blocks" in step.note
+    assert step.estimated_blocks == 4
+
+
+def test_panels_that_were_coalesced_count_as_pairs_of_one_launch():
+    arrays, random = Arrays(), np.random.default_rng(0)
+    x = arrays.scan("x", random.standard_normal((6, 4)).astype("f4"))
+    w = arrays.scan("w", random.standard_normal((10, 4)).astype("f4"), (3, 4))
+    plan = prepared(Matmul(x, w, transpose_right=True), arrays)
+    (step,) = report_plan(plan, "x@w", Setting({})).steps
+    assert (step.operator, step.pairs, step.launches) == ("DenseGemm", 4, 1)
+
+
+def test_the_peak_counts_results_while_they_live_and_scratch():
+    arrays = Arrays()
+    x = arrays.scan("x", np.ones((8, 8), "f4"))
+    plan = prepared(Map(Map(Map(x, "relu"), "tanh"), "relu"), arrays, rules=())
+    profile = Profile()
+    plan.run({}, {}, profile)
+    scratch = [s.scratch_nbytes for s in report_plan(plan, "m", Setting({}), profile).steps]
+    # The first result is alone; after that one is read while the next is made.
+    expected = max(256 + scratch[0], 512 + scratch[1], 512 + scratch[2])
+    assert profile.peak_nbytes == expected == plan.peak_nbytes({})
+
+
+@pytest.mark.parametrize("block", [None, (3, 5), (64, 64)], ids=str)
+def test_what_was_held_is_never_more_than_was_projected(block):
+    encoder = bert_encoder([3, 1, 5], block)
+    plan, profile = prepared(encoder.plan, encoder.arrays), Profile()
+    plan.run(encoder.inputs, encoder.sizes, profile)
+    assert 0 < profile.peak_nbytes <= plan.peak_nbytes(encoder.sizes)
+
+
+def test_the_roofline_says_which_ceiling_is_met_first():
+    report, _, _ = measured()
+    run = report.run
+    assert (run.gflops_ceiling, run.gbytes_ceiling) == (80.0, 15.0)  # of two workers, each
+    for step in report.steps:
+        compute = step.flops / 80e9
+        memory = (step.read_nbytes + step.written_nbytes) / 15e9
+        assert step.limited_by == ("compute" if compute >= memory else "memory")
+        assert step.ceiling_share == pytest.approx(max(compute, memory) / step.seconds)
+
+
+@pytest.mark.parametrize(
+    ("workers", "blas", "expected"),
+    [(1, 1, (100, 20)), (2, 1, (80, 15)), (1, 2, (160, 20)), (16, 1, (10, 1.875))],
+)
+def test_ceilings_of_one_worker(workers, blas, expected):
+    assert CEILINGS.per_worker(workers, blas) == expected
+
+
+def test_without_ceilings_the_text_says_how_to_measure_them():
+    report, _, _ = measured(ceilings=None)
+    text = to_text(whole(report))
+    assert "ceilings not measured: gpudb doctor --measure" in text
+    assert "of ceiling" not in text
+    assert all(s.ceiling_share is None and s.limited_by is None for s in report.steps)
+
+
+def test_the_null_device_has_no_ceilings():
+    encoder = bert_encoder([3], None)
+    plan, profile = prepared(encoder.plan, encoder.arrays, backend=NullBackend()), Profile()
+    plan.run(encoder.inputs, encoder.sizes, profile)
+    run = report_plan(plan, "n", Setting({}, ceilings=CEILINGS), profile).run
+    assert (run.gflops_ceiling, "null" in run.ceilings_note) == (None, True)
+
+
+def test_the_text_fits_a_terminal_and_leaves_out_what_says_nothing():
+    report, _, _ = measured()
+    lines = to_text(whole(report)).splitlines()
+    head = next(line for line in lines if line.lstrip().startswith("#  operator"))
+    for word in ("reads", "rows", "pairs", "calls", "seconds", "share", "GB/s", "of ceiling"):
+        assert word in head
+    assert "skipped" not in head
+    steps = lines[lines.index(head) : lines.index(head) + 1 + len(report.steps)]
+    assert max(map(len, steps)) <= 160
+    assert "note: auto -> numpy: no CUDA backend in this version" in lines
+    assert any(line.startswith("note: inserted because the step that reads") for line in lines)
+    assert lines[-1] == "18 tokens"
+
+
+def test_a_plan_that_has_not_run_has_no_measured_columns():
+    encoder = bert_encoder([3, 1], None)
+    plan = prepared(encoder.plan, encoder.arrays)
+    report = report_plan(plan, "n", Setting(encoder.sizes))
+    text = to_text(Report("n", plans=(report,)))
+    assert "seconds" not in text.partition("operator")[2]
+    assert "est. rows" in text
+    assert report.run is None
+    assert all(s.seconds is None and s.estimated_rows for s in report.steps)
+
+
+def test_a_report_survives_json():
+    report = whole(measured()[0])
+    text = to_json(report)
+    assert from_json(text) == report
+    assert to_json(from_json(text)) == text
+    content = json.loads(text)
+    assert content["version"] == 1
+    assert list(content) == ["title", "statement", "parts", "plans", "seconds", "version"]
+    assert {"operator", "flops", "share", "limited_by"} <= set(content["plans"][0]["steps"][0])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda c: "nonsense",
+        lambda c: "[]",
+        lambda c: json.dumps({**c, "version": 2}),
+        lambda c: json.dumps({k: v for k, v in c.items() if k != "plans"}),
+        lambda c: json.dumps({**c, "more": 1}),
+        lambda c: json.dumps({**c, "plans": [{}]}),
+    ],
+)
+def test_json_that_is_no_report_is_refused(spoil):
+    content = json.loads(to_json(whole(measured()[0])))
+    with pytest.raises(InputError, match="report"):
+        from_json(spoil(content))
+
+
+class Closed(HTMLParser):
+    """Fails on an element that is not closed; remembers all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_escaped_and_needs_nothing_else():
+    report = whole(measured()[0])
+    page = to_html(report)
+    ElementTree.fromstring(page.partition("\n")[2])
+    parser = Closed()
+    parser.feed(page)
+    parser.close()
+    assert parser.open == []
+    tags = {tag for tag, _ in parser.seen}
+    assert not tags & {"script", "link", "img", "iframe", "object", "use", "image"}
+    for _, attributes in parser.seen:
+        assert not {"src", "href", "xlink:href", "onload"} & attributes.keys()
+    assert "url(" not in page
+    assert "@import" not in page
+    assert HOSTILE not in page
+    boxes = [a for tag, a in parser.seen if tag == "g"]
+    assert len(boxes) == len(report.parts) + len(report.plans[0].steps)
+    edges = [a for tag, a in parser.seen if tag == "path"]
+    assert len(edges) == 1 + sum(len(s.reads) for s in report.plans[0].steps)
+
+
+def test_a_page_without_a_run_or_a_physical_plan():
+    told, _, _ = measured()
+    logical = replace(told, weights=None, steps=(), run=None, summary="", counts={})
+    page = to_html(Report("EXPLAIN (RELATIONAL)", plans=(logical,)))
+    ElementTree.fromstring(page.partition("\n")[2])
+    assert "<svg" not in page
+    assert to_text(Report("r", plans=(logical,))).endswith(HOSTILE)
+
+
+def test_boxes_do_not_lie_on_each_other_and_hot_ones_are_redder():
+    reads = [(), (1,), (1,), (2, 3), (4, 1)]
+    shares = [0.0, 0.1, 0.5, 0.3, 0.1]
+    boxes = [
+        Box(n, "Op", "", "", r, s) for n, (r, s) in enumerate(zip(reads, shares, strict=True), 1)
+    ]
+    svg = draw(boxes, "plan")
+    found = re.findall(r'<rect x="(\d+)" y="(\d+)"[^>]*fill="#(..)(..)(..)"', svg)
+    assert len({(x, y) for x, y, *_ in found}) == len(boxes)
+    tops = [int(y) for _, y, *_ in found]
+    assert all(tops[box.number - 1] > tops[r - 1] for box in boxes for r in box.reads)
+    green = [int(g, 16) for _, _, _, g, _ in found]
+    assert sorted(range(5), key=lambda i: green[i])[0] == 2
+
+
+def test_a_picture_of_nothing_and_of_one():
+    for boxes in ([], [Box(1, "<&>", "", "", (), None)]):
+        ElementTree.fromstring(draw(boxes, "a & b"))
