@@ -34,8 +34,9 @@ def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("text", "expected"), [("1", True), ("yes", True), ("false", False), ("no", False)]
 )
-def test_verify_pages(text: str, expected: bool) -> None:
+def test_verify_pages_and_history(text: str, expected: bool) -> None:
     assert Config.from_environment({"GPUDB_VERIFY_PAGES": text}).verify_pages is expected
+    assert Config.from_environment({"GPUDB_HISTORY": text}).history is expected
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ GAP_X, GAP_Y = 36, 30
 MARGIN = 16
 CHARACTERS = 36
 """That fit one line of a box."""
-NEIGHBOUR = 1
 COLD, HOT = (248, 250, 252), (248, 113, 80)
 
 
@@ -56,7 +55,8 @@ def draw(boxes: Sequence[Box], label: str) -> str:
         for box in boxes
         for read in box.reads
     ]
-    drawn = [_box(box, *corners[box.number]) for box in boxes]
+    hottest = max((box.share or 0.0 for box in boxes), default=0.0) or 1.0
+    drawn = [_box(box, *corners[box.number], hottest) for box in boxes]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -81,7 +81,7 @@ def _places(boxes: Sequence[Box]) -> Mapping[int, tuple[int, int]]:
     return places
 
 
-def _box(box: Box, x: int, y: int) -> str:
+def _box(box: Box, x: int, y: int, hottest: float) -> str:
     share = box.share or 0.0
     bar = (
         f'<rect class="bar" x="{x}" y="{y + HEIGHT - 4}" width="{share * WIDTH:.1f}" height="4"/>'
@@ -95,7 +95,8 @@ def _box(box: Box, x: int, y: int) -> str:
     )
     return (
         f'<g class="box"><title>{escape(box.hover)}</title>'
-        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="5" fill="{_colour(share)}"/>'
+        f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="5" '
+        f'fill="{_colour(share / hottest)}"/>'
         f"{bar}"
         f'<text class="operator" x="{x + 8}" y="{y + 18}">'
         f"#{box.number} {escape(_cut(box.title, CHARACTERS - 8))}</text>{percent}"
@@ -107,7 +108,7 @@ def _box(box: Box, x: int, y: int) -> str:
 def _edge(source: tuple[int, int], target: tuple[int, int], share: float | None, width: int) -> str:
     (x1, y1), (x2, y2) = source, target
     x1, x2, start = x1 + WIDTH // 2, x2 + WIDTH // 2, y1 + HEIGHT
-    if y2 - y1 <= NEIGHBOUR * (HEIGHT + GAP_Y):
+    if y2 - y1 <= HEIGHT + GAP_Y:
         middle = (start + y2) / 2
         path = f"M{x1},{start} C{x1},{middle} {x2},{middle} {x2},{y2}"
     else:  # out of the side of a box, down the margin, into the side of the other
@@ -122,9 +123,8 @@ def _edge(source: tuple[int, int], target: tuple[int, int], share: float | None,
     return f'<path class="edge" d="{path}" stroke-width="{thick:.1f}"/>'
 
 
-def _colour(share: float) -> str:
-    """From pale to hot; half of the time is as hot as it gets."""
-    heat = min(1.0, 2 * share)
+def _colour(heat: float) -> str:
+    """From pale, 0, to hot, 1: the step that took longest."""
     red, green, blue = (round(c + heat * (h - c)) for c, h in zip(COLD, HOT, strict=True))
     return f"#{red:02x}{green:02x}{blue:02x}"
 

@@ -40,7 +40,7 @@ class SqlEngine:
     memory_limit
         DuckDB's limit, in bytes; None leaves it to DuckDB.
     history
-        Where statements are recorded, for ``gpudb.queries``.
+        Where statements are recorded, for ``gpudb.queries``; None records nothing.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class SqlEngine:
         *,
         threads: int,
         memory_limit: int | None,
-        history: History,
+        history: History | None = None,
     ) -> None:
         self._models = models
         self._tables = tables
-        self._history = history
+        self._history = history = history or History(None)
         self._connection = Connection(
             tables, threads=threads, memory_limit=memory_limit, live={"queries": history.table}
         )

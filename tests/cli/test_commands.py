@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +18,9 @@ import pytest
 from pyarrow import parquet
 
 import gpudb
-from gpudb.cli import doctor, main, query
+from gpudb.cli import doctor, main, measure, query
+from gpudb.report import from_json
+from gpudb.sql.history import FILE as HISTORY
 from gpudb.store.folder import PAGES
 
 TEXTS = ["good", 'bad, "quoted"', "שלום 👩‍👩‍👧", None, ""]
@@ -140,8 +143,23 @@ def test_explain(run: Run, database: Path) -> None:
     analysed = run("explain", "-d", database, "--analyze", query)
     model = run("explain", "-d", database, "--model", "minilm")
     assert "minilm" in plan
-    assert len(analysed) > len(plan)
+    assert "GFLOP/s" in analysed
+    assert "GFLOP/s" not in plan
     assert len(model.splitlines()) > 5
+
+
+def test_explain_formats(run: Run, database: Path, tmp_path: Path) -> None:
+    query = ("explain", "-d", database, "SELECT embed('minilm', text) FROM notes LIMIT 2")
+    report = from_json(run(*query, "--analyze", "--format", "json"))
+    assert report.plans[0].run is not None
+    assert run(*query, "-o", tmp_path / "plan.html") == ""
+    assert (tmp_path / "plan.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert run(*query, "--format", "text", "-o", tmp_path / "plan.json") == ""
+    assert (tmp_path / "plan.json").read_text(encoding="utf-8").startswith("split")
+    relational = run(*query, "--relational")
+    assert "as stored" in relational
+    assert "physical" not in relational
+    assert run("explain", "-d", database, "--model", "minilm", "--format", "json").startswith("{")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +188,26 @@ def test_doctor(run: Run, database: Path) -> None:
         assert f"\n{word} " in f"\n{text}"
     assert doctor.UNVERIFIED in text
     assert "1 tables read; all sound" in text
+
+
+def test_doctor_measures_once_and_explain_compares(
+    run: Run, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    quick = partial(measure.measure, shapes=[(64, 64, 64)], array_nbytes=1 << 16, repeats=3)
+    monkeypatch.setattr(measure, "measure", quick)
+    query = ("explain", "-d", database, "--analyze", "SELECT embed('minilm', 'a')")
+    assert "ceilings not measured: gpudb doctor --measure" in run("doctor")
+    assert "ceilings not measured: gpudb doctor --measure" in run(*query)
+    assert "GFLOP/s on one thread" in run("doctor", "--measure")
+    assert "of ceiling" in run(*query)
+
+
+def test_doctor_names_a_history_that_cannot_be_kept(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "d.gpudb"
+    run("sql", "-d", path, "CREATE TABLE t AS SELECT 1 AS a")
+    (path / HISTORY).write_bytes(b"no database" * 100)
+    assert "history: " in run("doctor", "-d", path)
 
 
 def test_doctor_finds_a_damaged_page(
@@ -217,6 +255,8 @@ def test_errors_are_one_line(fail: Run, arguments: tuple[str, ...], words: str) 
         ("explain",),
         ("explain", "SELECT 1", "--model", "m"),
         ("explain", "--analyze", "--model", "m"),
+        ("explain", "--analyze", "--relational", "SELECT 1"),
+        ("explain", "--format", "graphviz", "SELECT 1"),
     ],
 )
 def test_wrong_usage(fail: Run, arguments: tuple[str, ...]) -> None:
