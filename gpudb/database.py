@@ -200,9 +200,9 @@ class Database(Closing):
         analyze
             Run the statement, and add what each operator took.
         relational
-            Show the models' plans before any rule, and nothing else.
+            Show the models' plans as joins and aggregates over blocks, and nothing else.
         stored
-            Of a model: add that plan to the others.
+            Of a model: add the plan as it was imported, before any rule.
         format
             ``"text"``, ``"json"`` or ``"html"``; see ``docs/explain.md``. DuckDB has more, for
             statements without a model.
@@ -221,11 +221,10 @@ class Database(Closing):
     def _explain_model(self, name: str, relational: bool, stored: bool, format: str) -> str:
         if format not in RENDERERS:
             raise InputError(f"format is {format!r}; expected one of {', '.join(RENDERERS)}")
-        plan = before = self._library.report_relational(name)
-        if not relational:
-            plan = self._library.report(name)
-            if stored:
-                plan = replace(plan, texts=(*before.texts, *plan.texts))
+        library = self._library
+        plan = library.report_relational(name) if relational else library.report(name)
+        if stored:
+            plan = replace(plan, texts=(library.stored(name), *plan.texts))
         return RENDERERS[format](Report(plan.name, plans=(plan,)))
 
     # Tables

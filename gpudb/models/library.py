@@ -17,7 +17,7 @@ from gpudb.models.architectures import ARCHITECTURES
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.encoder import Encoder, Limits
 from gpudb.models.importer import ImportReport, import_model
-from gpudb.models.report import optimized_text, relational_text, report_encoder
+from gpudb.models.report import optimized_text, relational_text, report_encoder, stored_text
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.models.tokenizer import TextTokenizer
@@ -157,6 +157,10 @@ class ModelLibrary:
         return PlanReport(
             encoder.version.label, into, self._backend.name, (), (self._relational(encoder),)
         )
+
+    def stored(self, name: str) -> PlanText:
+        """A model's plan as it was imported, before any rule."""
+        return stored_text(self.encoder(name))
 
     def _relational(self, encoder: Encoder) -> PlanText:
         return relational_text(encoder, self.settings.block_size)

@@ -19,6 +19,13 @@ EXAMPLE = (0, 20, 32)
 """The sequences that a relational plan is shown for: it depends on which blocks share one."""
 
 
+def stored_text(encoder: Encoder) -> PlanText:
+    """The plan as it was imported, before any rule."""
+    return PlanText(
+        f"logical plan of {encoder.version.label}, as stored", explain(encoder.pooled_plan)
+    )
+
+
 def relational_text(encoder: Encoder, block: int) -> PlanText:
     """The plan as joins, aggregates and maps over blocks, for a batch of two sequences."""
     plan = blockwise(encoder.pooled_plan, EXAMPLE, block)

@@ -157,7 +157,7 @@ def test_explain_formats(run: Run, database: Path, tmp_path: Path) -> None:
     assert run(*query, "--format", "text", "-o", tmp_path / "plan.json") == ""
     assert (tmp_path / "plan.json").read_text(encoding="utf-8").startswith("split")
     relational = run(*query, "--relational")
-    assert "as stored" in relational
+    assert "Join(left=" in relational
     assert "physical" not in relational
     assert run("explain", "-d", database, "--model", "minilm", "--format", "json").startswith("{")
 

@@ -32,7 +32,7 @@ def test_explain_shows_three_plans_and_what_they_took(db):
     assert "Matmul(left=a, right=b)" in logical
     assert rules.startswith("after the rules\n")
     assert "Matmul(left=panels(a), right=panels(b))" in rules
-    assert physical.startswith("physical plan on numpy\n")
+    assert "physical plan of relu on numpy\nnote: fused execution: estimated fused" in physical
     assert "DenseGemm" in physical
     assert "seconds" not in text
     assert "seconds" in product.explain(analyze=True)

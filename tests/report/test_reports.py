@@ -16,7 +16,8 @@ from gpudb.errors import InputError
 from gpudb.exec.profile import Profile
 from gpudb.exec.report import Setting, report_plan
 from gpudb.machine import Ceilings
-from gpudb.plan.tensor import Map, Matmul, Zip
+from gpudb.plan.reduce import SegmentAggregate
+from gpudb.plan.tensor import Map, Matmul
 from gpudb.report import PartReport, PlanText, Report, from_json, to_html, to_json, to_text
 from gpudb.report.picture import Box, draw
 from tests.tiny_plans import Arrays, bert_encoder, prepared
@@ -96,7 +97,7 @@ def test_missing_blocks_are_pairs_that_were_skipped():
     plan, profile = prepared(Matmul(x, w), arrays, rules=()), Profile()
     plan.run({}, {}, profile)
     (step,) = report_plan(plan, "x@w", Setting({}), profile).steps
-    assert step.operator == "BlockJoinGemm"
+    assert step.operator == "ContractBlocks"
     met = len(plan.joined[-1].rows[0])
     assert (step.pairs, step.pairs + step.skipped_pairs) == (met, 2 * 2 * 3)
     assert step.launches >= 1
@@ -108,12 +109,12 @@ def test_blocks_that_are_filled_in_are_told():
     dense[:2] = 1
     arrays = Arrays()
     x = arrays.scan("x", dense, (2, 2), sparse=True)
-    y = arrays.scan("y", np.ones((4, 4), "f4"), (2, 2))
-    plan = prepared(Zip(x, y, "add"), arrays, rules=())
+    y = arrays.scan("y", np.zeros(4, "i4"), (2,))
+    plan = prepared(SegmentAggregate(x, y, 2, "sum"), arrays, rules=())
     (step,) = report_plan(plan, "sum", Setting({})).steps
     assert plan.fills
     assert "zeros filled in: x: 2 of 4 blocks" in step.note
-    assert step.estimated_blocks == 4
+    assert step.estimated_blocks == 2
 
 
 def test_panels_that_were_coalesced_count_as_pairs_of_one_launch():

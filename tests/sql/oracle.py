@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from gpudb.errors import CatalogError
+from gpudb.report import PlanReport, PlanText
 from gpudb.sql import SqlEngine
 from gpudb.sql.plan import SqlResult
 from gpudb.store import TensorStore
@@ -47,6 +48,10 @@ class Counts:
 
     tokens: int
     padded_tokens: int = 0
+    model: str = "hash"
+    device: str = "numpy"
+    flops: int = 0
+    peak_nbytes: int = 0
 
 
 @dataclass
@@ -74,8 +79,13 @@ class HashModels:
         values = np.array(rows, np.float32).reshape(len(given), WIDTHS[model])
         return values, Counts(sum(map(len, given)))
 
-    def explain(self, model: str, statistics: object = None) -> str:
-        return f"plan of {model}" + (f", measured {statistics}" if statistics else "")
+    def report(self, model: str, statistics: object = None, into: str = "") -> PlanReport:
+        measured = f", measured {statistics}" if statistics else ""
+        text = PlanText("logical plan", f"plan of {model}{measured}")
+        return PlanReport(model, into, "numpy", (), (text,))
+
+    def report_relational(self, model: str, into: str = "") -> PlanReport:
+        return PlanReport(model, into, "numpy", (), (PlanText(f"relational plan of {model}", ""),))
 
 
 @dataclass

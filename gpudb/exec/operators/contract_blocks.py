@@ -107,7 +107,7 @@ class ContractBlocks(PhysicalOp):
         left, right = self.contracted
         batch = f", batch {list(self._axes.batch)}" if self._axes.batch else ""
         where = f", where {describe_tests(self.tests)}" if self.tests else ""
-        return f"sum over left {left} = right {right}{batch}{where}"
+        return f"sum over {left} = {right}{batch}{where}"
 
     @property
     def _axes(self) -> ProductAxes:

@@ -174,7 +174,7 @@ def test_a_result_block_that_no_pair_reaches_is_missing() -> None:
     op, decided = operator(ready, ContractBlocks)
     np.testing.assert_array_equal(decided.keys, [[0, 0], [1, 1], [2, 2]])
     assert (decided.pairing.pairs, decided.pairing.skipped) == (3, 24)
-    assert op.detail() == "sum over left 1 = right 0"
+    assert op.detail() == "sum over 1 = 0"
     check(Matmul(left, right), arrays)
 
 
