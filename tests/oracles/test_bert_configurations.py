@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def test_hidden_states_are_those_of_transformers(
     ids, types, offsets = _sequences(case)
     expected = []
     with torch.inference_mode():
-        for start, stop in zip(offsets, offsets[1:], strict=False):
+        for start, stop in pairwise(offsets):
             one = {
                 "input_ids": torch.tensor(ids[None, start:stop]),
                 "token_type_ids": torch.tensor(types[None, start:stop]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_rows_are_those_of_torch(
     with torch.no_grad():
         expected = [
             encoder(torch.tensor(rows[None, start:stop]))[0].numpy()
-            for start, stop in zip(offsets, offsets[1:], strict=False)
+            for start, stop in pairwise(offsets)
         ]
     with gpudb.connect(tmp_path / "db", device="numpy") as db:
         db.import_model(tmp_path, "encoder")
