@@ -116,7 +116,7 @@ class ModelLibrary:
         _check_offsets(offsets)
         inputs = {key: np.asarray(values) for key, values in inputs.items()}
         _check_rows(inputs, "token_ids" if reads == "tokens" else "rows", int(offsets[-1]))
-        _check_row_numbers(encoder, inputs)
+        _check_row_numbers(encoder, inputs, int(np.diff(offsets).max(initial=0)))
         return encoder.infer(_converted(encoder, inputs), offsets)
 
     def explain(self, name: str, statistics: object = None, *, stored: bool = False) -> str:
@@ -193,12 +193,17 @@ def _check_rows(inputs: Mapping[str, HostArray], needed: str, rows: int) -> None
             )
 
 
-def _check_row_numbers(encoder: Encoder, inputs: Mapping[str, HostArray]) -> None:
+def _check_row_numbers(encoder: Encoder, inputs: Mapping[str, HostArray], longest: int) -> None:
     for node in walk(encoder.hidden_plan):
         if not isinstance(node, Gather) or not isinstance(node.rows, Input):
             continue
         name, extent = node.rows.tensor.name, node.table.schema.shape[0]
         values = inputs.get(name)
+        if name == "position_ids" and values is None and longest > int(extent):
+            raise InputError(
+                f"infer: the longest sequence has {longest} rows, model {encoder.version.label} "
+                f"has positions for at most {int(extent)}; cut the sequences, or give position_ids"
+            )
         if values is None or not values.size:
             continue
         if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= int(extent):
