@@ -16,7 +16,7 @@ from gpudb.plan.tensor import Map, Matmul, Zip
 from tests.tiny_plans import Arrays, Encoder, bert_encoder, prepared, torch_encoder
 
 SLACK = 4 * PIECE_NBYTES + (64 << 10)
-"""What a kernel has in the cache for the piece it works on (GELU: four arrays), and Python's own."""
+"""What a kernel keeps in the cache for its piece (GELU: four arrays), and Python objects."""
 
 WIDE: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 256, "num_attention_heads": 4}
 
