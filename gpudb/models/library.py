@@ -114,9 +114,11 @@ class ModelLibrary:
         reads = next(a.reads for a in ARCHITECTURES if a.name == encoder.version.architecture)
         offsets = np.asarray(offsets)
         _check_offsets(offsets)
+        if "position_ids" not in inputs:
+            _check_lengths(encoder, offsets)
         inputs = {key: np.asarray(values) for key, values in inputs.items()}
         _check_rows(inputs, "token_ids" if reads == "tokens" else "rows", int(offsets[-1]))
-        _check_row_numbers(encoder, inputs, int(np.diff(offsets).max(initial=0)))
+        _check_row_numbers(encoder, inputs)
         return encoder.infer(_converted(encoder, inputs), offsets)
 
     def explain(self, name: str, statistics: object = None, *, stored: bool = False) -> str:
@@ -178,6 +180,18 @@ def _check_offsets(offsets: HostArray) -> None:
         )
 
 
+def _check_lengths(encoder: Encoder, offsets: HostArray) -> None:
+    """Check that an encoder with positions has one for every place in the longest sequence."""
+    version = encoder.version
+    architecture = next(a for a in ARCHITECTURES if a.name == version.architecture)
+    most, longest = architecture.positions(version.config), int(np.diff(offsets).max(initial=0))
+    if most is not None and longest > most:
+        raise InputError(
+            f"infer: the longest sequence has {longest} rows, model {version.label} has positions "
+            f"for at most {most}; cut the sequences, or give position_ids"
+        )
+
+
 def _check_rows(inputs: Mapping[str, HostArray], needed: str, rows: int) -> None:
     known = {"token_ids", "type_ids", "position_ids"} if needed == "token_ids" else {"rows"}
     if needed not in inputs or not set(inputs) <= known:
@@ -193,17 +207,12 @@ def _check_rows(inputs: Mapping[str, HostArray], needed: str, rows: int) -> None
             )
 
 
-def _check_row_numbers(encoder: Encoder, inputs: Mapping[str, HostArray], longest: int) -> None:
+def _check_row_numbers(encoder: Encoder, inputs: Mapping[str, HostArray]) -> None:
     for node in walk(encoder.hidden_plan):
         if not isinstance(node, Gather) or not isinstance(node.rows, Input):
             continue
         name, extent = node.rows.tensor.name, node.table.schema.shape[0]
         values = inputs.get(name)
-        if name == "position_ids" and values is None and longest > int(extent):
-            raise InputError(
-                f"infer: the longest sequence has {longest} rows, model {encoder.version.label} "
-                f"has positions for at most {int(extent)}; cut the sequences, or give position_ids"
-            )
         if values is None or not values.size:
             continue
         if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= int(extent):

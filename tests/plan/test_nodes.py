@@ -215,7 +215,7 @@ def test_rewrite_keeps_what_is_shared_and_what_is_unchanged() -> None:
 def test_sixty_layers_take_no_longer_than_sixty_times_one() -> None:
     # A walk along every path would visit 3^60 nodes and never end; this returns at once.
     root, count = _residuals(60)
-    assert len(list(walk(optimize(root, RULES)))) == count + 2  # x and gamma are read as panels
+    assert len(list(walk(optimize(root, RULES)))) == count + 2  # both scans read as one block
     assert len(list(walk(optimize(root, NEEDED)))) == count
     assert str(root.schema) == "n×4 float32"
     assert explain(root).count("\n") == count - 3  # x and gamma are named where they are read
