@@ -1,4 +1,4 @@
-"""Prepared plans: order, constants, reuse, threads, and what they tell about a run."""
+"""Prepared plans: order, constants, reuse, threads, and what a run records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from gpudb.backend import NullBackend, NumpyBackend
-from gpudb.exec.explain import explain
 from gpudb.exec.prepared import PreparedPlan, prepare
 from gpudb.exec.profile import Profile
 from gpudb.lower import lower
@@ -131,34 +130,6 @@ def test_a_profile_counts_rows_operations_and_bytes() -> None:
     assert cost.written == 3 * 8 * 4 * 5
     assert len(profile.seconds) == len(plan.steps)
     assert all(s >= 0 for s in profile.seconds)
-
-
-def test_a_plan_as_text() -> None:
-    encoder = bert_encoder([3, 2])
-    plan = prepared(encoder.plan, encoder.arrays)
-    text = explain(plan)
-    for word in ("EmbeddingNormRows", "SequenceAttention", "LinearGemm", "weights: ", "#1"):
-        assert word in text
-    assert "GFLOP" not in text
-    assert explain(plan, Profile()) == text
-
-
-def test_a_plan_as_text_with_what_was_measured() -> None:
-    encoder = bert_encoder([3, 2])
-    plan, profile = prepared(encoder.plan, encoder.arrays), Profile()
-    run(plan, encoder, profile)
-    run(plan, encoder, profile)
-    lines = explain(plan, profile).splitlines()
-    head = next(i for i, line in enumerate(lines) if "GFLOP" in line)
-    for column in ("rows", "blocks", "seconds", "MB", "device"):
-        assert column in lines[head]
-    assert "2 batches" in lines[head - 1]
-    steps = lines[head + 1 :]
-    assert all(line.endswith(" numpy") for line in steps)
-    assert len(steps) == sum(
-        1 for line in explain(plan).splitlines() if line.lstrip()[:1].isdigit()
-    )
-    assert " 10 " in steps[0]  # 5 tokens, twice
 
 
 def test_a_shared_step_runs_once() -> None:
