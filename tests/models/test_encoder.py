@@ -18,6 +18,7 @@ from gpudb.backend import NullBackend
 from gpudb.errors import CatalogError, InputError, MemoryBudgetError, UnsupportedError
 from gpudb.exec.operator import PhysicalOp
 from gpudb.models.encoder import NORM_EPS, Encoder, Limits
+from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.plan.rules import NEEDED
 from gpudb.types import HostArray
@@ -61,8 +62,12 @@ def fresh(encoder: Encoder, limits: Limits = ROOM, **changes: Any) -> Encoder:
     return replace(encoder, limits=limits, _prepared={}, **changes)
 
 
+def measured(encoder: Encoder, texts: list[str]) -> tuple[HostArray, InferStatistics]:
+    return encoder.embed(as_text_column(texts))
+
+
 def embed(encoder: Encoder, texts: list[str]) -> HostArray:
-    return encoder.embed(as_text_column(texts))[0]
+    return measured(encoder, texts)[0]
 
 
 def reference(encoder: Encoder, texts: list[str], pooling: str, normalize: bool) -> Any:
@@ -106,16 +111,14 @@ def _check_batchings(encoder: Encoder, texts: list[str], alone: HostArray, seed:
     for _ in range(3):
         limits = replace(ROOM, threads=rng.randint(1, 4), token_budget=rng.choice([1, 17, 64, 999]))
         order = rng.sample(range(len(texts)), rng.randint(1, len(texts)))
-        vectors, statistics = fresh(encoder, limits).embed(
-            as_text_column([texts[i] for i in order])
-        )
+        vectors, statistics = measured(fresh(encoder, limits), [texts[i] for i in order])
         assert statistics.padded_tokens == 0
         assert np.abs(vectors - alone[order]).max() <= BATCHING
 
 
 def test_nothing_is_padded_whatever_the_lengths(encoder: Encoder) -> None:
     texts = ["", "a " * 10, "the cat", "a", "the cat sat"]
-    _, statistics = encoder.embed(as_text_column(texts))
+    _, statistics = measured(encoder, texts)
     assert encoder.tokenizer is not None
     tokens = int(encoder.tokenizer.encode(as_text_column(texts)).offsets[-1])
     assert (statistics.tokens, statistics.padded_tokens) == (tokens, 0)
@@ -132,7 +135,7 @@ def test_padding_would_be_counted(encoder: Encoder, monkeypatch: pytest.MonkeyPa
         return kept(self, inputs, sizes, profile)
 
     monkeypatch.setattr(type(plan), "run", run_more)
-    _, statistics = encoder.embed(as_text_column(["a"]))
+    _, statistics = measured(encoder, ["a"])
     assert statistics.padded_tokens == 5
 
 
@@ -141,12 +144,12 @@ def test_joins_happen_once_per_plan(encoder: Encoder, monkeypatch: pytest.Monkey
     for kind in _operators(PhysicalOp):
         if "join" in vars(kind):
             monkeypatch.setattr(kind, "join", _counted(kind, joins))
-    first, statistics = encoder.embed(as_text_column(["the cat", "a dog"]))
+    first, statistics = measured(encoder, ["the cat", "a dog"])
     steps = len(encoder.prepared(pooled=True).steps)
     assert len(joins) >= steps
     assert statistics.prepare_seconds > 0
     joins.clear()
-    again, statistics = encoder.embed(as_text_column(["a dog", "the cat", "b"]))
+    again, statistics = measured(encoder, ["a dog", "the cat", "b"])
     assert joins == []
     assert statistics.prepare_seconds == 0
     np.testing.assert_allclose(again[:2], first[::-1], atol=BATCHING)
@@ -174,25 +177,25 @@ def test_weights_are_views_of_the_pages(encoder: Encoder) -> None:
 
 
 def test_the_memory_limit_makes_batches_smaller_before_it_refuses(encoder: Encoder) -> None:
-    texts = as_text_column(random_texts(200, 3))
-    roomy, wide = encoder.embed(texts)
+    texts = random_texts(200, 3)
+    roomy, wide = measured(encoder, texts)
     held = wide.resident_nbytes + wide.projected_nbytes
-    least = fresh(encoder, replace(ROOM, token_budget=1)).embed(texts)[1]
+    least = measured(fresh(encoder, replace(ROOM, token_budget=1)), texts)[1]
     needed = least.resident_nbytes + least.projected_nbytes
     assert needed < held
     limits = Limits(threads=4, token_budget=1024, memory_nbytes=(needed + held) // 2)
-    vectors, statistics = fresh(encoder, limits).embed(texts)
+    vectors, statistics = measured(fresh(encoder, limits), texts)
     assert statistics.batches > wide.batches
     assert statistics.resident_nbytes + statistics.projected_nbytes <= limits.memory_nbytes
     np.testing.assert_allclose(vectors, roomy, atol=BATCHING)
     tight = fresh(encoder, replace(limits, memory_nbytes=needed - 1))
     message = rf"tiny@1 over one text of \d+ tokens needs {needed:,} bytes.*{needed - 1:,} bytes"
     with pytest.raises(MemoryBudgetError, match=message):
-        tight.embed(texts)
+        measured(tight, texts)
 
 
 def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
-    vectors, statistics = encoder.embed(as_text_column([]))
+    vectors, statistics = measured(encoder, [])
     assert vectors.shape == (0, CONFIG["hidden_size"])
     assert (statistics.tokens, statistics.batches, statistics.tokens_per_second) == (0, 0, 0.0)
 
@@ -293,15 +296,15 @@ def test_a_dropped_model_is_gone_and_its_name_free(db: gpudb.Database, tmp_path:
 
 def test_a_whole_model_runs_on_shapes(encoder: Encoder) -> None:
     ghost = fresh(encoder, backend=NullBackend())
-    vectors, statistics = ghost.embed(as_text_column(random_texts(50, 5)))
-    real, measured = encoder.embed(as_text_column(random_texts(50, 5)))
+    vectors, statistics = measured(ghost, random_texts(50, 5))
+    real, expected = measured(encoder, random_texts(50, 5))
     assert vectors.shape == real.shape
     assert not vectors.any()
     assert statistics.device == "null"
     for name in ("tokens", "batches", "resident_nbytes", "projected_nbytes"):
-        assert getattr(statistics, name) == getattr(measured, name)
+        assert getattr(statistics, name) == getattr(expected, name)
     steps = ghost.prepared(pooled=True).steps
-    assert [statistics.profile.cost(s) for s in steps] == [measured.profile.cost(s) for s in steps]
+    assert [statistics.profile.cost(s) for s in steps] == [expected.profile.cost(s) for s in steps]
 
 
 def test_texts_in_any_arrow_form_give_the_same(db: gpudb.Database) -> None:
