@@ -17,6 +17,8 @@ import gpudb
 from gpudb.backend import NullBackend
 from gpudb.errors import CatalogError, InputError, MemoryBudgetError, UnsupportedError
 from gpudb.exec.operator import PhysicalOp
+from gpudb.models import encoder as encoder_module
+from gpudb.models.batches import Batch, plan_batches
 from gpudb.models.encoder import NORM_EPS, Encoder, Limits
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
@@ -126,18 +128,13 @@ def test_nothing_is_padded_whatever_the_lengths(encoder: Encoder) -> None:
 
 
 def test_padding_would_be_counted(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The counter compares rows computed with tokens; a plan that ran over more would show."""
-    plan = encoder.prepared(pooled=True)
-    kept = type(plan).run
+    def padded(offsets: HostArray, budget: int) -> Iterator[Batch]:
+        for batch in plan_batches(offsets, budget):
+            again = np.append(batch.rows, batch.rows[-1:])
+            yield Batch(batch.sequences, batch.offsets + np.int32([0, 1]), again, 0 * again)
 
-    def run_more(self: Any, inputs: Any, sizes: Any, profile: Any) -> Any:
-        result = kept(self, inputs, sizes, profile)
-        profile.runs.append({**sizes, "tokens": 5})
-        return result
-
-    monkeypatch.setattr(type(plan), "run", run_more)
-    _, statistics = measured(encoder, ["a"])
-    assert statistics.padded_tokens == 5
+    monkeypatch.setattr(encoder_module, "plan_batches", padded)
+    assert measured(encoder, ["a"])[1].padded_tokens == 1
 
 
 def test_joins_happen_once_per_plan(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
