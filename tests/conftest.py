@@ -1,13 +1,14 @@
-"""What all tests share: the report on tests that a run left out."""
+"""What all tests share: golden texts, and the report on tests that a run left out."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+GOLDEN = Path(__file__).parent / "golden"
 LEFT_OUT = {
     "oracle": "make test-oracles",
     "gpu": "pytest -m gpu, on a CUDA host",
@@ -27,11 +28,31 @@ def minilm_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with the file of that name in tests/golden, or write it there."""
+
+    def compare(name: str, text: str) -> None:
+        file = GOLDEN / f"{name}.txt"
+        if request.config.getoption("--update-golden"):
+            file.write_text(text + "\n", encoding="utf-8")
+        assert text + "\n" == file.read_text(encoding="utf-8"), (
+            "where the change is meant, run pytest --update-golden and read the difference"
+        )
+
+    return compare
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-oracle-skips",
         action="store_true",
         help="fail when an oracle test is skipped, or when none ran",
+    )
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write what the code says now into tests/golden; read the difference then",
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from gpudb.models.bert import weights
+from gpudb.types import HostArray
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 WORDS = (*SPECIAL, "a", "b", "c", "the", "cat", "sat", "on", "mat", "dog", "ran", "##s")
@@ -26,15 +27,19 @@ CONFIG = {
 }
 
 
-def write_tiny_model(folder: Path, seed: int = 0) -> Path:
-    """Make ``folder`` a model folder in sentence-transformers' form; different seeds differ."""
+def tiny_weights(seed: int = 0) -> dict[str, HostArray]:
+    """Random weights for CONFIG; different seeds differ."""
     rng = np.random.default_rng(seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays = {
+    return {
         name: (rng.standard_normal(shape) / 4).astype(np.float32)
         for name, shape in weights(CONFIG).items()
     }
-    save_file(arrays, folder / "model.safetensors")
+
+
+def write_tiny_model(folder: Path, seed: int = 0) -> Path:
+    """Make ``folder`` a model folder in sentence-transformers' form; different seeds differ."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(tiny_weights(seed), folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(CONFIG))
     (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
     modules = [("0", "", "Transformer"), ("1", "1_Pooling", "Pooling"), ("2", "2_N", "Normalize")]

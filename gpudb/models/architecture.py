@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal, TypeAlias
 
 from gpudb.errors import CheckpointError
@@ -74,9 +75,25 @@ def whole_number(config: Config, key: str, least: int = 1) -> int:
 def positive_number(config: Config, key: str, default: float) -> float:
     """A number of the config that must be above zero; ``default`` when it is not there."""
     value = config.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+    if not _is_number(value) or value <= 0:
         raise CheckpointError(f"config.json: {key} is {value!r}; expected a number above 0")
     return float(value)
+
+
+def dropout_rate(config: Config, key: str) -> float:
+    """A share of elements that training drops; 0.1 when it is not there."""
+    value = config.get(key, 0.1)
+    if not _is_number(value) or not 0 <= value <= 1:
+        raise CheckpointError(f"config.json: {key} is {value!r}; expected a number from 0 to 1")
+    return float(value)
+
+
+def flag(config: Config, key: str) -> bool:
+    """A switch of the config; off when it is not there."""
+    value = config.get(key, False)
+    if not isinstance(value, bool):
+        raise CheckpointError(f"config.json: {key} is {value!r}; expected true or false")
+    return value
 
 
 def activation(config: Config, key: str) -> str:
@@ -98,6 +115,11 @@ def head_count(config: Config, key: str, width: int) -> int:
             "every head needs the same number of columns"
         )
     return heads
+
+
+def _is_number(value: Any) -> bool:
+    # JSON as Python reads it also knows NaN and Infinity.
+    return type(value) in (int, float) and isfinite(value)
 
 
 def token_input(name: str) -> Input:

@@ -13,7 +13,9 @@ from gpudb.models.architecture import (
     Config,
     ScanWeight,
     activation,
+    dropout_rate,
     feed_forward,
+    flag,
     head_count,
     linear,
     positive_number,
@@ -73,7 +75,7 @@ def build(config: Config, scan: ScanWeight) -> Node:
     """Embeddings, then layers of attention and feed-forward, each with residual and norm."""
     _check_supported(config)
     eps = positive_number(config, "layer_norm_eps", 1e-12)
-    dropout = float(config.get("hidden_dropout_prob", 0.1))
+    dropout = dropout_rate(config, "hidden_dropout_prob")
 
     def norm(x: Node, name: str) -> Node:
         return LayerNorm(x, scan(f"{name}.weight"), scan(f"{name}.bias"), eps)
@@ -92,7 +94,7 @@ def build(config: Config, scan: ScanWeight) -> Node:
 
     heads = head_count(config, "num_attention_heads", whole_number(config, "hidden_size"))
     fn = activation(config, "hidden_act")
-    attention_dropout = float(config.get("attention_probs_dropout_prob", 0.1))
+    attention_dropout = dropout_rate(config, "attention_probs_dropout_prob")
     for layer in _layers(config):
         query, key, value = (
             project(x, f"{layer}.attention.self.{part}") for part in ("query", "key", "value")
@@ -116,7 +118,7 @@ def _check_supported(config: Config) -> None:
         raise UnsupportedError(
             f"config.json: position_embedding_type is {kind!r}; gpudb computes 'absolute' only"
         )
-    if config.get("is_decoder") or config.get("add_cross_attention"):
+    if flag(config, "is_decoder") or flag(config, "add_cross_attention"):
         raise UnsupportedError(
             "config.json describes a decoder (is_decoder or add_cross_attention); "
             "gpudb runs encoders: use an encoder checkpoint"

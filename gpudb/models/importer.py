@@ -208,9 +208,9 @@ def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFuncti
     if architecture.reads == "tokens" and checkpoint.tokenizer_json is not None:
         tokenizer = TextTokenizer(checkpoint.tokenizer_json, longest)
         rows = checkpoint.config.get("vocab_size")
-        if isinstance(rows, int) and tokenizer.vocabulary_size > rows:
+        if isinstance(rows, int) and tokenizer.id_count > rows:
             raise CheckpointError(
-                f"{checkpoint.folder}: the tokenizer has {tokenizer.vocabulary_size} tokens, the "
+                f"{checkpoint.folder}: the tokenizer has ids up to {tokenizer.id_count - 1}, the "
                 f"model's vocabulary has {rows}; use the tokenizer the model was trained with"
             )
     return replace(function, max_tokens=longest)

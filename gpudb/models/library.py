@@ -128,6 +128,8 @@ class ModelLibrary:
         reads = next(a.reads for a in ARCHITECTURES if a.name == encoder.version.architecture)
         offsets = np.asarray(offsets)
         _check_offsets(offsets)
+        if "position_ids" not in inputs:
+            _check_lengths(encoder, offsets)
         inputs = {key: np.asarray(values) for key, values in inputs.items()}
         _check_rows(inputs, "token_ids" if reads == "tokens" else "rows", int(offsets[-1]))
         _check_row_numbers(encoder, inputs)
@@ -184,6 +186,18 @@ def _check_offsets(offsets: HostArray) -> None:
         raise InputError(
             f"infer: offsets are {offsets!r:.80}; expected integers that start at 0 and do not "
             "fall, one more than there are sequences"
+        )
+
+
+def _check_lengths(encoder: Encoder, offsets: HostArray) -> None:
+    """Check that an encoder with positions has one for every place in the longest sequence."""
+    version = encoder.version
+    architecture = next(a for a in ARCHITECTURES if a.name == version.architecture)
+    most, longest = architecture.positions(version.config), int(np.diff(offsets).max(initial=0))
+    if most is not None and longest > most:
+        raise InputError(
+            f"infer: the longest sequence has {longest} rows, model {version.label} has positions "
+            f"for at most {most}; cut the sequences, or give position_ids"
         )
 
 

@@ -83,9 +83,12 @@ class TextTokenizer:
             self._tokenizer.enable_truncation(max_tokens)
 
     @property
-    def vocabulary_size(self) -> int:
-        """Tokens in all, added ones included; every id is below it in an unbroken vocabulary."""
-        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+    def id_count(self) -> int:
+        """Rows an embedding needs: one more than the largest id that any text can have."""
+        vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
+        # The template around every text has ids of its own, which a file may set to anything.
+        around = self._tokenizer.encode("").ids
+        return max([*vocabulary.values(), *around], default=-1) + 1
 
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> Tokens:
         """Token ids of a column of texts without nulls, in parallel.

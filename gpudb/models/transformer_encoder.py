@@ -16,7 +16,9 @@ from gpudb.models.architecture import (
     Config,
     ScanWeight,
     activation,
+    dropout_rate,
     feed_forward,
+    flag,
     head_count,
     linear,
     positive_number,
@@ -46,7 +48,7 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
         }
         for norm in ("norm1", "norm2"):
             shapes |= {f"{layer}.{norm}.weight": (width,), f"{layer}.{norm}.bias": (width,)}
-    if config.get("final_norm"):
+    if flag(config, "final_norm"):
         shapes |= {"norm.weight": (width,), "norm.bias": (width,)}
     return shapes
 
@@ -61,7 +63,7 @@ def build(config: Config, scan: ScanWeight) -> Node:
     width = whole_number(config, "d_model")
     heads = head_count(config, "nhead", width)
     eps = positive_number(config, "layer_norm_eps", 1e-5)
-    dropout = float(config.get("dropout", 0.1))
+    dropout = dropout_rate(config, "dropout")
     fn = activation(config, "activation")
 
     def norm(x: Node, name: str) -> Node:
@@ -81,13 +83,13 @@ def build(config: Config, scan: ScanWeight) -> Node:
     shape = ("tokens", width)
     x: Node = Input(TensorSchema("rows", shape, shape))
     for layer in _layers(config):
-        if config.get("norm_first"):
+        if flag(config, "norm_first"):
             x = Zip(x, attend(norm(x, f"{layer}.norm1"), f"{layer}.self_attn"), "add")
             x = Zip(x, feed(norm(x, f"{layer}.norm2"), layer), "add")
         else:
             x = norm(Zip(attend(x, f"{layer}.self_attn"), x, "add"), f"{layer}.norm1")
             x = norm(Zip(feed(x, layer), x, "add"), f"{layer}.norm2")
-    return norm(x, "norm") if config.get("final_norm") else x
+    return norm(x, "norm") if flag(config, "final_norm") else x
 
 
 _DENSE = ("linear1", "linear2")

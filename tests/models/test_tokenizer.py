@@ -127,9 +127,17 @@ def test_max_tokens_without_room(small: str, most: int) -> None:
         TextTokenizer(small, most)
 
 
-def test_vocabulary_size(small: str, minilm: str) -> None:
-    assert TextTokenizer(small).vocabulary_size == len(VOCABULARY)
-    assert TextTokenizer(minilm).vocabulary_size == 30522
+def test_id_count(small: str, minilm: str) -> None:
+    assert TextTokenizer(small).id_count == len(VOCABULARY)
+    assert TextTokenizer(minilm).id_count == 30522
+
+
+def test_id_count_where_ids_have_gaps(small: str) -> None:
+    document = json.loads(small)
+    document["model"]["vocab"][VOCABULARY[-1]] = 99
+    assert TextTokenizer(json.dumps(document)).id_count == 100
+    document["post_processor"]["special_tokens"]["[CLS]"]["ids"] = [200]
+    assert TextTokenizer(json.dumps(document)).id_count == 201
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "x", '{"model": {"type": "WordPiece"}}'])

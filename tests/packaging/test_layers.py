@@ -14,7 +14,7 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(p for d in ("gpudb", "kernels", "catalog") for p in (ROOT / d).rglob("*.py"))
 GPU_LIBRARIES = {"cupy", "cupyx", "cudf", "pylibcudf", "rmm"}
-HEAVY = ("pyarrow", "duckdb", "sqlglot", "rich", "tokenizers", "pandas", "polars")
+HEAVY = ("numpy", "pyarrow", "duckdb", "sqlglot", "rich", "tokenizers", "pandas", "polars")
 
 
 def test_imports_point_down(monkeypatch: pytest.MonkeyPatch) -> None:

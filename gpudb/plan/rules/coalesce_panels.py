@@ -27,6 +27,8 @@ def coalesce_panels(plan: Node) -> Node:
             and are_row_panels(node.schema)
         ):
             return Coalesce(node)
+        if isinstance(node, Coalesce) and isinstance(node.child, Coalesce):
+            return node.child  # the plan has been through this rule before
         return node
 
     return rewrite(plan, coalesce)

@@ -1,0 +1,139 @@
+"""The architectures: which checkpoint is whose, and what a config may say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gpudb.errors import CheckpointError, UnsupportedError
+from gpudb.models import bert, transformer_encoder
+from gpudb.models.architecture import ACTIVATIONS, Config
+from gpudb.models.architectures import ARCHITECTURES, find_architecture
+from gpudb.plan.node import walk
+from gpudb.plan.tensor import MAP_FUNCTIONS, Input, Scan
+from gpudb.types import TensorSchema
+from tests.tiny_plans import BERT_CONFIG, TORCH_CONFIG
+
+KNOWN = "bert, torch.nn.TransformerEncoder"
+
+
+def scan(shapes: dict[str, tuple[int, ...]], name: str) -> Scan:
+    return Scan(TensorSchema(name, shapes[name], shapes[name]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("bert", "bert"), ("torch.nn.TransformerEncoder", "transformer_encoder")],
+)
+def test_model_type_decides(kind: str, name: str) -> None:
+    assert find_architecture({"model_type": kind}).name == name
+
+
+@pytest.mark.parametrize("found", ["roberta", "BERT", ""])
+def test_an_unknown_architecture_lists_the_known(found: str) -> None:
+    with pytest.raises(UnsupportedError, match=f"{found!r}; gpudb knows {KNOWN}"):
+        find_architecture({"model_type": found})
+
+
+@pytest.mark.parametrize("config", [{}, {"model_type": 3}, {"model_type": ["bert"]}])
+def test_no_architecture_lists_the_known(config: Config) -> None:
+    with pytest.raises(CheckpointError, match=f"expected the name of an architecture: {KNOWN}"):
+        find_architecture(config)
+
+
+def test_names_and_model_types_are_unique() -> None:
+    kinds = [kind for a in ARCHITECTURES for kind in a.model_types]
+    assert len({a.name for a in ARCHITECTURES}) == len(ARCHITECTURES)
+    assert len(set(kinds)) == len(kinds)
+
+
+def test_every_activation_is_a_function_of_plans() -> None:
+    assert set(ACTIVATIONS.values()) <= set(MAP_FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("module", "config", "inputs", "width"),
+    [
+        (bert, BERT_CONFIG, {"token_ids", "type_ids", "position_ids", "sequences"}, 8),
+        (transformer_encoder, TORCH_CONFIG, {"rows", "sequences"}, 8),
+        (transformer_encoder, {**TORCH_CONFIG, "final_norm": True}, {"rows", "sequences"}, 8),
+        (transformer_encoder, {**TORCH_CONFIG, "norm_first": True}, {"rows", "sequences"}, 8),
+    ],
+)
+def test_a_plan_reads_every_weight_and_nothing_else(
+    module: Any, config: dict[str, Any], inputs: set[str], width: int
+) -> None:
+    shapes = module.weights(config)
+    plan = module.build(config, lambda name: scan(shapes, name))
+    assert {n.tensor.name for n in walk(plan) if isinstance(n, Scan)} == set(shapes)
+    assert {n.tensor.name for n in walk(plan) if isinstance(n, Input)} == inputs
+    assert plan.schema.shape == ("tokens", width)
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        ("encoder.layer.0.output.dense.weight", "encoder.layer.0.output.dense.weight"),
+        ("bert.embeddings.LayerNorm.gamma", "embeddings.LayerNorm.weight"),
+        ("bert.embeddings.LayerNorm.beta", "embeddings.LayerNorm.bias"),
+        ("0.auto_model.embeddings.LayerNorm.bias", "embeddings.LayerNorm.bias"),
+        ("bert.pooler.dense.weight", None),
+        ("cls.predictions.decoder.weight", None),
+        ("classifier.bias", None),
+        ("embeddings.position_ids", None),
+        ("bert.embeddings.token_type_ids", None),
+        ("poolers.dense.weight", "poolers.dense.weight"),
+        ("encoder.layer.0.gamma", "encoder.layer.0.gamma"),
+        ("w", "w"),
+    ],
+)
+def test_names_in_bert_checkpoints(found: str, name: str | None) -> None:
+    assert bert.rename(found) == name
+
+
+BAD: list[tuple[Any, dict[str, Any], str]] = [
+    (bert, {"hidden_size": None}, "hidden_size is None; expected a whole number"),
+    (bert, {"hidden_size": 8.0}, "hidden_size is 8.0"),
+    (bert, {"type_vocab_size": 0}, "type_vocab_size is 0"),
+    (
+        bert,
+        {"num_attention_heads": 3},
+        "num_attention_heads is 3, which does not divide",
+    ),
+    (bert, {"hidden_act": None}, "hidden_act is None; gpudb computes one of gelu"),
+    (bert, {"layer_norm_eps": -1e-5}, "layer_norm_eps is -1e-05; expected a number above 0"),
+    (bert, {"layer_norm_eps": float("nan")}, "layer_norm_eps is nan"),
+    (bert, {"layer_norm_eps": True}, "layer_norm_eps is True"),
+    (bert, {"hidden_dropout_prob": None}, "hidden_dropout_prob is None; expected a number from 0"),
+    (bert, {"attention_probs_dropout_prob": 1.5}, "attention_probs_dropout_prob is 1.5"),
+    (bert, {"is_decoder": "no"}, "is_decoder is 'no'; expected true or false"),
+    (transformer_encoder, {"nhead": 3}, "nhead is 3, which does not divide the width 8"),
+    (transformer_encoder, {"norm_first": "false"}, "norm_first is 'false'"),
+    (transformer_encoder, {"final_norm": 1}, "final_norm is 1; expected true or false"),
+    (transformer_encoder, {"dropout": "0.1"}, "dropout is '0.1'"),
+    (transformer_encoder, {"activation": "geglu"}, "activation is 'geglu'"),
+]
+
+
+@pytest.mark.parametrize(("module", "change", "message"), BAD, ids=lambda v: str(v)[:50])
+def test_configs_that_cannot_be(module: Any, change: dict[str, Any], message: str) -> None:
+    good = BERT_CONFIG if module is bert else TORCH_CONFIG
+    shapes = module.weights(good)
+    config = {**good, **change}
+    with pytest.raises(CheckpointError, match=f"config.json: {message}"):
+        module.weights(config) and module.build(config, lambda name: scan(shapes, name))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"is_decoder": True}, "decoder"),
+        ({"add_cross_attention": True}, "decoder"),
+        ({"position_embedding_type": "relative_key_query"}, "gpudb computes 'absolute' only"),
+    ],
+)
+def test_berts_that_are_no_plain_encoders(change: dict[str, Any], message: str) -> None:
+    shapes = bert.weights(BERT_CONFIG)
+    with pytest.raises(UnsupportedError, match=message):
+        bert.build({**BERT_CONFIG, **change}, lambda name: scan(shapes, name))

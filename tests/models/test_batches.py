@@ -1,0 +1,72 @@
+"""Cutting a column of sequences into batches."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpudb.models.batches import Batch, batch_sizes, plan_batches
+from tests.tiny_plans import offsets_of
+
+LENGTHS = st.lists(st.integers(0, 12), max_size=40)
+
+
+def batches_of(lengths: list[int], budget: int) -> list[Batch]:
+    return list(plan_batches(offsets_of(lengths), budget))
+
+
+@given(lengths=LENGTHS, budget=st.integers(1, 30))
+def test_every_row_is_in_one_batch_at_its_place(lengths: list[int], budget: int) -> None:
+    offsets = offsets_of(lengths)
+    batches = list(plan_batches(offsets, budget))
+    assert sorted(np.concatenate([[], *(b.sequences for b in batches)])) == [*range(len(lengths))]
+    for batch in batches:
+        assert batch.offsets[0] == 0
+        assert len(batch.offsets) == len(batch.sequences) + 1
+        assert batch.offsets[-1] == len(batch.rows) == len(batch.positions)
+        assert batch.offsets.dtype == batch.positions.dtype == np.int32
+        for i, sequence in enumerate(batch.sequences):
+            part = slice(batch.offsets[i], batch.offsets[i + 1])
+            expected = [*range(offsets[sequence], offsets[sequence + 1])]
+            assert batch.rows[part].tolist() == expected
+            assert batch.positions[part].tolist() == [*range(len(expected))]
+
+
+@given(lengths=LENGTHS, budget=st.integers(1, 30))
+def test_batches_keep_the_budget_and_fill_it(lengths: list[int], budget: int) -> None:
+    batches = batches_of(lengths, budget)
+    for batch in batches:
+        assert len(batch.rows) <= budget or len(batch.sequences) == 1
+    for batch, following in pairwise(batches):
+        next_length = int(following.offsets[1])
+        assert len(batch.rows) + next_length > budget
+
+
+def test_longest_first_and_equal_lengths_in_their_order() -> None:
+    order = [int(s) for b in batches_of([2, 5, 2, 0, 7, 5], 6) for s in b.sequences]
+    assert order == [4, 1, 5, 0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([4], (4, 1, 16, 4)),
+        ([3, 1, 2], (6, 3, 14, 3)),
+        ([0, 0], (0, 2, 0, 0)),
+    ],
+    ids=str,
+)
+def test_sizes(lengths: list[int], expected: tuple[int, int, int, int]) -> None:
+    (batch,) = batches_of(lengths, 100)
+    tokens, sequences, pairs, longest = expected
+    sizes = batch_sizes(tokens=tokens, sequences=sequences, pairs=pairs, longest=longest)
+    assert batch.sizes == sizes
+    assert sizes["offsets"] == sequences + 1
+
+
+def test_no_sequences_are_no_batches() -> None:
+    assert batches_of([], 10) == []
