@@ -14,7 +14,6 @@ from gpudb.exec.profile import Profile
 from gpudb.lower import lower
 from gpudb.plan.rules import NEEDED, RULES, optimize
 from gpudb.plan.tensor import Map, Matmul, Zip
-from gpudb.types import TensorSchema
 from tests.tiny_plans import (
     Arrays,
     Encoder,
@@ -51,11 +50,17 @@ def test_stored_tensors_are_read_when_the_plan_is_prepared_and_never_again() -> 
     encoder = bert_encoder([3, 2])
     loaded: list[str] = []
 
-    def load(schema: TensorSchema) -> Any:
-        loaded.append(schema.name)
-        return encoder.arrays.load(schema)
+    class Counted:
+        """The arrays, and the names of what was read."""
 
-    plan = prepare(lower(optimize(encoder.plan)), NumpyBackend(), load)
+        def keys(self, name: str) -> Any:
+            return encoder.arrays.keys(name)
+
+        def runs(self, name: str, rows: Any) -> Any:
+            loaded.append(name)
+            return encoder.arrays.runs(name, rows)
+
+    plan = prepare(lower(optimize(encoder.plan)), NumpyBackend(), Counted())
     assert sorted(loaded) == sorted(encoder.arrays.dense)  # each once
     loaded.clear()
     first, again = run(plan, encoder), run(plan, encoder)
@@ -121,8 +126,9 @@ def test_a_profile_counts_rows_operations_and_bytes() -> None:
     for _ in range(3):
         plan.run({}, {}, profile)
     product = next(s for s in plan.steps if "Gemm" in type(s.op).__name__)
+    number = plan.steps.index(product)
     assert profile.rows(product) == 3 * 4
-    cost = profile.cost(product)
+    cost = profile.costs[number]
     assert cost.flops == 3 * 2 * 4 * 3 * 5
     assert cost.read == 3 * 8 * (4 * 3 + 3 * 5)
     assert cost.written == 3 * 8 * 4 * 5

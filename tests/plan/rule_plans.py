@@ -10,6 +10,7 @@ from gpudb.models.architecture import SEQUENCES, linear
 from gpudb.models.attention import self_attention
 from gpudb.plan.fused import Linear
 from gpudb.plan.node import Node
+from gpudb.plan.relational import Aggregate, FilterKeys, Join
 from gpudb.plan.sequence import Normalize, Pool
 from gpudb.plan.tensor import Coalesce, Dropout, Gather, Input, LayerNorm, Map, Matmul, Scan, Zip
 from gpudb.types import TensorSchema
@@ -44,6 +45,17 @@ def drop_dropout(w: Weights) -> Node:
 def share_repeated(w: Weights) -> Node:
     x = rows()
     return Zip(Map(Map(x, "exp"), "tanh"), Map(Map(x, "exp"), "relu"), "add")
+
+
+def push_key_filters(w: Weights) -> Node:
+    product = Matmul(w.matrix("left", (2, 3)), w.matrix("right", (3, 2)))
+    sums = Map(Zip(product, w.matrix("added", (2, 2)), "add"), "relu")
+    return FilterKeys(sums, ((0, ">", 0), (1, "=", 1)))
+
+
+def recognise_products(w: Weights) -> Node:
+    joined = Join(w.matrix("left", (2, 3)), w.matrix("right", (3, 2)), ((1, 0),), "matmul")
+    return Aggregate(joined, (0, 2), "sum")
 
 
 def recognise_attention(w: Weights) -> Node:
@@ -98,6 +110,8 @@ PLANS: dict[str, Callable[[Weights], Node]] = {
     for plan in (
         drop_dropout,
         share_repeated,
+        push_key_filters,
+        recognise_products,
         recognise_attention,
         coalesce_panels,
         fuse_embedding_norm,
