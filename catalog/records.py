@@ -54,6 +54,17 @@ class StoredTensor:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedTensor:
+    """A stored tensor, as a query may name it."""
+
+    label: str
+    """Its name in a plan, unique among all models: ``x``, ``model@1/x``."""
+    tensor: StoredTensor
+    keys: tuple[str, ...]
+    """Names of its key columns."""
+
+
+@dataclass(frozen=True, slots=True)
 class Location:
     """Where a block lies."""
 

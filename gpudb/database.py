@@ -23,7 +23,7 @@ from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
-from gpudb.relation import TensorEngine, TensorRelation, scan
+from gpudb.relation import StoredTensors, TensorEngine, TensorRelation, scan
 from gpudb.report import RENDERERS, Report
 from gpudb.result import Result
 from gpudb.settings import Settings
@@ -67,6 +67,7 @@ class Database(Closing):
                 threads=threads,
                 memory_limit=memory_limit,
                 history=self.history,
+                tensors=StoredTensors(self._store, self._engine),
             )
         except BaseException:
             self._store.close()

@@ -16,12 +16,13 @@ from gpudb.sql.connection import Connection, Parameters
 from gpudb.sql.explain import split_explain
 from gpudb.sql.history import History
 from gpudb.sql.plan import Finish, Measured, SqlPlan, SqlResult, SqlStatistics
-from gpudb.sql.protocols import ModelFunctions, TableStore
+from gpudb.sql.protocols import ModelFunctions, TableStore, TensorFunctions
 from gpudb.sql.recorded import recorded
 from gpudb.sql.report import report_relational, report_statement
 from gpudb.sql.scope import with_ctes
 from gpudb.sql.split import Splitter
 from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse
+from gpudb.sql.tensors.door import TensorDoor
 
 NOTHING = pa.table({})
 
@@ -41,6 +42,8 @@ class SqlEngine:
         DuckDB's limit, in bytes; None leaves it to DuckDB.
     history
         Where statements are recorded, for ``gpudb.queries``; None records nothing.
+    tensors
+        The stored tensors; None for a database without.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class SqlEngine:
         threads: int,
         memory_limit: int | None,
         history: History | None = None,
+        tensors: TensorFunctions | None = None,
     ) -> None:
         self._models = models
         self._tables = tables
@@ -58,6 +62,7 @@ class SqlEngine:
         self._connection = Connection(
             tables, threads=threads, memory_limit=memory_limit, live={"queries": history.table}
         )
+        self._tensors = TensorDoor(tensors, tables, self._connection)
 
     def run(self, text: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> SqlResult:
         """Run the statements of a text, in order; the result of the last.
@@ -101,9 +106,11 @@ class SqlEngine:
             return self._insert(text, parameters)
         if kind is Kind.DROP:
             return self._drop(text, parameters)
-        if not may_call(statement.type, text):
+        if may_call(statement.type, text):
+            return self._split(parse(text), text, parameters)
+        if (tree := self._tensors.tree(text)) is None:
             return self._plain(text, parameters)
-        return self._split(parse(text), text, parameters)
+        return self._split(tree, text, parameters)
 
     def _plain(self, text: str, parameters: Parameters) -> SqlResult:
         """DuckDB runs the user's own text."""
@@ -115,6 +122,20 @@ class SqlEngine:
         return SqlResult(table, plan.text(stats), stats)
 
     def _split(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlResult:
+        """Run a statement that may read tensors or call models."""
+        if not self._tensors.mentioned(text):
+            return self._over_tables(tree, text, parameters)
+        queries = self._tensors.queries(parameters)
+        try:
+            if (relation := queries.whole(tree)) is not None:
+                return self._tensors.run(relation, text)
+            queries.rewrite(tree)
+            changed = tree.sql("duckdb") if queries.steps else text
+            return queries.in_front_of(self._over_tables(tree, changed, parameters))
+        finally:
+            queries.close()
+
+    def _over_tables(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlResult:
         """Run a statement that may call models."""
         if not has_call(tree):
             return self._plain(text, parameters)
@@ -143,7 +164,16 @@ class SqlEngine:
         kind = self._connection.statements(inner)[-1].type
         if classify(kind, inner) is not Kind.DUCKDB:
             raise UnsupportedError(f"EXPLAIN of {inner[:40]!r}…: explain its SELECT instead")
-        if not mentions_call(inner) or not has_call(tree := parse(inner)):
+        tree = parse(inner) if mentions_call(inner) else self._tensors.tree(inner)
+        if tree is not None and self._tensors.mentioned(inner):
+            queries = self._tensors.queries(parameters)
+            if (relation := queries.whole(tree)) is not None:
+                explain.check()
+                started = perf_counter()
+                report = self._tensors.report(relation, inner, analyze=explain.analyze)
+                stats = SqlStatistics((), perf_counter() - started)
+                return _explained(report, explain.format, stats)
+        if tree is None or not has_call(tree):
             if explain.relational:
                 raise UnsupportedError(
                     "EXPLAIN (RELATIONAL) shows the plan of a model, and the statement calls none; "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import pyarrow as pa
 
+from gpudb.catalog import NamedTensor, StoredTensor
+from gpudb.plan.node import Node
 from gpudb.report import PlanReport
 from gpudb.types import HostArray
 
@@ -80,3 +82,21 @@ class TableStore(Protocol):
 
     def drop(self, name: str, *, if_exists: bool = False) -> None:
         """Remove a table."""
+
+
+class TensorFunctions(Protocol):
+    """The stored tensors, and what computes plans over them."""
+
+    def names(self) -> Sequence[str]:
+        """Tensors of their own, and the models whose tensors are ``model/tensor``."""
+
+    def find(self, name: str, /) -> NamedTensor:
+        """The tensor ``x``, or ``model/x``; a CatalogError that lists those there are."""
+
+    def compute(self, plan: Node, sources: Mapping[str, StoredTensor], /) -> pa.Table:
+        """The blocks of the result: key columns ``i0``, ``i1``, … and ``block``."""
+
+    def report(
+        self, plan: Node, sources: Mapping[str, StoredTensor], /, *, analyze: bool
+    ) -> PlanReport:
+        """How a plan runs; ``analyze`` runs it."""
