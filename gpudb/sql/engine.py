@@ -60,7 +60,11 @@ class SqlEngine:
         self._tables = tables
         self._history = history = history or History(None)
         self._connection = Connection(
-            tables, threads=threads, memory_limit=memory_limit, live={"queries": history.table}
+            tables,
+            threads=threads,
+            memory_limit=memory_limit,
+            live={"queries": history.table},
+            tensors=tensors.names if tensors is not None else tuple,
         )
         self._tensors = TensorDoor(tensors, tables, self._connection)
 
@@ -129,7 +133,7 @@ class SqlEngine:
         try:
             if (relation := queries.whole(tree)) is not None:
                 return self._tensors.run(relation, text)
-            queries.rewrite(tree)
+            queries.statement(tree)
             changed = tree.sql("duckdb") if queries.steps else text
             return queries.in_front_of(self._over_tables(tree, changed, parameters))
         finally:

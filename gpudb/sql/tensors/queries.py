@@ -9,7 +9,7 @@ from time import perf_counter
 import pyarrow as pa
 from sqlglot import exp
 
-from gpudb.errors import SqlError
+from gpudb.errors import SqlError, UnsupportedError
 from gpudb.sql.connection import Connection
 from gpudb.sql.plan import Compute, Measured, SqlPlan, SqlResult, SqlStatistics
 from gpudb.sql.protocols import TensorFunctions
@@ -53,12 +53,27 @@ class TensorQueries:
         except NotTaken:
             return None
 
+    def statement(self, tree: exp.Expr) -> None:
+        """Compute what is over tensors alone in a statement, and let DuckDB read the results.
+
+        Raises
+        ------
+        UnsupportedError
+            The statement keeps the query for later, when the results are gone.
+        """
+        self.rewrite(tree)
+        if self.steps and isinstance(tree, exp.Create) and tree.kind != "TABLE":
+            raise UnsupportedError(
+                f"CREATE {tree.kind} over a tensor would run later, without gpudb; keep its rows "
+                "with CREATE TEMP TABLE … AS SELECT …, or its blocks with CREATE TENSOR"
+            )
+
     def rewrite(self, node: exp.Expr, names: Mapping[str, Binding] | None = None) -> None:
-        """Compute what is over tensors alone below a node, and let DuckDB read the results."""
+        """Put tables of computed blocks in the place of what is over tensors alone."""
         names = names or {}
         if isinstance(node, exp.Select):
             self._select(node, names)
-        elif isinstance(node, exp.Table):
+        elif isinstance(node, exp.Table) and isinstance(node.parent, exp.From | exp.Join):
             self._table(node, names)
         else:
             self._below(node, names)
