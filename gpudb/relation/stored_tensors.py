@@ -9,9 +9,10 @@ import pyarrow as pa
 from gpudb.catalog import NamedTensor, StoredTensor
 from gpudb.catalog.models import model_names
 from gpudb.catalog.models import version as find_version
-from gpudb.catalog.tensors import tensor, tensors
+from gpudb.catalog.tensors import drop_tensor, tensor, tensors
 from gpudb.errors import CatalogError
 from gpudb.plan.node import Node
+from gpudb.relation.block_rows import placed
 from gpudb.relation.engine import TensorEngine
 from gpudb.report import PlanReport
 from gpudb.store import TensorStore
@@ -48,7 +49,7 @@ class StoredTensors:
         """
         catalog = self._store.catalog
         model, slash, inner = name.partition("/")
-        if slash:
+        if slash and not self._has(name):
             version = find_version(catalog, model)
             found, label = tensor(catalog, inner, version.id), f"{version.label}/{inner}"
         else:
@@ -65,6 +66,60 @@ class StoredTensors:
     ) -> PlanReport:
         """How a plan runs; ``analyze`` runs it."""
         return self._engine.report(plan, sources, analyze=analyze)
+
+    def create(
+        self,
+        name: str,
+        plan: Node,
+        sources: Mapping[str, StoredTensor],
+        *,
+        replace: bool = False,
+        if_not_exists: bool = False,
+    ) -> int:
+        """Store the result of a plan, the blocks that are there; how many.
+
+        Parameters
+        ----------
+        name
+            Of the new tensor.
+        plan, sources
+            What is computed.
+        replace
+            Take the place of a tensor of that name.
+        if_not_exists
+            Leave a tensor of that name as it is, and compute nothing.
+        """
+        catalog = self._store.catalog
+        if if_not_exists and self._has(name):
+            return 0
+        values, numbers, schema = self._engine.blocks(plan, sources)
+        with catalog.transaction():
+            if replace and self._has(name):
+                drop_tensor(catalog, self._own(name).schema.name)
+            self._store.put_blocks(schema.renamed(name), values, numbers)
+        return len(numbers)
+
+    def insert(self, name: str, rows: pa.Table) -> None:
+        """Add blocks at keys that a tensor lacks, all or none.
+
+        Parameters
+        ----------
+        name
+            Of a tensor of its own.
+        rows
+            A column of keys per axis, then the blocks as lists of the elements inside the tensor.
+        """
+        tensor = self._own(name)
+        self._store.add_blocks(tensor, *placed(tensor.schema, rows))
+
+    def drop(self, name: str, *, if_exists: bool = False) -> None:
+        """Forget a tensor of its own; vacuum frees its pages."""
+        if not if_exists or self._has(name):
+            drop_tensor(self._store.catalog, self._own(name).schema.name)
+
+    def _has(self, name: str) -> bool:
+        names = (found.schema.name.lower() for found in tensors(self._store.catalog))
+        return name.lower() in names
 
     def _own(self, name: str) -> StoredTensor:
         catalog = self._store.catalog

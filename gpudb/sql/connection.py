@@ -13,6 +13,7 @@ import pyarrow as pa
 from gpudb.errors import SqlError
 from gpudb.sql.explain import for_duckdb
 from gpudb.sql.protocols import TableStore
+from gpudb.sql.tensors import ddl
 
 Parameters = Mapping[str, Any]
 """Values by name; those of ``?`` are called "1", "2" and so on."""
@@ -29,7 +30,8 @@ MACROS = (
         )
     ),
     # Of a block, which is a list; nothing of an empty one but its sum and norm.
-    "CREATE MACRO norm(block) AS sqrt(coalesce(list_sum(list_transform(block, lambda x: x * x)), 0))",
+    "CREATE MACRO norm(block) AS "
+    "sqrt(coalesce(list_sum(list_transform(block, lambda x: x * x)), 0))",
     "CREATE MACRO block_sum(block) AS coalesce(list_sum(block), 0)",
     "CREATE MACRO block_mean(block) AS list_avg(block)",
     "CREATE MACRO block_min(block) AS list_min(block)",
@@ -102,7 +104,7 @@ class Connection:
     def statements(self, text: str) -> list[Any]:
         """The statements of a text, as DuckDB's parser sees them."""
         try:
-            return list(self._duck.extract_statements(for_duckdb(text)))
+            return list(self._duck.extract_statements(ddl.for_duckdb(for_duckdb(text))))
         except duckdb.Error as error:
             raise self._translated(error) from error
 

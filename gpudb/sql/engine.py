@@ -22,6 +22,7 @@ from gpudb.sql.report import report_relational, report_statement
 from gpudb.sql.scope import with_ctes
 from gpudb.sql.split import Splitter
 from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse
+from gpudb.sql.tensors.ddl import target
 from gpudb.sql.tensors.door import TensorDoor
 
 NOTHING = pa.table({})
@@ -215,6 +216,8 @@ class SqlEngine:
     def _create(self, text: str, parameters: Parameters) -> SqlResult:
         tree = parse(text)
         query = _as_query(tree)
+        if (tensor := target(tree.this)) is not None:
+            return self._tensors.create(tensor, tree, parameters)
         if not isinstance(tree, exp.Create) or not isinstance(query, exp.Query):
             raise UnsupportedError(
                 "CREATE TABLE with columns is not supported: stored tables do not change, so an "
@@ -250,6 +253,10 @@ class SqlEngine:
         name = _table_name(target)
         if self._connection.is_temporary(name):
             return self._split(tree, text, parameters)
+        if self._tensors.is_tensor(name):
+            result = self._query(query, parameters)
+            self._tensors.insert(name, result.table, columns)
+            return SqlResult(NOTHING, result.text, result.stats)
         schema = self._tables.schema(name)
         result = self._query(query, parameters)
         given = columns or (result.table.column_names if tree.args.get("by_name") else schema.names)
@@ -286,6 +293,9 @@ class SqlEngine:
         tables: list[exp.Expr] = tree.args.get("tables") or []
         if len(tables) != 1:
             return self._plain(text, parameters)  # DuckDB's error
+        if (tensor := target(tables[0])) is not None:
+            self._tensors.drop(tensor, if_exists=bool(tree.args.get("exists")))
+            return _empty()
         name = _table_name(tables[0])
         stored = name.lower() in (n.lower() for n in self._tables.views())
         if not stored or self._connection.is_temporary(name):

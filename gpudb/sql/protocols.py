@@ -100,3 +100,21 @@ class TensorFunctions(Protocol):
         self, plan: Node, sources: Mapping[str, StoredTensor], /, *, analyze: bool
     ) -> PlanReport:
         """How a plan runs; ``analyze`` runs it."""
+
+    def create(
+        self,
+        name: str,
+        plan: Node,
+        sources: Mapping[str, StoredTensor],
+        /,
+        *,
+        replace: bool = False,
+        if_not_exists: bool = False,
+    ) -> int:
+        """Store the result of a plan; how many blocks."""
+
+    def insert(self, name: str, rows: pa.Table, /) -> None:
+        """Add blocks at keys that a tensor lacks: columns of keys, then lists of elements."""
+
+    def drop(self, name: str, /, *, if_exists: bool = False) -> None:
+        """Forget a tensor."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from time import perf_counter
 
+import pyarrow as pa
 from sqlglot import exp
 
-from gpudb.errors import SqlError
+from gpudb.errors import CatalogError, SqlError, UnsupportedError
 from gpudb.plan.explain import explain
 from gpudb.report import Report
 from gpudb.sql.connection import Connection, Parameters
@@ -15,7 +16,7 @@ from gpudb.sql.protocols import TableStore, TensorFunctions
 from gpudb.sql.statements import parse
 from gpudb.sql.tensors.binder import Binder
 from gpudb.sql.tensors.queries import TensorQueries
-from gpudb.sql.tensors.relation import Relation
+from gpudb.sql.tensors.relation import BLOCK, NotTaken, Relation, in_order
 
 
 class TensorDoor:
@@ -60,13 +61,11 @@ class TensorDoor:
 
     def queries(self, parameters: Parameters, *, dry: bool = False) -> TensorQueries:
         """What finds the expressions over tensors in one statement."""
-        assert self._tensors is not None  # mentioned() was true
-        binder = Binder(self._tensors, parameters, self._is_table)
-        return TensorQueries(self._tensors, self._connection, binder, dry)
+        binder = Binder(self._there(), parameters, self._is_table)
+        return TensorQueries(self._there(), self._connection, binder, dry)
 
     def run(self, relation: Relation, text: str) -> SqlResult:
         """Compute a statement that is an expression over tensors."""
-        assert self._tensors is not None
         started = perf_counter()
         table = self.queries({}).compute(relation)
         seconds = perf_counter() - started
@@ -75,12 +74,82 @@ class TensorDoor:
 
     def report(self, relation: Relation, statement: str, *, analyze: bool) -> Report:
         """The plan of a statement that is an expression over tensors; ``analyze`` runs it."""
-        assert self._tensors is not None
         started = perf_counter()
-        plan = self._tensors.report(relation.result, relation.sources, analyze=analyze)
+        plan = self._there().report(relation.result, relation.sources, analyze=analyze)
         title = "EXPLAIN ANALYZE" if analyze else "EXPLAIN"
         seconds = perf_counter() - started if analyze else None
         return Report(title, statement, plans=(plan,), seconds=seconds)
+
+    def create(self, name: str, tree: exp.Expr, parameters: Parameters) -> SqlResult:
+        """CREATE TENSOR: compute and store; the blocks at the keys of the rows are there.
+
+        Raises
+        ------
+        SqlError
+            The query is no expression over tensors alone.
+        CatalogError
+            There is a tensor, or a table, of that name.
+        """
+        tensors, query = self._there(), tree.args.get("expression")
+        if not isinstance(query, exp.Query) or not isinstance(tree, exp.Create):
+            raise SqlError("CREATE TENSOR: write CREATE TENSOR x AS SELECT keys, block FROM …")
+        if self._is_table(name):
+            raise CatalogError(f"there is a table {name!r}; choose another name for the tensor")
+        try:
+            relation = self.queries(parameters).binder.query(query)
+        except NotTaken as reason:
+            raise SqlError(
+                f"CREATE TENSOR {name}: {reason}; a tensor is made of an expression over tensors"
+            ) from None
+        started = perf_counter()
+        plan = in_order(relation)
+        blocks = tensors.create(
+            name,
+            plan,
+            relation.sources,
+            replace=bool(tree.args.get("replace")),
+            if_not_exists=bool(tree.args.get("exists")),
+        )
+        seconds = perf_counter() - started
+        stats = SqlStatistics((Measured(blocks, seconds),), seconds)
+        return SqlResult(pa.table({}), explain(plan), stats)
+
+    def is_tensor(self, name: str) -> bool:
+        """True for a tensor that no table of its name hides."""
+        if self._tensors is None or self._is_table(name):
+            return False
+        return name.lower() in (n.lower() for n in self._tensors.names())
+
+    def insert(self, name: str, rows: pa.Table, columns: list[str] | None) -> None:
+        """INSERT INTO a tensor: blocks at keys that it lacks.
+
+        Parameters
+        ----------
+        name
+            Of the tensor.
+        rows
+            What the query gives.
+        columns
+            The column list of the statement; None for keys and block in their order.
+        """
+        tensors = self._there()
+        wanted = [*tensors.find(name).keys, BLOCK]
+        given = [c.lower() for c in columns] if columns is not None else wanted
+        if sorted(given) != sorted(wanted) or rows.num_columns != len(given):
+            raise SqlError(
+                f"INSERT INTO {name}: found {rows.num_columns} columns for "
+                f"{', '.join(columns or wanted)}; the tensor has {', '.join(wanted)}"
+            )
+        tensors.insert(name, pa.table([rows.column(given.index(c)) for c in wanted], names=wanted))
+
+    def drop(self, name: str, *, if_exists: bool) -> None:
+        """DROP TENSOR."""
+        self._there().drop(name, if_exists=if_exists)
+
+    def _there(self) -> TensorFunctions:
+        if self._tensors is None:
+            raise UnsupportedError("this engine has no tensors; use Database.sql")
+        return self._tensors
 
     def _is_table(self, name: str) -> bool:
         stored = name.lower() in (n.lower() for n in self._tables.views())

@@ -9,7 +9,7 @@ from gpudb.catalog import StoredTensor
 from gpudb.errors import SqlError
 from gpudb.keys import KeyTests
 from gpudb.plan.node import Node
-from gpudb.plan.relational import FilterKeys
+from gpudb.plan.relational import FilterKeys, Rekey
 from gpudb.plan.tensor import Scan
 
 BLOCK = "block"
@@ -83,3 +83,13 @@ def computed(plan: Node, sources: Mapping[str, StoredTensor]) -> Relation:
 def merged(*relations: Relation) -> dict[str, StoredTensor]:
     """The tensors that several relations read."""
     return {name: tensor for r in relations for name, tensor in r.sources.items()}
+
+
+def in_order(relation: Relation) -> Node:
+    """The plan with its axes in the order of the columns: as a tensor that is stored has them."""
+    axes = relation.axes
+    written = iter([axes[name] for name in relation.columns if name != relation.block])
+    order = [axis if name is None else next(written) for axis, name in enumerate(relation.keys)]
+    if order == sorted(order):
+        return relation.result
+    return Rekey(relation.result, tuple((axis, 1, 0) for axis in order))
