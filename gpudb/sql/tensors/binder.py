@@ -17,6 +17,7 @@ from gpudb.sql.tensors.functions import AGGREGATES, function_name
 from gpudb.sql.tensors.items import group_labels, read_items
 from gpudb.sql.tensors.relation import NotTaken, Relation, merged, stored
 from gpudb.sql.tensors.scope import Scope
+from gpudb.sql.tensors.table_functions import call
 
 Binding: TypeAlias = Relation | NotTaken
 """What a name of WITH stands for: a tensor, or why it is none."""
@@ -102,7 +103,7 @@ class Binder:
         if not isinstance(table, exp.Table) or table.args.get("db"):
             raise NotTaken(f"{table.sql('duckdb')} is no tensor")
         if not isinstance(table.this, exp.Identifier):
-            raise NotTaken(f"{table.this.sql('duckdb')} is no tensor")
+            return self._aliased(self._argument(table.this, names), table)
         return self._aliased(self.named(table.name, names), table)
 
     def named(self, name: str, names: Mapping[str, Binding]) -> Relation:
@@ -119,6 +120,14 @@ class Binder:
         except CatalogError as error:
             raise NotTaken(str(error)) from error
         return stored(found.label, found.tensor, found.keys)
+
+    def _argument(self, node: exp.Expr, names: Mapping[str, Binding]) -> Relation:
+        """A tensor that a function in FROM is given: a name, a call, a query in brackets."""
+        if isinstance(node, exp.Column) and not node.table:
+            return self.named(node.name, names)
+        if isinstance(node, exp.Query):
+            return self.query(node, names)
+        return call(node, lambda inner: self._argument(inner, names), self.parameters)
 
     def _select(self, select: exp.Select, names: Mapping[str, Binding]) -> Relation:
         scope = Scope()
@@ -173,7 +182,7 @@ class Binder:
     def _add(self, table: exp.Expr, names: Mapping[str, Binding], scope: Scope) -> None:
         relation = self.table(table, names)
         function = isinstance(table, exp.Table) and not isinstance(table.this, exp.Identifier)
-        name = function_name(table.this) if function else table.alias_or_name
+        name = table.alias or (function_name(table.this) if function else table.alias_or_name)
         scope.add(name or f"subquery_{len(scope.relations) + 1}", relation)
 
     def _aliased(self, relation: Relation, node: exp.Expr) -> Relation:

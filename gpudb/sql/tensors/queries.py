@@ -17,6 +17,7 @@ from gpudb.sql.tensors.binder import Binder, Binding
 from gpudb.sql.tensors.functions import ONLY_TENSORS, function_name
 from gpudb.sql.tensors.order import core_of, over_core
 from gpudb.sql.tensors.relation import NotTaken, Relation
+from gpudb.sql.tensors.table_functions import is_table_function
 
 
 @dataclass
@@ -159,7 +160,9 @@ class TensorQueries:
         bare.set("joins", None)
         try:
             relation = self.binder.table(bare, names)
-        except NotTaken:
+        except NotTaken as reason:
+            if is_table_function(table.this):
+                raise SqlError(f"{table.this.sql('duckdb')}: {reason}") from None
             return
         name = table.name or function_name(table.this)
         table.set("this", exp.to_identifier(self._register(bare, relation), quoted=True))
