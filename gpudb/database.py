@@ -68,6 +68,7 @@ class Database(Closing):
                 memory_limit=memory_limit,
                 history=self.history,
                 tensors=StoredTensors(self._store, self._engine),
+                change_setting=lambda name, value: self.set(**{name: value}),
             )
         except BaseException:
             self._store.close()

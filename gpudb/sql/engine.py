@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 import pyarrow as pa
+from duckdb import StatementType
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
@@ -20,9 +21,10 @@ from gpudb.sql.protocols import ModelFunctions, TableStore, TensorFunctions
 from gpudb.sql.recorded import recorded
 from gpudb.sql.report import report_relational, report_statement
 from gpudb.sql.scope import with_ctes
+from gpudb.sql.settings import read_setting
 from gpudb.sql.split import Splitter
 from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse
-from gpudb.sql.tensors.ddl import target
+from gpudb.sql.tensors import ddl
 from gpudb.sql.tensors.door import TensorDoor
 
 NOTHING = pa.table({})
@@ -45,6 +47,8 @@ class SqlEngine:
         Where statements are recorded, for ``gpudb.queries``; None records nothing.
     tensors
         The stored tensors; None for a database without.
+    change_setting
+        Changes how plans run, by name and value; None where nothing can be set.
     """
 
     def __init__(
@@ -56,7 +60,9 @@ class SqlEngine:
         memory_limit: int | None,
         history: History | None = None,
         tensors: TensorFunctions | None = None,
+        change_setting: Callable[[str, str | int], None] | None = None,
     ) -> None:
+        self._change_setting = change_setting
         self._models = models
         self._tables = tables
         self._history = history = history or History(None)
@@ -111,6 +117,10 @@ class SqlEngine:
             return self._insert(text, parameters)
         if kind is Kind.DROP:
             return self._drop(text, parameters)
+        setting = read_setting(text) if statement.type == StatementType.SET else None
+        if setting is not None and self._change_setting is not None:
+            self._change_setting(*setting)
+            return _empty()
         if may_call(statement.type, text):
             return self._split(parse(text), text, parameters)
         if (tree := self._tensors.tree(text)) is None:
@@ -216,7 +226,7 @@ class SqlEngine:
     def _create(self, text: str, parameters: Parameters) -> SqlResult:
         tree = parse(text)
         query = _as_query(tree)
-        if (tensor := target(tree.this)) is not None:
+        if (tensor := ddl.target(tree.this)) is not None:
             return self._tensors.create(tensor, tree, parameters)
         if not isinstance(tree, exp.Create) or not isinstance(query, exp.Query):
             raise UnsupportedError(
@@ -255,7 +265,8 @@ class SqlEngine:
             return self._split(tree, text, parameters)
         if self._tensors.is_tensor(name):
             result = self._query(query, parameters)
-            self._tensors.insert(name, result.table, columns)
+            by_name = result.table.column_names if tree.args.get("by_name") else None
+            self._tensors.insert(name, result.table, columns or by_name)
             return SqlResult(NOTHING, result.text, result.stats)
         schema = self._tables.schema(name)
         result = self._query(query, parameters)
@@ -293,7 +304,7 @@ class SqlEngine:
         tables: list[exp.Expr] = tree.args.get("tables") or []
         if len(tables) != 1:
             return self._plain(text, parameters)  # DuckDB's error
-        if (tensor := target(tables[0])) is not None:
+        if (tensor := ddl.target(tables[0])) is not None:
             self._tensors.drop(tensor, if_exists=bool(tree.args.get("exists")))
             return _empty()
         name = _table_name(tables[0])

@@ -107,7 +107,7 @@ def test_functions_read_names_of_with_and_queries(tensors: Tensors) -> None:
         "FROM transpose(transpose(e, 1, 0), 1, 0) AS x(i0, k, block) "
         "JOIN transpose((SELECT * FROM b), 1, 0) y ON x.k = y.i1 GROUP BY x.i0, y.i1"
     )
-    with pytest.raises(SqlError, match="add ON x.k = y.i1"):
+    with pytest.raises(SqlError, match=r"add ON x\.k = y\.i1"):
         tensors.bind(sql.replace("y.i1 GROUP BY x.i0, y.i1", "y.i0 GROUP BY ALL"))
     kept = np.zeros_like(a)
     kept[:3] = np.exp(a[:3])
