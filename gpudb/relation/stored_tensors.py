@@ -12,6 +12,7 @@ from gpudb.catalog.models import version as find_version
 from gpudb.catalog.tensors import drop_tensor, tensor, tensors
 from gpudb.errors import CatalogError
 from gpudb.plan.node import Node
+from gpudb.relation.block_lists import BlockName, block_lists
 from gpudb.relation.block_rows import placed
 from gpudb.relation.engine import TensorEngine
 from gpudb.report import PlanReport
@@ -66,6 +67,10 @@ class StoredTensors:
     ) -> PlanReport:
         """How a plan runs; ``analyze`` runs it."""
         return self._engine.report(plan, sources, analyze=analyze)
+
+    def block_lists(self, names: Sequence[BlockName]) -> pa.ChunkedArray:
+        """The elements of single blocks as lists; (model, version, tensor, position) each."""
+        return block_lists(self._store, names)
 
     def create(
         self,

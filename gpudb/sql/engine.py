@@ -145,7 +145,7 @@ class SqlEngine:
             if (relation := queries.whole(tree)) is not None:
                 return self._tensors.run(relation, text)
             queries.statement(tree)
-            changed = tree.sql("duckdb") if queries.steps else text
+            changed = tree.sql("duckdb") if queries.changed else text
             return queries.in_front_of(self._over_tables(tree, changed, parameters))
         finally:
             queries.close()

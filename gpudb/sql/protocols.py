@@ -101,6 +101,11 @@ class TensorFunctions(Protocol):
     ) -> PlanReport:
         """How a plan runs; ``analyze`` runs it."""
 
+    def block_lists(
+        self, names: Sequence[tuple[str | None, int | None, str, int]], /
+    ) -> pa.ChunkedArray:
+        """The elements of single blocks as lists; (model, version, tensor, position) each."""
+
     def create(
         self,
         name: str,

@@ -15,6 +15,7 @@ from gpudb.sql.plan import Measured, SqlResult, SqlStatistics
 from gpudb.sql.protocols import TableStore, TensorFunctions
 from gpudb.sql.statements import parse
 from gpudb.sql.tensors.binder import Binder
+from gpudb.sql.tensors.catalog_blocks import may_read
 from gpudb.sql.tensors.queries import TensorQueries
 from gpudb.sql.tensors.relation import BLOCK, NotTaken, Relation, in_order
 
@@ -44,7 +45,7 @@ class TensorDoor:
         if self._tensors is None:
             return False
         lower = text.lower()
-        return any(name.lower() in lower for name in self._tensors.names())
+        return may_read(text) or any(name.lower() in lower for name in self._tensors.names())
 
     def tree(self, text: str) -> exp.Expr | None:
         """The statement, when it may read tensors; None for one that DuckDB does as it stands.

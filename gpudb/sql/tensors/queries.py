@@ -13,6 +13,7 @@ from gpudb.errors import SqlError, UnsupportedError
 from gpudb.sql.connection import Connection
 from gpudb.sql.plan import Compute, Measured, SqlPlan, SqlResult, SqlStatistics
 from gpudb.sql.protocols import TensorFunctions
+from gpudb.sql.tensors import catalog_blocks
 from gpudb.sql.tensors.binder import Binder, Binding
 from gpudb.sql.tensors.functions import ONLY_TENSORS, function_name
 from gpudb.sql.tensors.order import core_of, over_core
@@ -44,6 +45,7 @@ class TensorQueries:
     measured: list[Measured] = field(default_factory=list)
     relations: list[Relation] = field(default_factory=list)
     """What each step computes."""
+    _tables: list[str] = field(default_factory=list)
 
     def whole(self, tree: exp.Expr) -> Relation | None:
         """The relation that a whole query stands for; None for what DuckDB has a part in."""
@@ -62,8 +64,19 @@ class TensorQueries:
         UnsupportedError
             The statement keeps the query for later, when the results are gone.
         """
+        for select, table in catalog_blocks.uses(tree):
+            name = f"gpudb_values_{len(self._tables) + 1}"
+            catalog_blocks.read(
+                select,
+                table,
+                self.tensors,
+                self.connection,
+                self.binder.parameters,
+                name,
+                self._keep,
+            )
         self.rewrite(tree)
-        if self.steps and isinstance(tree, exp.Create) and tree.kind != "TABLE":
+        if self._tables and isinstance(tree, exp.Create) and tree.kind != "TABLE":
             raise UnsupportedError(
                 f"CREATE {tree.kind} over a tensor would run later, without gpudb; keep its rows "
                 "with CREATE TEMP TABLE … AS SELECT …, or its blocks with CREATE TENSOR"
@@ -79,6 +92,11 @@ class TensorQueries:
         else:
             self._below(node, names)
 
+    @property
+    def changed(self) -> bool:
+        """True when the statement reads tables made here."""
+        return bool(self._tables)
+
     def in_front_of(self, result: SqlResult) -> SqlResult:
         """The result of the rest of the statement, with these steps before its own."""
         if not self.steps:
@@ -92,8 +110,8 @@ class TensorQueries:
 
     def close(self) -> None:
         """Take the tables away again."""
-        for step in self.steps:
-            self.connection.unregister(step.into)
+        for name in self._tables:
+            self.connection.unregister(name)
 
     def compute(self, relation: Relation) -> pa.Table:
         """The columns of a relation, under its names."""
@@ -175,11 +193,15 @@ class TensorQueries:
         name = self._register(select, relation)
         over_core(select, name)
 
+    def _keep(self, name: str, table: pa.Table) -> None:
+        self.connection.register(name, table)
+        self._tables.append(name)
+
     def _register(self, part: exp.Expr, relation: Relation) -> str:
         started = perf_counter()
         name = f"gpudb_blocks_{len(self.steps) + 1}"
         table = self.compute(relation)
-        self.connection.register(name, table)
+        self._keep(name, table)
         self.steps.append(Compute(part.sql("duckdb"), name))
         self.relations.append(relation)
         self.measured.append(Measured(table.num_rows, perf_counter() - started))
