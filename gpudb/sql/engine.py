@@ -14,7 +14,7 @@ from gpudb.errors import SqlError, UnsupportedError
 from gpudb.report import RENDERERS, Report, to_text
 from gpudb.sql.calls import has_call
 from gpudb.sql.connection import Connection, Parameters
-from gpudb.sql.explain import split_explain
+from gpudb.sql.explain import Explain, split_explain
 from gpudb.sql.history import History
 from gpudb.sql.plan import Finish, Measured, SqlPlan, SqlResult, SqlStatistics
 from gpudb.sql.protocols import ModelFunctions, TableStore, TensorFunctions
@@ -181,13 +181,9 @@ class SqlEngine:
             raise UnsupportedError(f"EXPLAIN of {inner[:40]!r}…: explain its SELECT instead")
         tree = parse(inner) if mentions_call(inner) else self._tensors.tree(inner)
         if tree is not None and self._tensors.mentioned(inner):
-            queries = self._tensors.queries(parameters)
-            if (relation := queries.whole(tree)) is not None:
-                explain.check()
-                started = perf_counter()
-                report = self._tensors.report(relation, inner, analyze=explain.analyze)
-                stats = SqlStatistics((), perf_counter() - started)
-                return _explained(report, explain.format, stats)
+            explained = self._explain_tensors(tree, explain, parameters)
+            if explained is not None:
+                return explained
         if tree is None or not has_call(tree):
             if explain.relational:
                 raise UnsupportedError(
@@ -201,22 +197,59 @@ class SqlEngine:
                 f"EXPLAIN of {tree.key.upper()} with {inner[:40]!r}…: explain its SELECT instead"
             )
         if explain.analyze:
-            result = self._split(tree, inner, parameters)
+            result = self._over_tables(tree, inner, parameters)
             assert result.report is not None  # the statement has a call
             return _explained(result.report, explain.format, result.stats)
         started = perf_counter()
-        splitter = Splitter(self._connection, self._models, parameters, dry=True)
-        try:
-            splitter.bind(tree, inner)
-            splitter.split(tree)
-        finally:
-            splitter.close()
-        plan = SqlPlan((*splitter.steps, Finish(tree.sql("duckdb"))))
+        plan = self._planned(tree, inner, parameters)
         if explain.relational:
             report = report_relational(self._models, plan, inner)
         else:
             report = report_statement(self._models, plan, inner, None)
         return _explained(report, explain.format, SqlStatistics((), perf_counter() - started))
+
+    def _planned(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlPlan:
+        """How a statement that may call models is split, without running a model."""
+        if not has_call(tree):
+            return SqlPlan((Finish(text),))
+        splitter = Splitter(self._connection, self._models, parameters, dry=True)
+        try:
+            splitter.bind(tree, text)
+            splitter.split(tree)
+        finally:
+            splitter.close()
+        return SqlPlan((*splitter.steps, Finish(tree.sql("duckdb"))))
+
+    def _explain_tensors(
+        self, tree: exp.Expr, explain: Explain, parameters: Parameters
+    ) -> SqlResult | None:
+        """How a statement that reads tensors runs; None for one that reads none."""
+        started, statement = perf_counter(), explain.statement
+        queries = self._tensors.queries(parameters, dry=not explain.analyze)
+        try:
+            if (relation := queries.whole(tree)) is not None:
+                explain.check()
+                report = self._tensors.report(relation, statement, analyze=explain.analyze)
+                took = SqlStatistics((), perf_counter() - started)
+                return _explained(report, explain.format, took)
+            queries.statement(tree)
+            if not queries.changed:
+                return None
+            explain.check()
+            if explain.relational:
+                raise UnsupportedError(
+                    "EXPLAIN (RELATIONAL) of a statement that reads tensors: write EXPLAIN, which "
+                    "shows their plans before any rule, too"
+                )
+            sql = tree.sql("duckdb")
+            ran = self._over_tables(tree.copy(), sql, parameters) if explain.analyze else None
+            stats = ran.stats if ran is not None else None
+            plan = self._planned(tree, sql, parameters)
+            report = report_statement(self._models, plan, statement, stats)
+            full = queries.before(report, explain.analyze)
+            return _explained(full, explain.format, SqlStatistics((), perf_counter() - started))
+        finally:
+            queries.close()
 
     def _explained_by_duckdb(self, text: str, parameters: Parameters) -> SqlResult:
         result = self._plain(text, parameters)

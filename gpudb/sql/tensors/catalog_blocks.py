@@ -43,6 +43,8 @@ def read(
     parameters: Parameters,
     name: str,
     keep: Callable[[str, pa.Table], None],
+    *,
+    dry: bool,
 ) -> None:
     """Read the blocks a SELECT needs, and let it find them beside the other columns.
 
@@ -56,6 +58,8 @@ def read(
         For the table of blocks.
     keep
         Takes that table.
+    dry
+        Read nothing: the table has no rows.
 
     Raises
     ------
@@ -68,7 +72,10 @@ def read(
             f"{table.alias_or_name}.{BLOCK} in ON: which blocks are read depends on the join; "
             "write that condition in WHERE"
         )
-    rows = connection.query(_needed(select, table).sql("duckdb"), parameters)
+    needed = _needed(select, table)
+    if dry:
+        needed.set("where", exp.Where(this=exp.false()))
+    rows = connection.query(needed.sql("duckdb"), parameters)
     wanted = zip(*(rows.column(column).to_pylist() for column in _NAME), strict=True)
     lists = tensors.block_lists(list(wanted))
     keep(name, pa.table({"gpudb_row": rows.column("gpudb_row"), BLOCK: lists}))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import pyarrow as pa
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
+from gpudb.report import PartReport, Report
 from gpudb.sql.connection import Connection
 from gpudb.sql.plan import Compute, Measured, SqlPlan, SqlResult, SqlStatistics
 from gpudb.sql.protocols import TensorFunctions
@@ -74,6 +75,7 @@ class TensorQueries:
                 self.binder.parameters,
                 name,
                 self._keep,
+                dry=self.dry,
             )
         self.rewrite(tree)
         if self._tables and isinstance(tree, exp.Create) and tree.kind != "TABLE":
@@ -107,6 +109,31 @@ class TensorQueries:
             (*self.measured, *result.stats.steps), measured.seconds + result.stats.seconds
         )
         return SqlResult(result.table, text, stats, result.report)
+
+    def before(self, report: Report, analyze: bool) -> Report:
+        """The report of the rest of a statement, with the plans of these steps before its own."""
+        plans = tuple(
+            replace(
+                self.tensors.report(relation.result, relation.sources, analyze=analyze),
+                into=step.into,
+            )
+            for step, relation in zip(self.steps, self.relations, strict=True)
+        )
+        parts = [
+            PartReport(
+                engine="tensors",
+                label=step.label(),
+                into=step.into,
+                plan=number,
+                rows=took.rows if analyze else None,
+                seconds=took.seconds if analyze else None,
+            )
+            for number, (step, took) in enumerate(zip(self.steps, self.measured, strict=True))
+        ]
+        for part in report.parts:
+            moved = None if part.plan is None else part.plan + len(plans)
+            parts.append(replace(part, plan=moved))
+        return replace(report, parts=tuple(parts), plans=(*plans, *report.plans))
 
     def close(self) -> None:
         """Take the tables away again."""

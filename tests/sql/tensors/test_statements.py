@@ -66,6 +66,24 @@ def test_explain_shows_plan_and_pruning(tensors: Tensors) -> None:
     assert "Join" in tensors.db.sql(sql).plan_text
 
 
+def test_explain_of_a_mixed_statement_shows_both_parts(own: Tensors) -> None:
+    own.db.create_table("names", pa.table({"key": [0, 1], "name": ["x", "y"]}))
+    sql = f"SELECT n.name, norm(p.block) AS n FROM ({PRODUCT}) p JOIN names n ON n.key = p.i0"
+    planned = json.loads(own.db.explain(sql, format="json"))
+    assert [part["engine"] for part in planned["parts"]] == ["tensors", "duckdb"]
+    assert planned["parts"][0]["plan"] == 0
+    assert planned["plans"][0]["into"] == "gpudb_blocks_1"
+    assert planned["plans"][0]["run"] is None
+    ran = json.loads(own.db.explain(sql, format="json", analyze=True))
+    assert [part["rows"] for part in ran["parts"]] == [6, 4]
+    assert ran["plans"][0]["run"]["runs"] == 1
+    assert "tensors" in own.db.explain(sql, format="html")
+    blocks = "SELECT norm(b.block) FROM gpudb.blocks b"
+    assert "gpudb_values_1" in own.db.explain(blocks)
+    with pytest.raises(GpudbError, match="of a statement that reads tensors: write EXPLAIN"):
+        own.db.explain(sql, relational=True)
+
+
 def test_a_table_hides_a_tensor_of_its_name(own: Tensors) -> None:
     own.db.create_table("c", pa.table({"x": [1, 2]}))
     assert own.table("SELECT sum(x) AS s FROM c").to_pydict() == {"s": [3]}
