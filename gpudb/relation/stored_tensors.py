@@ -9,7 +9,7 @@ import pyarrow as pa
 from gpudb.catalog import NamedTensor, StoredTensor
 from gpudb.catalog.models import model_names
 from gpudb.catalog.models import version as find_version
-from gpudb.catalog.tensors import drop_tensor, tensor, tensors
+from gpudb.catalog.tensors import check_keys, drop_tensor, name_keys, tensor, tensors
 from gpudb.errors import CatalogError
 from gpudb.plan.node import Node
 from gpudb.relation.block_lists import BlockName, block_lists
@@ -56,7 +56,7 @@ class StoredTensors:
         else:
             found = self._own(name)
             label = found.schema.name
-        return NamedTensor(label, found, tuple(f"i{axis}" for axis in range(found.schema.ndim)))
+        return NamedTensor(label, found, found.key_names)
 
     def compute(self, plan: Node, sources: Mapping[str, StoredTensor]) -> pa.Table:
         """The blocks of the result: key columns ``i0``, ``i1``, … and ``block``."""
@@ -78,6 +78,7 @@ class StoredTensors:
         plan: Node,
         sources: Mapping[str, StoredTensor],
         *,
+        keys: Sequence[str] = (),
         replace: bool = False,
         if_not_exists: bool = False,
     ) -> int:
@@ -89,6 +90,8 @@ class StoredTensors:
             Of the new tensor.
         plan, sources
             What is computed.
+        keys
+            Names of the key columns; empty for i0, i1, ….
         replace
             Take the place of a tensor of that name.
         if_not_exists
@@ -97,11 +100,15 @@ class StoredTensors:
         catalog = self._store.catalog
         if if_not_exists and self._has(name):
             return 0
+        if keys:
+            check_keys(plan.schema.renamed(name), keys)
         values, numbers, schema = self._engine.blocks(plan, sources)
         with catalog.transaction():
             if replace and self._has(name):
                 drop_tensor(catalog, self._own(name).schema.name)
-            self._store.put_blocks(schema.renamed(name), values, numbers)
+            stored = self._store.put_blocks(schema.renamed(name), values, numbers)
+            if keys:
+                name_keys(catalog, stored.id, keys)
         return len(numbers)
 
     def insert(self, name: str, rows: pa.Table) -> None:

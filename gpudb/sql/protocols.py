@@ -113,6 +113,7 @@ class TensorFunctions(Protocol):
         sources: Mapping[str, StoredTensor],
         /,
         *,
+        keys: Sequence[str] = (),
         replace: bool = False,
         if_not_exists: bool = False,
     ) -> int:

@@ -103,11 +103,12 @@ class TensorDoor:
                 f"CREATE TENSOR {name}: {reason}; a tensor is made of an expression over tensors"
             ) from None
         started = perf_counter()
-        plan = in_order(relation)
+        plan, keys = in_order(relation)
         blocks = tensors.create(
             name,
             plan,
             relation.sources,
+            keys=keys,
             replace=bool(tree.args.get("replace")),
             if_not_exists=bool(tree.args.get("exists")),
         )
@@ -134,7 +135,7 @@ class TensorDoor:
             The column list of the statement; None for keys and block in their order.
         """
         tensors = self._there()
-        wanted = [*tensors.find(name).keys, BLOCK]
+        wanted = [*(key.lower() for key in tensors.find(name).keys), BLOCK]
         given = [c.lower() for c in columns] if columns is not None else wanted
         if sorted(given) != sorted(wanted) or rows.num_columns != len(given):
             raise SqlError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from gpudb.plan.tensor import Scan
 
 BLOCK = "block"
 """What the column of blocks is called."""
+
+
+_NUMBERED = re.compile(r"i\d+")
 
 
 class NotTaken(Exception):
@@ -85,11 +89,20 @@ def merged(*relations: Relation) -> dict[str, StoredTensor]:
     return {name: tensor for r in relations for name, tensor in r.sources.items()}
 
 
-def in_order(relation: Relation) -> Node:
-    """The plan with its axes in the order of the columns: as a tensor that is stored has them."""
+def in_order(relation: Relation) -> tuple[Node, tuple[str, ...]]:
+    """The plan with its axes in the order of the columns, and their names: what is stored.
+
+    A name such as i1 tells a place, and so does not move with its axis.
+    """
     axes = relation.axes
-    written = iter([axes[name] for name in relation.columns if name != relation.block])
-    order = [axis if name is None else next(written) for axis, name in enumerate(relation.keys)]
+    named = [name for name in relation.columns if name != relation.block]
+    written = iter(named)
+    names = [None if name is None else next(written) for name in relation.keys]
+    order = [axis if name is None else axes[name] for axis, name in enumerate(names)]
+    keys = tuple(
+        f"i{axis}" if name is None or _NUMBERED.fullmatch(name.lower()) else name
+        for axis, name in enumerate(names)
+    )
     if order == sorted(order):
-        return relation.result
-    return Rekey(relation.result, tuple((axis, 1, 0) for axis in order))
+        return relation.result, keys
+    return Rekey(relation.result, tuple((axis, 1, 0) for axis in order)), keys

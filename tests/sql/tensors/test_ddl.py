@@ -138,3 +138,33 @@ def test_drop(own: Tensors) -> None:
     assert "a" not in own.db.tensors()
     with pytest.raises(SqlError, match="Tensors: b, c"):
         own.db.sql("SELECT * FROM a")
+
+
+def test_keys_have_names(own: Tensors) -> None:
+    db, a, b = own.db, own.arrays["a"], own.arrays["b"]
+    db.create_tensor("x", a, block=(3, 2), keys=("i", "k"))
+    db.create_tensor("y", db.tensor("b") * 2, keys=["k", "J"])
+    db.sql(
+        "CREATE TENSOR z AS SELECT x.i, y.j AS column, SUM(MATMUL(x.block, y.block)) AS block "
+        "FROM x JOIN y ON x.k = y.k GROUP BY x.i, y.j"
+    )
+    np.testing.assert_allclose(db.tensor("z").collect(), 2 * a @ b, rtol=1e-12, atol=1e-12)
+    assert own.table("SELECT * FROM z LIMIT 0").column_names == ["i", "column", "block"]
+    listed = own.table("SELECT name, keys FROM gpudb.tensors WHERE name IN ('a', 'y', 'z')")
+    assert dict(zip(*(c.to_pylist() for c in listed.columns), strict=True)) == {
+        "a": ["i0", "i1"],
+        "y": ["k", "J"],
+        "z": ["i", "column"],
+    }
+    db.sql("CREATE TENSOR part AS SELECT * FROM x WHERE i = 0")
+    db.sql("INSERT INTO part (K, block, i) SELECT k, block, i FROM x WHERE i > 0")
+    np.testing.assert_array_equal(db.tensor("part").collect(), a)
+
+
+@pytest.mark.parametrize(
+    "keys", [("i",), ("i", "I"), ("i", "block"), ("i1", "i0"), ("i", ""), "ik", (1, 2)], ids=str
+)
+def test_keys_that_cannot_be(own: Tensors, keys: tuple[str, ...]) -> None:
+    with pytest.raises(CatalogError, match="expected 2 different names"):
+        own.db.create_tensor("x", own.arrays["a"], keys=keys)
+    assert "x" not in own.db.tensors()
