@@ -93,7 +93,9 @@ class Blocks:
             return self._aggregate(AGGREGATES[name], given[0], node, group)
         if isinstance(node, exp.Cast) and (dtype := DTYPES.get(node.to.sql("duckdb"))):
             return _of(self._operand(node.this, group), lambda n: Cast(n, dtype))
-        raise NotTaken(f"{node.sql('duckdb')} is no expression over blocks")
+        raise NotTaken(
+            f"{node.sql('duckdb')} is no expression over blocks; compute the "
+            "blocks in a subquery, and this over its result")
 
     def _column(self, node: exp.Column, group: frozenset[int] | None) -> Operand:
         if not self._scope.is_block(node):

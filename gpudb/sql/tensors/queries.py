@@ -18,6 +18,7 @@ from gpudb.sql.tensors import catalog_blocks
 from gpudb.sql.tensors.binder import Binder, Binding
 from gpudb.sql.tensors.functions import ONLY_TENSORS, function_name
 from gpudb.sql.tensors.order import core_of, over_core
+from gpudb.sql.tensors.pruning import pruned
 from gpudb.sql.tensors.relation import NotTaken, Relation
 from gpudb.sql.tensors.table_functions import is_table_function
 
@@ -205,6 +206,7 @@ class TensorQueries:
         bare.set("joins", None)
         try:
             relation = self.binder.table(bare, names)
+            relation = pruned(table, lambda query: self.binder.query(query, names)) or relation
         except NotTaken as reason:
             if is_table_function(table.this):
                 raise SqlError(f"{table.this.sql('duckdb')}: {reason}") from None

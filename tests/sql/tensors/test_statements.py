@@ -127,6 +127,28 @@ def test_ordinary_columns_beside_blocks(own: Tensors) -> None:
     assert steps.startswith("tensors gpudb_blocks_1 = a")
 
 
+@pytest.mark.parametrize(
+    ("sql", "rows", "result"),
+    [
+        ("SELECT norm(block) FROM a WHERE i0 = 1 AND i1 > 0", 2, 2),
+        ("SELECT norm(a.block) FROM a, c WHERE a.i0 = 1 AND (a.i1 = 0 OR c.i0 = 2)", 3, 15),
+        ("SELECT norm(x.q) FROM a AS x(i, j, q) WHERE x.j IN (0, 2) AND norm(x.q) >= 0", 6, 6),
+        ("SELECT norm(block) FROM a WHERE i0 = 1 OR i1 = 0", 9, 5),
+        ("SELECT c.i0 FROM c LEFT JOIN a ON a.i0 = c.i0 WHERE a.i0 = 0 AND c.i1 = 0", 9, 3),
+        ("SELECT len(block) FROM softmax(a) WHERE i0 < 1", 3, 3),
+        ("SELECT len(block) FROM a WHERE i0 + 1 = 1 AND i1 = $k", 3, 1),
+        ("SELECT len(block) FROM a WHERE i0 = 9", 0, 0),
+    ],
+)
+def test_conditions_on_keys_prune_blocks(
+    tensors: Tensors, sql: str, rows: int, result: int
+) -> None:
+    found = tensors.db.sql(sql, {"k": 2} if "$" in sql else None)
+    assert found.rows == result
+    line = next(x for x in found.plan_text.splitlines() if "= a" in x or "SOFTMAX" in x.upper())
+    assert f"-- {rows} rows" in line
+
+
 def test_a_part_over_tensors_is_computed_once_and_as_one_plan(tensors: Tensors) -> None:
     result = tensors.db.sql(
         f"WITH p AS ({PRODUCT}), unused AS (SELECT * FROM a) "
