@@ -95,7 +95,8 @@ class Blocks:
             return _of(self._operand(node.this, group), lambda n: Cast(n, dtype))
         raise NotTaken(
             f"{node.sql('duckdb')} is no expression over blocks; compute the "
-            "blocks in a subquery, and this over its result")
+            "blocks in a subquery, and this over its result"
+        )
 
     def _column(self, node: exp.Column, group: frozenset[int] | None) -> Operand:
         if not self._scope.is_block(node):
