@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 
+import gpudb
 from gpudb.errors import GpudbError, SqlError, UnsupportedError
 from tests.sql.tensors.conftest import Tensors, exploded
+from tests.tiny_model import write_tiny_model
 
 PRODUCT = (
     "SELECT a.i0, b.i1, SUM(MATMUL(a.block, b.block)) AS block "
@@ -93,9 +96,32 @@ def test_a_table_hides_a_tensor_of_its_name(own: Tensors) -> None:
     assert own.table("FROM a").to_pydict() == {"y": [5]}
 
 
-def test_model_tensors_have_the_model_in_front(own: Tensors) -> None:
-    with pytest.raises(GpudbError, match="nope/x"):
-        own.db.sql('SELECT * FROM "nope/x" JOIN a ON true')
+def test_model_tensors_have_the_model_in_front(own: Tensors, tmp_path: Path) -> None:
+    own.db.import_model(write_tiny_model(tmp_path / "model"), "tiny")
+    name = "embeddings.word_embeddings.weight"
+    expected = own.db.tensor(name, "tiny")
+    found = own.table(f'SELECT w.i0, w.i1, 2 * w.block AS block FROM "tiny/{name}" AS w')
+    assert found.equals((2 * expected).arrow())
+    mixed = own.table(f'SELECT sum(block_sum(block)) AS s FROM "tiny@1/{name}"')
+    # float32 elements, summed in another order.
+    np.testing.assert_allclose(mixed.column("s")[0].as_py(), expected.collect().sum(), rtol=1e-4)
+    listed = own.table(
+        "SELECT norm(b.block) AS n FROM gpudb.blocks b "
+        f"WHERE b.model = 'tiny' AND b.tensor = '{name}'"
+    )
+    squares = np.square(listed.column("n").to_numpy()).sum()
+    np.testing.assert_allclose(squares, np.square(expected.collect()).sum(), rtol=1e-5)
+    with pytest.raises(GpudbError, match="no tensor 'nope' in tiny@1"):
+        own.db.sql('SELECT RELU(block) FROM "tiny/nope"')
+
+
+def test_history_has_statements_as_they_were_written() -> None:
+    with gpudb.connect(history=True) as db:
+        db.create_tensor("a", np.ones((2, 2)))
+        text = "CREATE OR REPLACE TENSOR b AS SELECT i0, i1, block + 1 FROM a"
+        db.sql(text)
+        listed = db.sql("SELECT statement, rows FROM gpudb.queries").fetchall()
+    assert (text, 1) in listed
 
 
 # Mixed with DuckDB
