@@ -12,6 +12,7 @@ from gpudb.catalog.catalog import Catalog
 from gpudb.catalog.listing import LISTINGS, listing
 from gpudb.catalog.records import (
     Location,
+    NamedTensor,
     PageRecord,
     Partition,
     StoredTensor,
@@ -24,6 +25,7 @@ __all__ = [
     "LISTINGS",
     "Catalog",
     "Location",
+    "NamedTensor",
     "PageRecord",
     "Partition",
     "StoredTensor",

@@ -54,7 +54,7 @@ def _versions(catalog: Catalog) -> Rows:
 
 def _tensors(catalog: Catalog) -> Rows:
     rows = catalog.rows(
-        "SELECT model.name, version.number, tensor.name, shape, block, tensor.dtype, "
+        "SELECT model.name, version.number, tensor.name, shape, block, tensor.dtype, keys, "
         "(SELECT count(*) FROM block WHERE block.tensor = tensor.id) "
         f"FROM tensor {_OWNER} {_BY_TENSOR}"
     )
@@ -69,8 +69,9 @@ def _tensors(catalog: Catalog) -> Rows:
             prod(json.loads(shape)),
             blocks * _block_nbytes(block, dtype),
             blocks,
+            json.loads(keys) if keys else [f"i{axis}" for axis in range(len(json.loads(shape)))],
         )
-        for model, version, name, shape, block, dtype, blocks in rows
+        for model, version, name, shape, block, dtype, keys, blocks in rows
     ]
 
 
@@ -129,7 +130,18 @@ LISTINGS: Mapping[str, tuple[tuple[str, ...], Callable[[Catalog], Rows]]] = {
     "models": (_VERSION_COLUMNS, _models),
     "versions": (_VERSION_COLUMNS, _versions),
     "tensors": (
-        ("model", "version", "name", "shape", "block", "dtype", "elements", "bytes", "blocks"),
+        (
+            "model",
+            "version",
+            "name",
+            "shape",
+            "block",
+            "dtype",
+            "elements",
+            "bytes",
+            "blocks",
+            "keys",
+        ),
         _tensors,
     ),
     "partitions": (

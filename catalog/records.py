@@ -51,6 +51,24 @@ class StoredTensor:
     schema: TensorSchema
     version: int | None
     """Id of the version it belongs to; None for a tensor of its own."""
+    keys: tuple[str, ...] = ()
+    """Names of its key columns; empty for i0, i1, …"""
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """The names of its key columns, one per axis."""
+        return self.keys or tuple(f"i{axis}" for axis in range(self.schema.ndim))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedTensor:
+    """A stored tensor, as a query may name it."""
+
+    label: str
+    """Its name in a plan, unique among all models: ``x``, ``model@1/x``."""
+    tensor: StoredTensor
+    keys: tuple[str, ...]
+    """Names of its key columns."""
 
 
 @dataclass(frozen=True, slots=True)

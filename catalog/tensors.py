@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gpudb.catalog.catalog import Catalog
@@ -11,7 +12,10 @@ from gpudb.catalog.records import Location, Partition, StoredTensor
 from gpudb.errors import CatalogError
 from gpudb.types import TensorSchema
 
-_SELECT = "SELECT id, version, name, shape, block, dtype FROM tensor"
+_SELECT = "SELECT id, version, name, shape, block, dtype, keys FROM tensor"
+
+
+_NUMBERED = re.compile(r"i\d+")
 
 
 def add_tensor(catalog: Catalog, schema: TensorSchema, version: int | None) -> StoredTensor:
@@ -68,6 +72,33 @@ def drop_tensor(catalog: Catalog, name: str) -> None:
         raise CatalogError(_no_tensor(catalog, name, None))
 
 
+def check_keys(schema: TensorSchema, keys: Sequence[str]) -> None:
+    """Raise unless these can be the names of a tensor's key columns.
+
+    Raises
+    ------
+    CatalogError
+        There is not one for each axis, two are alike, or one means something else.
+    """
+    several = not isinstance(keys, str) and all(isinstance(key, str) for key in keys)
+    distinct = several and len({key.lower() for key in keys}) == len(keys) == schema.ndim
+    if not distinct or any(
+        not key
+        or key.lower() == "block"
+        or (_NUMBERED.fullmatch(key.lower()) and key != f"i{axis}")
+        for axis, key in enumerate(keys)
+    ):
+        raise CatalogError(
+            f"tensor {schema.name!r}: the keys are {keys!r}; expected {schema.ndim} different "
+            "names, none of them block, or i and the number of another axis"
+        )
+
+
+def name_keys(catalog: Catalog, tensor_id: int, keys: Sequence[str]) -> None:
+    """Give the key columns of a tensor other names than i0, i1, …."""
+    catalog.run("UPDATE tensor SET keys = ? WHERE id = ?", (json.dumps(list(keys)), tensor_id))
+
+
 def use_blocks(catalog: Catalog, tensor_id: int, blocks: Iterable[tuple[int, bytes]]) -> None:
     """Record blocks of a tensor: (row-major position in its grid, hash of a stored block)."""
     catalog.run_many(
@@ -112,9 +143,9 @@ def partitions(catalog: Catalog, tensor_id: int) -> list[Partition]:
 
 
 def _record(row: tuple[Any, ...]) -> StoredTensor:
-    tensor_id, version, name, shape, block, dtype = row
+    tensor_id, version, name, shape, block, dtype, keys = row
     schema = TensorSchema(name, tuple(json.loads(shape)), tuple(json.loads(block)), dtype)
-    return StoredTensor(tensor_id, schema, version)
+    return StoredTensor(tensor_id, schema, version, tuple(json.loads(keys)) if keys else ())
 
 
 def _no_tensor(catalog: Catalog, name: str, version: int | None) -> str:

@@ -23,7 +23,7 @@ from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
-from gpudb.relation import TensorEngine, TensorRelation, scan
+from gpudb.relation import StoredTensors, TensorEngine, TensorRelation, scan
 from gpudb.report import RENDERERS, Report
 from gpudb.result import Result
 from gpudb.settings import Settings
@@ -67,6 +67,8 @@ class Database(Closing):
                 threads=threads,
                 memory_limit=memory_limit,
                 history=self.history,
+                tensors=StoredTensors(self._store, self._engine),
+                change_setting=lambda name, value: self.set(**{name: value}),
             )
         except BaseException:
             self._store.close()
@@ -270,6 +272,7 @@ class Database(Closing):
         *,
         block: tuple[int, ...] | None = None,
         sparse: bool = False,
+        keys: Sequence[str] | None = None,
     ) -> TensorRelation:
         """Store an array, or the result of an expression, as blocks.
 
@@ -285,7 +288,20 @@ class Database(Closing):
             blocks it is computed in.
         sparse
             Leave out blocks of zeros: what is missing counts as zero.
+        keys
+            What SQL calls the key columns, one name per axis; None for i0, i1, ….
         """
+        if keys is None:
+            return self._create_tensor(name, values, block, sparse)
+        ndim = values.ndim if isinstance(values, TensorRelation) else np.ndim(values)
+        catalog_tensors.check_keys(TensorSchema(name, (1,) * ndim, (1,) * ndim), keys)
+        stored = self._create_tensor(name, values, block, sparse)
+        catalog_tensors.name_keys(self._store.catalog, stored.sources[name].id, keys)
+        return self.tensor(name)
+
+    def _create_tensor(
+        self, name: str, values: Any, block: tuple[int, ...] | None, sparse: bool
+    ) -> TensorRelation:
         if isinstance(values, TensorRelation):
             if values.engine is not self._engine:
                 raise InputError(

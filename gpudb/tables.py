@@ -213,6 +213,7 @@ LISTING_TYPES: Mapping[str, pa.DataType] = {
         pa.int64(),
     ),
     **dict.fromkeys(("shape", "block", "key"), pa.list_(pa.int64())),
+    "keys": pa.list_(pa.string()),
     "created": pa.timestamp("us"),
 }  # fmt: skip
 """Column of a catalog table -> its type; the others are strings."""

@@ -7,6 +7,7 @@ more than one node (NumPy's broadcasting, ``@`` of any rank, an integer in ``[]`
 from __future__ import annotations
 
 from gpudb.relation.engine import TensorEngine
+from gpudb.relation.stored_tensors import StoredTensors
 from gpudb.relation.tensor_relation import TensorRelation, scan
 
-__all__ = ["TensorEngine", "TensorRelation", "scan"]
+__all__ = ["StoredTensors", "TensorEngine", "TensorRelation", "scan"]

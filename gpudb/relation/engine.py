@@ -69,6 +69,22 @@ class TensorEngine:
         result, schema = self._run(plan, sources, as_cut=True)
         return block_table(result.keys, self.backend.to_host(result.data), schema)
 
+    def blocks(self, plan: Node, sources: Sources) -> tuple[HostArray, list[int], TensorSchema]:
+        """The dense result of a plan, which of its blocks are there, and what it is.
+
+        Returns
+        -------
+        tuple
+            A dense array, row-major grid positions of the blocks that are there, rising, and the
+            schema.
+        """
+        self._check_computes(plan.schema.name)
+        result, schema = self._run(plan, sources, as_cut=True)
+        values = dense_result(self.backend, result, schema)
+        numbers = np.ravel_multi_index(tuple(result.keys.T), schema.grid)
+        found = TensorSchema(schema.name, values.shape, schema.block, values.dtype.name)
+        return np.ascontiguousarray(values), np.sort(numbers).tolist(), found
+
     def store(
         self,
         plan: Node,
@@ -79,11 +95,7 @@ class TensorEngine:
         sparse: bool,
     ) -> StoredTensor:
         """Compute a plan and store the result; ``block`` None keeps the blocks it comes in."""
-        if not self.backend.computes:
-            raise DeviceError(
-                f"storing {name!r}: device {self.backend.name} computes shapes, no numbers; "
-                "connect with another device"
-            )
+        self._check_computes(name)
         values = self.collect(plan, sources)
         schema = TensorSchema(name, values.shape, block or plan.schema.block, values.dtype.name)
         return self._store.put(schema, np.ascontiguousarray(values), sparse=sparse)
@@ -151,6 +163,13 @@ class TensorEngine:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(key)
         return self._prepared[key]
+
+    def _check_computes(self, name: str) -> None:
+        if not self.backend.computes:
+            raise DeviceError(
+                f"storing {name!r}: device {self.backend.name} computes shapes, no numbers; "
+                "connect with another device"
+            )
 
     def _check_current(self, sources: Sources) -> None:
         """Raise for a tensor that is gone: its blocks, all missing, would count as zeros."""

@@ -61,7 +61,7 @@ def _parts(report: Report) -> Iterable[str]:
     boxes = [
         Box(
             number=number,
-            title="DuckDB" if part.engine == "duckdb" else "model",
+            title="DuckDB" if part.engine == "duckdb" else part.engine,
             text=part.label.partition(" ")[2].strip(),
             hover=part.label,
             reads=(number - 1,) if number > 1 else (),

@@ -129,7 +129,7 @@ class PartReport:
     """One part of a split statement."""
 
     engine: str
-    """``"duckdb"`` or ``"model"``."""
+    """``"duckdb"``, ``"model"`` or ``"tensors"``."""
     label: str
     into: str
     plan: int | None = None

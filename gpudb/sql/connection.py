@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from threading import RLock
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from gpudb.errors import SqlError
 from gpudb.sql.explain import for_duckdb
 from gpudb.sql.protocols import TableStore
+from gpudb.sql.tensors import ddl
 
 Parameters = Mapping[str, Any]
 """Values by name; those of ``?`` are called "1", "2" and so on."""
@@ -28,13 +29,21 @@ MACROS = (
             ("l2", "list_distance"),
         )
     ),
+    # Of a block, which is a list; nothing of an empty one but its sum and norm.
+    "CREATE MACRO norm(block) AS "
+    "sqrt(coalesce(list_sum(list_transform(block, lambda x: x * x)), 0))",
+    "CREATE MACRO block_sum(block) AS coalesce(list_sum(block), 0)",
+    "CREATE MACRO block_mean(block) AS list_avg(block)",
+    "CREATE MACRO block_min(block) AS list_min(block)",
+    "CREATE MACRO block_max(block) AS list_max(block)",
     # Lets a query with calls be bound, not run: the variable gives the width of the model's
     # vectors (see ``placeholder``), and running it fails in the inner cast. error() would say it
     # better, but counts as a side effect, and DuckDB lets no alias refer to one.
     "CREATE MACRO embed(model, text) AS getvariable('gpudb_embed_' || model)"
     "[CAST('embed() reached DuckDB: ' || CAST(text AS VARCHAR) AS BIGINT)]",
 )
-OUR_MACROS = ("cosine", "dot", "l2", "embed")
+BLOCK_MACROS = ("norm", "block_sum", "block_mean", "block_min", "block_max")
+OUR_MACROS = ("cosine", "dot", "l2", "embed", *BLOCK_MACROS)
 _OURS = re.compile(r"\bgpudb\b", re.IGNORECASE)
 
 
@@ -43,7 +52,8 @@ class Connection:
 
     Nothing of the user's lives in it but temporary tables and settings: stored tables are views of
     Parquet files, and the catalog's are copies made when a statement mentions them. ``live`` are
-    tables under ``gpudb`` that change with no change of the catalog.
+    tables under ``gpudb`` that change with no change of the catalog, ``tensors`` tells the names
+    of tensors, for messages.
     """
 
     def __init__(
@@ -53,8 +63,10 @@ class Connection:
         threads: int,
         memory_limit: int | None,
         live: Mapping[str, Callable[[], pa.Table]] | None = None,
+        tensors: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self.lock = RLock()
+        self._tensors = tensors
         self._live = live or {}
         self._tables = tables
         self._views: dict[str, str] = {}
@@ -92,7 +104,7 @@ class Connection:
     def statements(self, text: str) -> list[Any]:
         """The statements of a text, as DuckDB's parser sees them."""
         try:
-            return list(self._duck.extract_statements(for_duckdb(text)))
+            return list(self._duck.extract_statements(ddl.for_duckdb(for_duckdb(text))))
         except duckdb.Error as error:
             raise self._translated(error) from error
 
@@ -166,6 +178,8 @@ class Connection:
         if isinstance(error, duckdb.CatalogException) and "Table with name" in message:
             known = ", ".join(self._views) or "none yet: make one with create_table"
             message += f"\nTables of this database: {known}; catalog tables: gpudb.models, …"
+            if tensors := self._tensors():
+                message += f"\nTensors: {', '.join(tensors[:20])}{', …' * (len(tensors) > 20)}"
             for name, reason in self._unreadable.items():
                 message += f"\nTable {name!r} cannot be read: {reason}"
         return SqlError(message)

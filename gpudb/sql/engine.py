@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 import pyarrow as pa
+from duckdb import StatementType
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
 from gpudb.report import RENDERERS, Report, to_text
 from gpudb.sql.calls import has_call
 from gpudb.sql.connection import Connection, Parameters
-from gpudb.sql.explain import split_explain
+from gpudb.sql.explain import Explain, split_explain
 from gpudb.sql.history import History
 from gpudb.sql.plan import Finish, Measured, SqlPlan, SqlResult, SqlStatistics
-from gpudb.sql.protocols import ModelFunctions, TableStore
+from gpudb.sql.protocols import ModelFunctions, TableStore, TensorFunctions
 from gpudb.sql.recorded import recorded
 from gpudb.sql.report import report_relational, report_statement
 from gpudb.sql.scope import with_ctes
+from gpudb.sql.settings import read_setting
 from gpudb.sql.split import Splitter
 from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse
+from gpudb.sql.tensors import ddl
+from gpudb.sql.tensors.door import TensorDoor
 
 NOTHING = pa.table({})
 
@@ -41,6 +45,10 @@ class SqlEngine:
         DuckDB's limit, in bytes; None leaves it to DuckDB.
     history
         Where statements are recorded, for ``gpudb.queries``; None records nothing.
+    tensors
+        The stored tensors; None for a database without.
+    change_setting
+        Changes how plans run, by name and value; None where nothing can be set.
     """
 
     def __init__(
@@ -51,13 +59,21 @@ class SqlEngine:
         threads: int,
         memory_limit: int | None,
         history: History | None = None,
+        tensors: TensorFunctions | None = None,
+        change_setting: Callable[[str, str | int], None] | None = None,
     ) -> None:
+        self._change_setting = change_setting
         self._models = models
         self._tables = tables
         self._history = history = history or History(None)
         self._connection = Connection(
-            tables, threads=threads, memory_limit=memory_limit, live={"queries": history.table}
+            tables,
+            threads=threads,
+            memory_limit=memory_limit,
+            live={"queries": history.table},
+            tensors=tensors.names if tensors is not None else tuple,
         )
+        self._tensors = TensorDoor(tensors, tables, self._connection)
 
     def run(self, text: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> SqlResult:
         """Run the statements of a text, in order; the result of the last.
@@ -101,9 +117,15 @@ class SqlEngine:
             return self._insert(text, parameters)
         if kind is Kind.DROP:
             return self._drop(text, parameters)
-        if not may_call(statement.type, text):
+        setting = read_setting(text) if statement.type == StatementType.SET else None
+        if setting is not None and self._change_setting is not None:
+            self._change_setting(*setting)
+            return _empty()
+        if may_call(statement.type, text):
+            return self._split(parse(text), text, parameters)
+        if (tree := self._tensors.tree(text)) is None:
             return self._plain(text, parameters)
-        return self._split(parse(text), text, parameters)
+        return self._split(tree, text, parameters)
 
     def _plain(self, text: str, parameters: Parameters) -> SqlResult:
         """DuckDB runs the user's own text."""
@@ -115,6 +137,20 @@ class SqlEngine:
         return SqlResult(table, plan.text(stats), stats)
 
     def _split(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlResult:
+        """Run a statement that may read tensors or call models."""
+        if not self._tensors.mentioned(text):
+            return self._over_tables(tree, text, parameters)
+        queries = self._tensors.queries(parameters)
+        try:
+            if (relation := queries.whole(tree)) is not None:
+                return self._tensors.run(relation, text)
+            queries.statement(tree)
+            changed = tree.sql("duckdb") if queries.changed else text
+            return queries.in_front_of(self._over_tables(tree, changed, parameters))
+        finally:
+            queries.close()
+
+    def _over_tables(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlResult:
         """Run a statement that may call models."""
         if not has_call(tree):
             return self._plain(text, parameters)
@@ -143,7 +179,12 @@ class SqlEngine:
         kind = self._connection.statements(inner)[-1].type
         if classify(kind, inner) is not Kind.DUCKDB:
             raise UnsupportedError(f"EXPLAIN of {inner[:40]!r}…: explain its SELECT instead")
-        if not mentions_call(inner) or not has_call(tree := parse(inner)):
+        tree = parse(inner) if mentions_call(inner) else self._tensors.tree(inner)
+        if tree is not None and self._tensors.mentioned(inner):
+            explained = self._explain_tensors(tree, explain, parameters)
+            if explained is not None:
+                return explained
+        if tree is None or not has_call(tree):
             if explain.relational:
                 raise UnsupportedError(
                     "EXPLAIN (RELATIONAL) shows the plan of a model, and the statement calls none; "
@@ -156,22 +197,59 @@ class SqlEngine:
                 f"EXPLAIN of {tree.key.upper()} with {inner[:40]!r}…: explain its SELECT instead"
             )
         if explain.analyze:
-            result = self._split(tree, inner, parameters)
+            result = self._over_tables(tree, inner, parameters)
             assert result.report is not None  # the statement has a call
             return _explained(result.report, explain.format, result.stats)
         started = perf_counter()
-        splitter = Splitter(self._connection, self._models, parameters, dry=True)
-        try:
-            splitter.bind(tree, inner)
-            splitter.split(tree)
-        finally:
-            splitter.close()
-        plan = SqlPlan((*splitter.steps, Finish(tree.sql("duckdb"))))
+        plan = self._planned(tree, inner, parameters)
         if explain.relational:
             report = report_relational(self._models, plan, inner)
         else:
             report = report_statement(self._models, plan, inner, None)
         return _explained(report, explain.format, SqlStatistics((), perf_counter() - started))
+
+    def _planned(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlPlan:
+        """How a statement that may call models is split, without running a model."""
+        if not has_call(tree):
+            return SqlPlan((Finish(text),))
+        splitter = Splitter(self._connection, self._models, parameters, dry=True)
+        try:
+            splitter.bind(tree, text)
+            splitter.split(tree)
+        finally:
+            splitter.close()
+        return SqlPlan((*splitter.steps, Finish(tree.sql("duckdb"))))
+
+    def _explain_tensors(
+        self, tree: exp.Expr, explain: Explain, parameters: Parameters
+    ) -> SqlResult | None:
+        """How a statement that reads tensors runs; None for one that reads none."""
+        started, statement = perf_counter(), explain.statement
+        queries = self._tensors.queries(parameters, dry=not explain.analyze)
+        try:
+            if (relation := queries.whole(tree)) is not None:
+                explain.check()
+                report = self._tensors.report(relation, statement, analyze=explain.analyze)
+                took = SqlStatistics((), perf_counter() - started)
+                return _explained(report, explain.format, took)
+            queries.statement(tree)
+            if not queries.changed:
+                return None
+            explain.check()
+            if explain.relational:
+                raise UnsupportedError(
+                    "EXPLAIN (RELATIONAL) of a statement that reads tensors: write EXPLAIN, which "
+                    "shows their plans before any rule, too"
+                )
+            sql = tree.sql("duckdb")
+            ran = self._over_tables(tree.copy(), sql, parameters) if explain.analyze else None
+            stats = ran.stats if ran is not None else None
+            plan = self._planned(tree, sql, parameters)
+            report = report_statement(self._models, plan, statement, stats)
+            full = queries.before(report, explain.analyze)
+            return _explained(full, explain.format, SqlStatistics((), perf_counter() - started))
+        finally:
+            queries.close()
 
     def _explained_by_duckdb(self, text: str, parameters: Parameters) -> SqlResult:
         result = self._plain(text, parameters)
@@ -181,6 +259,8 @@ class SqlEngine:
     def _create(self, text: str, parameters: Parameters) -> SqlResult:
         tree = parse(text)
         query = _as_query(tree)
+        if (tensor := ddl.target(tree.this)) is not None:
+            return self._tensors.create(tensor, tree, parameters)
         if not isinstance(tree, exp.Create) or not isinstance(query, exp.Query):
             raise UnsupportedError(
                 "CREATE TABLE with columns is not supported: stored tables do not change, so an "
@@ -216,6 +296,11 @@ class SqlEngine:
         name = _table_name(target)
         if self._connection.is_temporary(name):
             return self._split(tree, text, parameters)
+        if self._tensors.is_tensor(name):
+            result = self._query(query, parameters)
+            by_name = result.table.column_names if tree.args.get("by_name") else None
+            self._tensors.insert(name, result.table, columns or by_name)
+            return SqlResult(NOTHING, result.text, result.stats)
         schema = self._tables.schema(name)
         result = self._query(query, parameters)
         given = columns or (result.table.column_names if tree.args.get("by_name") else schema.names)
@@ -252,6 +337,9 @@ class SqlEngine:
         tables: list[exp.Expr] = tree.args.get("tables") or []
         if len(tables) != 1:
             return self._plain(text, parameters)  # DuckDB's error
+        if (tensor := ddl.target(tables[0])) is not None:
+            self._tensors.drop(tensor, if_exists=bool(tree.args.get("exists")))
+            return _empty()
         name = _table_name(tables[0])
         stored = name.lower() in (n.lower() for n in self._tables.views())
         if not stored or self._connection.is_temporary(name):

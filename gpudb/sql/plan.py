@@ -39,6 +39,19 @@ class Infer:
 
 
 @dataclass(frozen=True, slots=True)
+class Compute:
+    """A plan over stored tensors gives blocks."""
+
+    sql: str
+    """The part of the statement that it stands for."""
+    into: str
+
+    def label(self) -> str:
+        """One line for EXPLAIN."""
+        return f"tensors {self.into} = {self.sql}"
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """DuckDB does the rest."""
 
@@ -49,7 +62,7 @@ class Finish:
         return f"DuckDB  {self.sql}"
 
 
-Step: TypeAlias = Rows | Infer | Finish
+Step: TypeAlias = Rows | Infer | Compute | Finish
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +158,7 @@ class SqlResult:
     """The plan, for people."""
     stats: SqlStatistics
     report: Report | None = None
-    """The plan as data, for statements that call a model."""
+    """The plan as data, for statements that call a model or read tensors."""
 
 
 def _took(took: Measured) -> str:

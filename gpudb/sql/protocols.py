@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import pyarrow as pa
 
+from gpudb.catalog import NamedTensor, StoredTensor
+from gpudb.plan.node import Node
 from gpudb.report import PlanReport
 from gpudb.types import HostArray
 
@@ -80,3 +82,45 @@ class TableStore(Protocol):
 
     def drop(self, name: str, *, if_exists: bool = False) -> None:
         """Remove a table."""
+
+
+class TensorFunctions(Protocol):
+    """The stored tensors, and what computes plans over them."""
+
+    def names(self) -> Sequence[str]:
+        """Tensors of their own, and the models whose tensors are ``model/tensor``."""
+
+    def find(self, name: str, /) -> NamedTensor:
+        """The tensor ``x``, or ``model/x``; a CatalogError that lists those there are."""
+
+    def compute(self, plan: Node, sources: Mapping[str, StoredTensor], /) -> pa.Table:
+        """The blocks of the result: key columns ``i0``, ``i1``, … and ``block``."""
+
+    def report(
+        self, plan: Node, sources: Mapping[str, StoredTensor], /, *, analyze: bool
+    ) -> PlanReport:
+        """How a plan runs; ``analyze`` runs it."""
+
+    def block_lists(
+        self, names: Sequence[tuple[str | None, int | None, str, int]], /
+    ) -> pa.ChunkedArray:
+        """The elements of single blocks as lists; (model, version, tensor, position) each."""
+
+    def create(
+        self,
+        name: str,
+        plan: Node,
+        sources: Mapping[str, StoredTensor],
+        /,
+        *,
+        keys: Sequence[str] = (),
+        replace: bool = False,
+        if_not_exists: bool = False,
+    ) -> int:
+        """Store the result of a plan; how many blocks."""
+
+    def insert(self, name: str, rows: pa.Table, /) -> None:
+        """Add blocks at keys that a tensor lacks: columns of keys, then lists of elements."""
+
+    def drop(self, name: str, /, *, if_exists: bool = False) -> None:
+        """Forget a tensor."""

@@ -11,6 +11,7 @@ from gpudb.sql.connection import Parameters
 from gpudb.sql.explain import as_written
 from gpudb.sql.history import Entry, History
 from gpudb.sql.plan import SqlResult
+from gpudb.sql.tensors import ddl
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def recorded(
     """
     started, clock = datetime.now(UTC).replace(tzinfo=None), perf_counter()
     results: list[SqlResult] = []
-    text = as_written(statement.strip().removesuffix(";"))
+    text = ddl.as_written(as_written(statement.strip().removesuffix(";")))
     try:
         yield results.append
     except BaseException as error:

@@ -161,10 +161,14 @@ def parse(text: str) -> exp.Expr:
     try:
         tokens = sqlglot.tokenize(text, read="duckdb")
         pieces, at, number = [], 0, 0
-        for token in tokens:
+        for token, after in zip(tokens, [*tokens[1:], None], strict=True):
             if token.token_type == sqlglot.TokenType.PLACEHOLDER and token.text == "?":
                 number += 1
                 pieces += [text[at : token.start], f"${number}"]
+                at = token.end + 1
+            elif token.text.upper() == "DIV" and after is not None and after.text == "(":
+                # An operator to sqlglot, an ordinary name to DuckDB.
+                pieces += [text[at : token.start], '"div"']
                 at = token.end + 1
         return sqlglot.parse_one("".join([*pieces, text[at:]]), read="duckdb")
     except sqlglot.errors.SqlglotError as error:

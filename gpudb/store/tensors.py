@@ -18,7 +18,7 @@ from gpudb.catalog.tensors import (
     use_blocks,
 )
 from gpudb.closing import Closing
-from gpudb.errors import StorageError
+from gpudb.errors import CatalogError, StorageError
 from gpudb.storage import PAGE_NBYTES, PageStore
 from gpudb.store.cut import check_values, cut, is_zero, join, keys_at
 from gpudb.store.folder import CATALOG, PAGES, prepare_folder
@@ -136,6 +136,51 @@ class TensorStore(Closing):
                 use_blocks(self.catalog, tensor.id, blocks)
                 add_partitions(self.catalog, tensor.id, _partitions(tensor.schema))
         return stored
+
+    def put_blocks(
+        self, schema: TensorSchema, values: HostArray, numbers: Sequence[int]
+    ) -> StoredTensor:
+        """Store a tensor of its own of which only some blocks are there; the others are zero.
+
+        Parameters
+        ----------
+        schema, values
+            As for :meth:`put_many`.
+        numbers
+            Row-major grid positions of the blocks that are there, rising.
+        """
+        check_values(schema, values)
+        with self.catalog.transaction():
+            stored = add_tensor(self.catalog, schema, None)
+            self._write(stored, values, numbers)
+            add_partitions(self.catalog, stored.id, _partitions(schema))
+        return stored
+
+    def add_blocks(self, tensor: StoredTensor, values: HostArray, numbers: Sequence[int]) -> None:
+        """Store blocks that a tensor lacks; all or none.
+
+        Raises
+        ------
+        CatalogError
+            If it has one of them already.
+        """
+        check_values(tensor.schema, values)
+        with self.catalog.transaction():
+            taken = set(block_numbers(self.catalog, tensor.id)).intersection(numbers)
+            if taken:
+                key = tuple(keys_at(tensor.schema, [min(taken)])[0].tolist())
+                raise CatalogError(
+                    f"tensor {tensor.schema.name!r} has a block at {key} already, and "
+                    f"{len(taken)} of the {len(numbers)} in all; blocks are added at keys that it "
+                    "lacks: create the tensor again to change others"
+                )
+            self._write(tensor, values, numbers)
+
+    def _write(self, tensor: StoredTensor, values: HostArray, numbers: Sequence[int]) -> None:
+        packer = Packer(self.catalog, self.pages, self._page_nbytes)
+        hashes = packer.add(tensor.schema, values, numbers)
+        packer.flush()
+        use_blocks(self.catalog, tensor.id, list(zip(numbers, hashes, strict=True)))
 
     def keys(self, tensor: StoredTensor) -> HostArray:
         """Grid coordinates of the blocks a tensor has, (blocks, ndim) int32, row-major."""

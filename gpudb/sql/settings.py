@@ -1,0 +1,29 @@
+"""SET of a setting that is gpudb's own: how plans run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+from gpudb.settings import Settings
+from gpudb.sql.explain import COMMENTS
+
+OURS = tuple(field.name for field in fields(Settings))
+"""Settings that DuckDB does not have."""
+
+_SET = re.compile(
+    rf"{COMMENTS}SET{COMMENTS}\b(?:(?:SESSION|GLOBAL)\b{COMMENTS})?(?P<name>{'|'.join(OURS)})\b"
+    rf"{COMMENTS}(?:=|TO\b){COMMENTS}(?:'(?P<text>[^']*)'|(?P<number>[+-]?\d+)|(?P<word>\w+))"
+    rf"{COMMENTS};?{COMMENTS}",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def read_setting(text: str) -> tuple[str, str | int] | None:
+    """Name and value of a SET of one of our settings; None for any other statement."""
+    found = _SET.fullmatch(text)
+    if found is None:
+        return None
+    number = found["number"]
+    value = int(number) if number is not None else found["text"] or found["word"] or ""
+    return found["name"].lower(), value
