@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpudb.plan.node import Node, walk
-from gpudb.plan.relational import PRODUCTS, Aggregate, FilterKeys, Join, Project, Rekey
+from gpudb.plan.relational import PRODUCTS, Aggregate, Contract, FilterKeys, Join, Project, Rekey
 from gpudb.plan.reshape import Broadcast
 from gpudb.plan.tensor import Coalesce, Reblock
 
@@ -25,4 +25,6 @@ def cut_matters(plan: Node) -> set[int]:
 def _looks_at_keys(node: Node) -> bool:
     if isinstance(node, Join):
         return node.kernel in PRODUCTS
+    if isinstance(node, Contract):
+        return bool(node.tests)
     return isinstance(node, Aggregate | Broadcast | FilterKeys | Project | Rekey)

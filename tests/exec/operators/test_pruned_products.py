@@ -59,3 +59,11 @@ def test_pairs_of_a_join_that_is_not_summed(tests) -> None:
     np.testing.assert_allclose(
         compute(filtered, arrays, RELATIONAL), dense(filtered, arrays.dense), atol=1e-14
     )
+
+
+def test_what_is_pruned_stays_cut_under_all_rules() -> None:
+    arrays = Arrays()
+    left = arrays.scan("left", np.array([[1.5], [0.5]]), (1, 1))  # row panels: one block, to rules
+    right = arrays.scan("right", np.array([1.5]), (1,))
+    product = Aggregate(Join(left, right, ((1, 0),), "matmul"), (0,), "sum")
+    np.testing.assert_array_equal(compute(FilterKeys(product, ((0, "=", 0),)), arrays), [2.25, 0])
