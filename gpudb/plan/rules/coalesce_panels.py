@@ -27,6 +27,8 @@ def coalesce_panels(plan: Node) -> Node:
             and are_row_panels(node.schema)
         ):
             return Coalesce(node)
+        if isinstance(original, Coalesce) and isinstance(node, Coalesce):
+            return original  # is one block already
         return node
 
     return rewrite(plan, coalesce)
