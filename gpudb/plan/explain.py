@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from gpudb.keys import describe_tests
 from gpudb.plan.node import Node, walk
 from gpudb.plan.tensor import Coalesce, ConcatRows, Input, Reblock, Scan
 
@@ -43,6 +44,8 @@ def _step(node: Node, numbers: dict[int, int]) -> str:
             parts.append(f"{field.name}={_name(value, numbers)}")
         elif isinstance(value, tuple) and value and isinstance(value[0], Node):
             parts.append(f"{field.name}=[{', '.join(_name(v, numbers) for v in value)}]")
+        elif field.name == "tests":
+            parts += [f"where {describe_tests(value)}"] if value else []
         elif value is not None and value is not False and not isinstance(node, Scan | Input):
             parts.append(f"{field.name}={value}")
     if isinstance(node, Scan | Input):
@@ -54,6 +57,8 @@ def _name(node: Node, numbers: dict[int, int]) -> str:
     if id(node) in numbers:
         return f"#{numbers[id(node)]}"
     match node:
+        case Scan(tensor=tensor, tests=tests) if tests:
+            return f"{tensor.name}[{describe_tests(tests)}]"
         case Scan() | Input():
             return node.tensor.name
         case Coalesce():

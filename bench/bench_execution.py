@@ -1,0 +1,138 @@
+"""Which execution takes less time, and whether ``auto`` finds it: relational, fused, auto."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from common import report, save, take_turns
+
+import gpudb
+from gpudb.layers import feed_forward
+from gpudb.relation import TensorRelation
+from gpudb.types import HostArray
+
+EXECUTIONS = ("relational", "fused", "auto")
+TOLERANCE = 1e-5
+"""Of the largest element of the answer in float64: float32 sums of up to 20,000 terms."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One expression, and what it should give."""
+
+    label: str
+    expression: TensorRelation
+    expected: HostArray
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--out", type=Path, help="folder for execution.json")
+    parser.add_argument("--tiny", action="store_true", help="small sizes, one round")
+    args = parser.parse_args()
+    extent, features, classes = (64, 300, 200) if args.tiny else (1024, 20_000, 10_000)
+    measured: dict[str, dict[str, list[float]]] = {}
+    with gpudb.connect(device="numpy") as db:
+        for case in (*products(db, extent), *classification(db, features, classes)):
+            runners = {name: runner(db, case, name) for name in EXECUTIONS}
+            measured[case.label] = take_turns(runners, 1 if args.tiny else args.rounds)
+            print(f"\n{case.label}\n{chosen(db, case.expression)}")
+            print(report(measured[case.label], 1, "runs", "auto"))
+    print("\nauto over the better one, median over the rounds")
+    for label, seconds in measured.items():
+        print(f"{label:<48} {over_the_better(seconds):>6.2f}")
+    if args.out is not None:
+        save(args.out, "execution", measured)
+
+
+def products(db: gpudb.Database, extent: int) -> Iterator[Case]:
+    """Square matrices in panels and in blocks, with and without blocks missing on the left."""
+    right = normal(extent, extent)
+    cuts = {
+        f"panels of {extent // 4} rows": (extent // 4, extent),
+        f"panels of {extent // 16} rows": (extent // 16, extent),
+        f"blocks of {extent // 4}": (extent // 4, extent // 4),
+        f"blocks of {extent // 16}": (extent // 16, extent // 16),
+    }
+    for cut, block in cuts.items():
+        for share in (1.0, 0.5, 0.1, 0.01):
+            left = lacking_blocks((extent, extent), block, share)
+            a, b = (
+                db.create_tensor(f"{name}, {cut}, {share}", values, block=block, sparse=True)
+                for name, values in (("a", left), ("b", right))
+            )
+            label = f"product, {cut}, {share:.0%} present"
+            yield Case(label, a @ b, left.astype(np.float64) @ right)
+
+
+def classification(db: gpudb.Database, features: int, classes: int) -> Iterator[Case]:
+    """16 rows of many features, a hundredth present, and very many classes."""
+    hidden = 128
+    for size in (64, 256):
+        x = lacking_blocks((16, features), (16, size), 0.01)
+        weights = [normal(hidden, features), normal(hidden)]
+        weights += [normal(classes, hidden), normal(classes)]
+        tx = db.create_tensor(f"x {size}", x, block=(16, size), sparse=True)
+        w0, b0, w1, b1 = (
+            db.create_tensor(f"w{number} {size}", w, block=(size, size)[: w.ndim])
+            for number, w in enumerate(weights)
+        )
+        w = [values.astype(np.float64) for values in weights]
+        expected = np.maximum(x @ w[0].T + w[1], 0) @ w[2].T + w[3]
+        label = f"classification, {size}×{size} blocks"
+        yield Case(label, feed_forward(tx, [(w0, b0), (w1, b1)]), expected)
+
+
+def lacking_blocks(shape: tuple[int, int], block: tuple[int, int], share: float) -> HostArray:
+    """Standard normal in this share of the blocks, at least one; zero in the others."""
+    grid = tuple(-(-extent // along) for extent, along in zip(shape, block, strict=True))
+    blocks = grid[0] * grid[1]
+    there = np.zeros(blocks, np.bool_)
+    there[np.random.default_rng(1).permutation(blocks)[: max(1, round(share * blocks))]] = True
+    cells = np.kron(there.reshape(grid), np.ones(block, np.bool_))
+    return np.where(cells[: shape[0], : shape[1]], normal(*shape), np.float32(0))
+
+
+def normal(*shape: int) -> HostArray:
+    """Standard normal float32."""
+    return np.random.default_rng([*shape]).standard_normal(shape, np.float32)
+
+
+def runner(db: gpudb.Database, case: Case, execution: str) -> Callable[[], object]:
+    """Computes the case in one execution; its answer has been checked."""
+
+    def run() -> HostArray:
+        db.set(execution=execution)
+        return case.expression.collect()
+
+    difference = float(np.abs(run() - case.expected).max() / np.abs(case.expected).max())
+    if difference > TOLERANCE:
+        sys.exit(f"{case.label}, {execution}: the answer is off by {difference:.1e}")
+    return run
+
+
+def chosen(db: gpudb.Database, expression: TensorRelation) -> str:
+    """What ``auto`` takes, and why."""
+    db.set(execution="auto")
+    lines = expression.explain().splitlines()
+    return next(line for line in lines if "execution:" in line)
+
+
+def over_the_better(seconds: dict[str, list[float]]) -> float:
+    """The time of ``auto`` over that of the better of the two, round by round, the median."""
+    better = min(("relational", "fused"), key=lambda name: statistics.median(seconds[name]))
+    return statistics.median(
+        own / best for own, best in zip(seconds["auto"], seconds[better], strict=True)
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""Models written in the algebra against PyTorch, out of a real database and at real sizes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gpudb
+from gpudb.layers import (
+    conv2d,
+    embedding_classifier,
+    feed_forward,
+    linear,
+    logistic_regression,
+    lstm,
+)
+from gpudb.types import HostArray
+from tests.oracles.conftest import Report
+
+torch = pytest.importorskip("torch")
+functional = torch.nn.functional
+
+pytestmark = pytest.mark.oracle
+
+# Both sides sum in float32, in another order. Weights are scaled so that every layer's output is of
+# order 1; sums of up to 20,000 such terms then differ by some units in the last place.
+LARGEST = 1e-5
+
+BLOCKS = [(16, 16), (100, 37), None]
+"""Square as in the literature, dividing nothing, row panels."""
+
+EXECUTIONS = ["relational", "fused", "auto"]
+
+
+@pytest.fixture
+def db() -> Iterator[gpudb.Database]:
+    with gpudb.connect(device="numpy") as database:
+        yield database
+
+
+def normal(*shape: int, seed: int = 0, scale: float = 1.0) -> HostArray:
+    values = np.random.default_rng([seed, *shape]).standard_normal(shape)
+    return (scale * values).astype(np.float32)
+
+
+def weights(out: int, width: int, seed: int = 0) -> tuple[HostArray, HostArray]:
+    """A linear layer whose output is of order 1."""
+    return normal(out, width, seed=seed, scale=width**-0.5), normal(out, seed=seed)
+
+
+def sparse_rows(shape: tuple[int, int], block: int, share: float) -> HostArray:
+    """Standard normal where a ``share`` of the square blocks has values; the first always has."""
+    random = np.random.default_rng(7)
+    grid = tuple(-(-extent // block) for extent in shape)
+    there = random.random(grid) < share
+    there[0, 0] = True
+    cells = np.kron(there, np.ones((block, block), bool))[: shape[0], : shape[1]]
+    return np.where(cells, normal(*shape, seed=1), np.float32(0))
+
+
+def store(
+    db: gpudb.Database, block: tuple[int, ...] | None, sparse: bool = False, **arrays: HostArray
+) -> list[Any]:
+    """Each array as a tensor; a vector in blocks of the first extent."""
+    return [
+        db.create_tensor(
+            name,
+            values,
+            block=None if block is None else (*block, *block)[: values.ndim],
+            sparse=sparse,
+        )
+        for name, values in arrays.items()
+    ]
+
+
+def compare(found: HostArray, expected: Any, report: Report, largest: float = LARGEST) -> None:
+    theirs = expected.numpy()
+    assert found.shape == theirs.shape
+    assert found.dtype == theirs.dtype == np.float32
+    difference = float(np.abs(found - theirs).max())
+    report(f"{difference:.1e}")
+    assert difference <= largest
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+@pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+@pytest.mark.parametrize("block", BLOCKS)
+def test_linear(
+    db: gpudb.Database,
+    block: tuple[int, int] | None,
+    sparse: bool,
+    execution: str,
+    report: Report,
+) -> None:
+    db.set(execution=execution)
+    x = sparse_rows((130, 500), 16, 0.1) if sparse else normal(130, 500)
+    w, b = weights(220, 500)
+    (tx,) = store(db, block, sparse, x=x)
+    tw, tb = store(db, block, w=w, b=b)
+    expected = functional.gelu(functional.linear(*map(torch.tensor, (x, w, b))))
+    compare(linear(tx, tw, tb, "gelu").collect(), expected, report)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_logistic_regression(
+    db: gpudb.Database, block: tuple[int, int] | None, report: Report
+) -> None:
+    x = sparse_rows((1000, 784), 16, 0.2)
+    w, b = weights(10, 784)
+    (tx,) = store(db, block, sparse=True, x=x)
+    tw, tb = store(db, block, w=w, b=b)
+    expected = torch.sigmoid(functional.linear(*map(torch.tensor, (x, w, b))))
+    compare(logistic_regression(tx, tw, tb).collect(), expected, report)
+
+
+@pytest.mark.parametrize("last", [None, "softmax"])
+@pytest.mark.parametrize("block", BLOCKS)
+def test_feed_forward(
+    db: gpudb.Database, block: tuple[int, int] | None, last: str | None, report: Report
+) -> None:
+    x = normal(65, 784)
+    arrays = [weights(256, 784), weights(129, 256, seed=1), weights(10, 129, seed=2)]
+    (tx,) = store(db, block, x=x)
+    layers = [
+        tuple(store(db, block, **{f"w{i}": w, f"b{i}": b})) for i, (w, b) in enumerate(arrays)
+    ]
+    expected = torch.tensor(x)
+    for i, (w, b) in enumerate(arrays):
+        expected = functional.linear(expected, torch.tensor(w), torch.tensor(b))
+        expected = expected if i == 2 else torch.relu(expected)
+    if last is not None:
+        expected = torch.softmax(expected, 1)
+    compare(feed_forward(tx, layers, last=last).collect(), expected, report)
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+@pytest.mark.parametrize("block", [16, 100])
+def test_extreme_classification_joins_what_is_there(
+    db: gpudb.Database, block: int, execution: str, report: Report
+) -> None:
+    # 20,000 features of which a row has few, and 10,000 classes.
+    db.set(execution=execution)
+    features, hidden, classes = 20_000, 128, 10_000
+    x = sparse_rows((16, features), block, 0.01)
+    w0, b0 = weights(hidden, features)
+    w0 *= 10  # a hundredth of the terms is there
+    w1, b1 = weights(classes, hidden, seed=1)
+    (tx,) = store(db, (block, block), sparse=True, x=x)
+    tensors = store(db, (block, block), w0=w0, b0=b0, w1=w1, b1=b1)
+    net = feed_forward(tx, [(tensors[0], tensors[1]), (tensors[2], tensors[3])])
+    tx_, tw0, tb0, tw1, tb1 = map(torch.tensor, (x, w0, b0, w1, b1))
+    expected = functional.linear(torch.relu(functional.linear(tx_, tw0, tb0)), tw1, tb1)
+    compare(net.collect(), expected, report)
+
+    if execution == "fused":
+        return
+    present = sum(x[:, at : at + block].any() for at in range(0, features, block))
+    grid = -(-features // block)
+    assert len(tx.arrow()) == present
+    assert 0 < present < grid / 25  # a hundredth, give or take
+    blocks_of_hidden = -(-hidden // block)
+    (plan,) = json.loads(net.explain(analyze=True, format="json"))["plans"]
+    first = next(s for s in plan["steps"] if s["pairs"] is not None)
+    assert first["pairs"] == present * blocks_of_hidden
+    assert first["skipped_pairs"] == (grid - present) * blocks_of_hidden
+
+
+@pytest.mark.parametrize("block", [(16, 16), (33, 7), None])
+def test_embedding_classifier(
+    db: gpudb.Database, block: tuple[int, int] | None, report: Report
+) -> None:
+    random = np.random.default_rng(3)
+    table = normal(5000, 64)
+    w, b = weights(12, 64)
+    lengths = random.integers(0, 60, 40)
+    lengths[[3, 39]] = 0  # a text without tokens, and one at the end
+    ids = random.integers(0, 5000, lengths.sum(), dtype=np.int32)
+    text = np.repeat(np.arange(40, dtype=np.int32), lengths)
+    tensors = store(db, block, table=table, ids=ids, text=text, w=w, b=b)
+    bags = torch.nn.EmbeddingBag.from_pretrained(torch.tensor(table), mode="mean")
+    offsets = torch.tensor(np.cumsum([0, *lengths[:-1]]))
+    means = bags(torch.tensor(ids, dtype=torch.int64), offsets)
+    expected = torch.softmax(functional.linear(means, torch.tensor(w), torch.tensor(b)), 1)
+    table_, ids_, text_, w_, b_ = tensors
+    found = embedding_classifier(table_, ids_, text_, 40, w_, b_).collect()
+    compare(found, expected, report)
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "out", "kernel", "stride", "padding", "block"),
+    [
+        (1, (28, 28), 16, (5, 5), 1, 2, 16),
+        (16, (14, 14), 32, (3, 3), 2, 1, 16),
+        (3, (61, 47), 20, (7, 4), 3, 2, 13),
+        (64, (12, 12), 64, (1, 1), 1, 0, 16),
+    ],
+)
+def test_conv2d(
+    db: gpudb.Database,
+    channels: int,
+    size: tuple[int, int],
+    out: int,
+    kernel: tuple[int, int],
+    stride: int,
+    padding: int,
+    block: int,
+    report: Report,
+) -> None:
+    image = normal(channels, *size)
+    filters = normal(out, channels, *kernel, scale=(channels * kernel[0] * kernel[1]) ** -0.5)
+    bias = normal(out)
+    tensors = store(db, (block, block), image=image, filters=filters, bias=bias)
+    found = conv2d(*tensors, stride=stride, padding=padding).collect()
+    arguments = map(torch.tensor, (image[None], filters, bias))
+    expected = functional.conv2d(*arguments, stride=stride, padding=padding)[0]
+    compare(found, expected, report)
+
+
+@pytest.mark.parametrize("block", [16, 50])
+@pytest.mark.parametrize("execution", ["relational", "fused"])
+def test_lstm(db: gpudb.Database, execution: str, block: int, report: Report) -> None:
+    steps, batch, width, hidden = 12, 20, 40, 64
+    db.set(execution=execution)
+    torch.manual_seed(0)
+    theirs = torch.nn.LSTM(width, hidden)
+    x = normal(steps, batch, width)
+    tensors = store(
+        db,
+        (block, block),
+        x=x,
+        **{name: p.detach().numpy() for name, p in theirs.named_parameters()},
+    )
+    with torch.no_grad():
+        expected = theirs(torch.tensor(x))[0]
+    compare(lstm(*tensors).collect(), expected, report)
