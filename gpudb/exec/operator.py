@@ -25,6 +25,9 @@ class Source(Protocol):
     def runs(self, name: str, rows: HostArray) -> Sequence[HostArray]:
         """The blocks with these numbers in ``keys``, as views ``(n_i, *block)``, in order."""
 
+    def read(self, name: str, rows: HostArray) -> HostArray:
+        """The same blocks in an array of their own ``(n, *block)``: memory ends with it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,6 +52,34 @@ def map_file(path: Path) -> pa.Buffer:
         return pa.py_buffer(b"")
     with pa.memory_map(str(path), "r") as mapped:
         return mapped.read_buffer()
+
+
+def read_into(path: Path, start: int, out: memoryview) -> None:
+    """Fill ``out`` with the bytes of the file from ``start`` on, without mapping it.
+
+    Raises
+    ------
+    EOFError
+        If the file ends before.
+    """
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        done = 0
+        while done < len(out):
+            count = file.readinto(out[done:])
+            if not count:
+                raise EOFError(f"the file ends after {start + done} bytes")
+            done += count
+
+
+def file_sha256(path: Path) -> tuple[str, int]:
+    """sha256 of a file in hex, and its size in bytes.
+
+    The file is read in pieces: hashing a mapping would leave all of it in the process's memory.
+    """
+    with path.open("rb", buffering=0) as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return digest, file.tell()
 
 
 def _make_folders(folder: Path) -> None:

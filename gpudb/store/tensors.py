@@ -8,6 +8,8 @@ from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from gpudb.catalog import Catalog, Location, Partition, StoredTensor
 from gpudb.catalog.blocks import forget_unused_pages, pages
 from gpudb.catalog.tensors import (
@@ -23,7 +25,7 @@ from gpudb.storage import PAGE_NBYTES, PageStore
 from gpudb.store.cut import check_values, cut, is_zero, join, keys_at
 from gpudb.store.folder import CATALOG, PAGES, prepare_folder
 from gpudb.store.pack import Packer
-from gpudb.types import HostArray, TensorSchema
+from gpudb.types import HostArray, TensorSchema, storage_dtype
 
 PARTITION_ELEMENTS = 2**30
 """Most elements in one partition: half of what libcudf's int32 sizes can count."""
@@ -153,14 +155,27 @@ class TensorStore(Closing):
         """
         schema = tensor.schema
         block = schema.block_numbers
-        keys, places = self.keys(tensor), locations(self.catalog, tensor.id)
-        if rows is not None:
-            keys, places = keys[rows], [places[row] for row in rows.tolist()]
+        keys, places = self.keys(tensor), self._places(tensor, rows)
+        keys = keys if rows is None else keys[rows]
         runs = tuple(
             self.pages.run(page, first, count, prod(block)).reshape(count, *block)
             for page, first, count in _runs(places)
         )
         return Blocks(schema, keys, runs)
+
+    def read_copy(self, tensor: StoredTensor, rows: HostArray) -> HostArray:
+        """Some blocks of a tensor, ``(n, *block)``, in an array of their own.
+
+        Read from the files without mapping them: what :meth:`read` hands out stays in the memory
+        of the process as long as the store is open, this only as long as somebody holds it.
+        """
+        block = tensor.schema.block_numbers
+        blocks = np.empty((len(rows), prod(block)), storage_dtype(tensor.schema.dtype))
+        done = 0
+        for page, first, count in _runs(self._places(tensor, rows)):
+            self.pages.read_run(page, first, blocks[done : done + count])
+            done += count
+        return blocks.reshape(len(rows), *block)
 
     def dense(self, tensor: StoredTensor) -> HostArray:
         """The whole tensor, without padding, in the storage dtype: a new array."""
@@ -197,6 +212,11 @@ class TensorStore(Closing):
         for page in found:
             self.pages.verify(page.hash)
         return len(found)
+
+    def _places(self, tensor: StoredTensor, rows: HostArray | None) -> list[Location]:
+        """Where the blocks with these numbers lie; None for all."""
+        places = locations(self.catalog, tensor.id)
+        return list(places if rows is None else (places[row] for row in rows.tolist()))
 
     def close(self) -> None:
         """Close the catalog and the pages; a temporary folder is removed."""
