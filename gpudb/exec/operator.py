@@ -7,7 +7,7 @@ GEMMs and kernels over what ``join`` decided.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -79,6 +79,17 @@ class Joined:
     """For joins."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Panels:
+    """A stored tensor that is too large to be there at once: its rows, some at a time."""
+
+    parts: Iterator[tuple[int, Array]]
+    """Number of the first row, and rows ``(r, …)`` of it and the following; taken once."""
+
+    def __iter__(self) -> Iterator[tuple[int, Array]]:
+        return self.parts
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PhysicalOp:
     """One step of a physical plan."""
@@ -97,6 +108,19 @@ class PhysicalOp:
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         """Inputs ``(n_i, *block_i)`` -> ``(n, *block)``, in the order of ``joined.keys``."""
         raise NotImplementedError
+
+    @property
+    def panelled(self) -> tuple[int, ...]:
+        """Places of the inputs, one block each, that may come as :class:`Panels`."""
+        return ()
+
+    def run_panels(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        """Like :meth:`run`, one of the :attr:`panelled` inputs being :class:`Panels`."""
+        raise NotImplementedError
+
+    def panel_scratch(self, sizes: Sizes) -> int:
+        """Bytes that :meth:`run_panels` holds more than :meth:`run`, panels aside."""
+        return 0
 
     def cost(self, sizes: Sizes) -> Cost:
         """Count one run. Unless it says otherwise: every input read, the result written."""

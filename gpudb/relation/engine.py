@@ -12,11 +12,11 @@ from gpudb.backend import Backend
 from gpudb.catalog import StoredTensor
 from gpudb.catalog.tensors import tensor
 from gpudb.errors import CatalogError, DeviceError
-from gpudb.exec import memory
 from gpudb.exec.batch import BlockBatch
 from gpudb.exec.block_table import block_table
 from gpudb.exec.missing import dense_result
-from gpudb.exec.prepared import PreparedPlan, prepare
+from gpudb.exec.placement import Placement
+from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.exec.profile import Profile
 from gpudb.exec.report import Setting, report_plan
 from gpudb.lower import lower
@@ -99,7 +99,7 @@ class TensorEngine:
         ceilings, why = read_ceilings()
         setting = Setting(
             sizes={},
-            projected_nbytes=ready.resident_nbytes + ready.peak_nbytes({}),
+            projected_nbytes=ready.placement.needed_nbytes,
             ceilings=ceilings,
             ceilings_note=why,
         )
@@ -129,8 +129,7 @@ class TensorEngine:
     ) -> tuple[BlockBatch, TensorSchema]:
         """Blocks of the result and what they are; ``as_cut``: the blocks the plan promises."""
         ready = self._prepare(plan, sources, as_cut)
-        needed = ready.resident_nbytes + ready.peak_nbytes({})
-        memory.check_budget(f"computing {plan.schema.name}", needed, self._memory_limit)
+        ready.placement.check(f"computing {plan.schema.name}")
         return ready.run({}, {}, profile), ready.steps[-1].op.out
 
     def _prepare(self, plan: Node, sources: Sources, as_cut: bool = False) -> PreparedPlan:
@@ -146,11 +145,21 @@ class TensorEngine:
             best = optimize(plan, choose_execution(plan, source, execution).rules)
             if as_cut and best.schema.block != plan.schema.block:
                 best = Reblock(best, plan.schema.block)
-            self._prepared[key] = prepare(lower(best), self.backend, source)
-            if len(self._prepared) > PREPARED_KEPT:
-                self._prepared.popitem(last=False)
+            ready = join_keys(lower(best), self.backend, source)
+            placement = ready.place({}, self._memory_limit)
+            self._make_room(placement)
+            self._prepared[key] = ready.placed(placement)
         self._prepared.move_to_end(key)
         return self._prepared[key]
+
+    def _make_room(self, placement: Placement) -> None:
+        """Forget plans, the oldest first, whose weights would be too much beside a new one."""
+        room = self._memory_limit - placement.needed_nbytes
+        while self._prepared and (
+            len(self._prepared) >= PREPARED_KEPT
+            or sum(plan.resident_nbytes for plan in self._prepared.values()) > room
+        ):
+            self._prepared.popitem(last=False)
 
     def _check_current(self, sources: Sources) -> None:
         """Raise for a tensor that is gone: its blocks, all missing, would count as zeros."""

@@ -125,7 +125,7 @@ class PageStore(Closing):
             raise StorageError(f"page {page_hash} holds {page.leaf.dtype}, not {out.dtype}")
         place = page.start + start * out.itemsize
         try:
-            read_into(self.path(page_hash), place, memoryview(out.reshape(-1).view(np.uint8)))
+            read_into(self.path(page_hash), place, out.reshape(-1).view(np.uint8).data)
         except (OSError, EOFError) as error:
             raise _unreadable(page_hash, self.path(page_hash), error) from error
 

@@ -113,6 +113,7 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         ],
         "merge_softmax": [(x(n, 2, 3) ** 2, starts[n]) for n in (6, 0)],
         "moments": [(b, n, 1) for b, n in cut_lines],
+        "concat_columns": [([x(3, 2), x(3, 5), x(3, 1)],), ([x(0, 2)],)],
         "place_blocks": [
             ([x(2, 2, 3), x(1, 2, 3)], [np.array([0, 2]), np.array([1])]),
             ([x(0, 2)], [np.array([], np.int64)]),

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from gpudb.errors import GpudbError
+from gpudb.kernels.elementwise import sigmoid
 from gpudb.layers import (
     conv2d,
     embedding_classifier,
@@ -14,9 +17,6 @@ from gpudb.layers import (
     logistic_regression,
     lstm,
 )
-
-from gpudb.errors import GpudbError
-from gpudb.kernels.elementwise import sigmoid
 from gpudb.types import HostArray
 from tests.relation.expressions import ArrayEngine, check
 
