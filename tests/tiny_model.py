@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -26,17 +27,22 @@ CONFIG = {
 }
 
 
-def write_tiny_model(folder: Path, seed: int = 0) -> Path:
-    """Make ``folder`` a model folder in sentence-transformers' form; different seeds differ."""
+def write_tiny_model(folder: Path, seed: int = 0, **config: Any) -> Path:
+    """Make ``folder`` a model folder in sentence-transformers' form; different seeds differ.
+
+    ``config`` changes :data:`CONFIG`; words are made up for a larger vocabulary.
+    """
+    settings = {**CONFIG, **config}
+    words = [*WORDS, *(f"w{number}" for number in range(len(WORDS), settings["vocab_size"]))]
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {
         name: (rng.standard_normal(shape) / 4).astype(np.float32)
-        for name, shape in weights(CONFIG).items()
+        for name, shape in weights(settings).items()
     }
     save_file(arrays, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    (folder / "config.json").write_text(json.dumps(settings))
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     modules = [("0", "", "Transformer"), ("1", "1_Pooling", "Pooling"), ("2", "2_N", "Normalize")]
     listed = [
         {"idx": int(i), "name": i, "path": path, "type": f"sentence_transformers.models.{kind}"}

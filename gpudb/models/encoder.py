@@ -280,29 +280,24 @@ class Encoder:
     def fit(self, pooled: bool, longest: int, tokens: int) -> tuple[Placement, int]:
         """Where the weights are, for how many threads, and the token budget, within the limit.
 
-        Resident with smaller batches and fewer threads before streamed; the placement is
-        ``refused`` where even one text at a time is too much.
+        Resident with smaller batches, then fewer threads, before streamed. Every batch of every
+        thread reads the streamed weights anew: most tokens at work at once win. ``refused`` where
+        even one text at a time is too much.
         """
         plan, limit = self.joined(pooled), self.limits.memory_nbytes
-        choices = [
-            (plan.place(fullest_sizes(budget, longest), limit, threads), budget)
-            for threads, budget in self._smaller_and_smaller(longest, tokens)
-        ]
-        for mode in ("resident", "streamed"):
-            for placement, budget in choices:
+        budgets = [self._budget(longest, tokens)]
+        while budgets[-1] > longest:
+            budgets.append(max(longest, budgets[-1] // 2))
+        fewer = range(self.limits.threads - 1, 0, -1)
+        resident = [(self.limits.threads, b) for b in budgets] + [(n, longest) for n in fewer]
+        streamed = [(n, b) for n in range(self.limits.threads, 0, -1) for b in budgets]
+        streamed.sort(key=lambda choice: -choice[0] * choice[1])
+        for mode, choices in (("resident", resident), ("streamed", streamed)):
+            for threads, budget in choices:
+                placement = plan.place(fullest_sizes(budget, longest), limit, threads)
                 if placement.mode == mode:
                     return placement, budget
-        return choices[-1]
-
-    def _smaller_and_smaller(self, longest: int, tokens: int) -> Iterator[tuple[int, int]]:
-        """Threads and token budget: as asked for, then smaller batches, then fewer threads."""
-        budget = self._budget(longest, tokens)
-        yield self.limits.threads, budget
-        while budget > longest:
-            budget = max(longest, budget // 2)
-            yield self.limits.threads, budget
-        for threads in range(self.limits.threads - 1, 0, -1):
-            yield threads, budget
+        return placement, budget
 
     def _fit_threads(self, plan: PreparedPlan) -> Placement:
         """Placement of a plan over blocks, for as many threads as the limit allows."""

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
 
 from gpudb.errors import StorageError
+from gpudb.types import HostArray
 
 TEMPORARY = ".tmp"
+
+MAPPED_NBYTES = 256 << 10
+"""Smaller arrays are not worth a mapping."""
 
 
 def write_file(path: Path, pieces: Sequence[memoryview]) -> None:
@@ -52,6 +59,17 @@ def map_file(path: Path) -> pa.Buffer:
         return pa.py_buffer(b"")
     with pa.memory_map(str(path), "r") as mapped:
         return mapped.read_buffer()
+
+
+def mapped_array(elements: int, dtype: np.dtype[Any]) -> HostArray:
+    """(elements,) uninitialised, in pages of its own: the system has them back when it goes.
+
+    What the allocator frees it may keep for later, so that a process never shrinks.
+    """
+    nbytes = elements * dtype.itemsize
+    if nbytes < MAPPED_NBYTES:
+        return np.empty(elements, dtype)
+    return np.frombuffer(mmap.mmap(-1, nbytes), dtype)
 
 
 def read_into(path: Path, start: int, out: memoryview) -> None:

@@ -8,8 +8,6 @@ from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-
 from gpudb.catalog import Catalog, Location, Partition, StoredTensor
 from gpudb.catalog.blocks import forget_unused_pages, pages
 from gpudb.catalog.tensors import (
@@ -22,6 +20,7 @@ from gpudb.catalog.tensors import (
 from gpudb.closing import Closing
 from gpudb.errors import StorageError
 from gpudb.storage import PAGE_NBYTES, PageStore
+from gpudb.storage.files import mapped_array
 from gpudb.store.cut import check_values, cut, is_zero, join, keys_at
 from gpudb.store.folder import CATALOG, PAGES, prepare_folder
 from gpudb.store.pack import Packer
@@ -170,7 +169,8 @@ class TensorStore(Closing):
         of the process as long as the store is open, this only as long as somebody holds it.
         """
         block = tensor.schema.block_numbers
-        blocks = np.empty((len(rows), prod(block)), storage_dtype(tensor.schema.dtype))
+        dtype = storage_dtype(tensor.schema.dtype)
+        blocks = mapped_array(len(rows) * prod(block), dtype).reshape(len(rows), prod(block))
         done = 0
         for page, first, count in _runs(self._places(tensor, rows)):
             self.pages.read_run(page, first, blocks[done : done + count])
