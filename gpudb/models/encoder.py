@@ -38,11 +38,6 @@ NORM_EPS = 1e-12
 """Least norm divided by when vectors are normalised, as PyTorch's ``normalize`` has it."""
 
 
-STREAMED_TOKENS = 256
-"""Tokens of a batch at which reading weights hides behind multiplying them: a core does 10 to 100
-GFLOP/s, so 2 to 20 operations for each byte that a file gives at 5 GB/s; 256 tokens make 128."""
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a run may take."""
@@ -286,9 +281,8 @@ class Encoder:
         """Where the weights are, for how many threads, and the token budget, within the limit.
 
         Resident with smaller batches, then fewer threads, before streamed. Every batch of every
-        thread reads the streamed weights anew, which takes less time than multiplying them once
-        there are :data:`STREAMED_TOKENS`: more threads before larger batches than that.
-        ``refused`` where even one text at a time is too much.
+        thread reads the streamed weights anew: most tokens at work at once win. ``refused`` where
+        even one text at a time is too much.
         """
         plan, limit = self.joined(pooled), self.limits.memory_nbytes
         budgets = [self._budget(longest, tokens)]
@@ -297,7 +291,7 @@ class Encoder:
         fewer = range(self.limits.threads - 1, 0, -1)
         resident = [(self.limits.threads, b) for b in budgets] + [(n, longest) for n in fewer]
         streamed = [(n, b) for n in range(self.limits.threads, 0, -1) for b in budgets]
-        streamed.sort(key=lambda at: (-at[0] * min(at[1], STREAMED_TOKENS), -at[0] * at[1]))
+        streamed.sort(key=lambda choice: -choice[0] * choice[1])
         for mode, choices in (("resident", resident), ("streamed", streamed)):
             for threads, budget in choices:
                 placement = plan.place(fullest_sizes(budget, longest), limit, threads)

@@ -25,7 +25,7 @@ LARGE = {
 """33.5 MB of weights, 8 MB of them the table of words."""
 
 OVERHEAD = 16 << 20
-"""What a process takes beside its arrays, see docs/memory.md: twice what was seen at most."""
+"""What a process takes beside its arrays, see docs/memory.md: more than twice of what was seen."""
 
 CHILD = """
 words = [f"w{n}" for n in range(20, 8000)]
