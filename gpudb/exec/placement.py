@@ -123,13 +123,7 @@ def place(
         return everything
     weights = find_weights(steps)
     kept = sum(w.nbytes for w in weights if w.nbytes <= SMALL_NBYTES)
-    panels = {
-        w.number: limit // (2 * PANEL_SHARE)
-        for w in weights
-        if w.reader is not None
-        and w.reader not in (filled or {})
-        and w.nbytes > max(SMALL_NBYTES, limit // PANEL_SHARE)
-    }
+    panels = _panels(weights, limit, filled or {})
     run = _streamed_nbytes(steps, sizes, working, weights, panels)
     reason = (
         f"stored tensors in parts, read ahead while the step before works, because resident "
@@ -143,6 +137,16 @@ def place(
     )
     best = min(everything, streamed, key=lambda p: p.needed_nbytes)
     return Placement("refused", best.held_nbytes, best.run_nbytes, runs, limit, reason)
+
+
+def _panels(weights: Sequence[Weight], limit: int, filled: Mapping[int, int]) -> dict[int, int]:
+    """About the bytes of a panel of each weight that comes in panels: one of each reader."""
+    largest: dict[int, Weight] = {}
+    for weight in sorted(weights, key=lambda w: w.nbytes):
+        large = weight.nbytes > max(SMALL_NBYTES, limit // PANEL_SHARE)
+        if large and weight.reader is not None and weight.reader not in filled:
+            largest[weight.reader] = weight
+    return {weight.number: limit // (2 * PANEL_SHARE) for weight in largest.values()}
 
 
 def find_weights(steps: Sequence[Step]) -> list[Weight]:

@@ -140,3 +140,18 @@ def test_nothing_is_read_before_a_plan_is_placed() -> None:
     encoder.arrays.read = encoder.arrays.runs = None  # type: ignore[method-assign,assignment]
     plan = _joined(encoder.plan, encoder.arrays)
     assert place(plan.steps, encoder.sizes, 1).mode == "refused"
+
+
+def test_of_two_large_sides_one_comes_in_panels() -> None:
+    random = np.random.default_rng(3)
+    arrays = Arrays()
+    x = arrays.scan("x", random.standard_normal((400, 500)), (10, 500))
+    w = arrays.scan("w", random.standard_normal((300, 500)), (10, 500))
+    plan = _joined(Matmul(x, w, True), arrays)
+    placement = plan.place({}, UNLIMITED, resident=False)
+    limit = placement.needed_nbytes - 1
+    placement = plan.place({}, limit, resident=False)
+    assert len(placement.panel_nbytes) == 1
+    found = plan.placed(placement).run({}, {}).data[0]
+    expected = arrays.dense["x"] @ arrays.dense["w"].T
+    np.testing.assert_allclose(found, expected, atol=1e-11)
