@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gpudb.errors import MemoryBudgetError
 from gpudb.exec.graph import Step
 from gpudb.types import Sizes
 
@@ -20,8 +19,8 @@ def kept_constants(steps: Sequence[Step]) -> list[int]:
 
 def resident_nbytes(steps: Sequence[Step]) -> int:
     """Bytes of stored tensors that stay with a plan whose weights are resident."""
-    kept = (steps[i].op for i in kept_constants(steps))
-    return sum(op.out.nbytes for op in kept if not op.is_view)
+    kept = (steps[i] for i in kept_constants(steps))
+    return sum(step.nbytes({}) for step in kept if not step.op.is_view)
 
 
 def peak_nbytes(
@@ -45,25 +44,10 @@ def held_nbytes(
     for number, step in enumerate(steps):
         if step.constant:
             continue
-        nbytes = 0 if step.op.is_view else step.op.out.bind(sizes).nbytes
+        nbytes = 0 if step.op.is_view else step.nbytes(sizes)
         scratch = step.op.cost(sizes).scratch + completed.get(number, 0)
         during[number] = held + nbytes + scratch
         owned[number] = nbytes
         held += nbytes
         held -= sum(owned.pop(done, 0) for done in step.frees)
     return during
-
-
-def check_budget(what: str, needed: int, limit: int) -> None:
-    """Refuse what cannot fit, before anything runs.
-
-    Raises
-    ------
-    MemoryBudgetError
-        ``needed`` exceeds ``limit``; both are in the message, in bytes.
-    """
-    if needed > limit:
-        raise MemoryBudgetError(
-            f"{what} needs {needed:,} bytes, memory_limit is {limit:,} bytes; "
-            "raise memory_limit= in connect(), or use fewer threads"
-        )

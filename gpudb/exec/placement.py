@@ -164,7 +164,7 @@ def find_weights(steps: Sequence[Step]) -> list[Weight]:
             number,
             min(read),
             max(steps[number].last_use, *read),
-            steps[number].op.out.nbytes,
+            steps[number].nbytes({}),
             _making_nbytes(steps, number),
             _panel_reader(steps, number, read),
         )
@@ -223,7 +223,7 @@ def _making_nbytes(steps: Sequence[Step], number: int) -> int:
     for i in steps[number].inputs:
         nbytes += _making_nbytes(steps, i)
         if not steps[i].op.is_view:
-            nbytes += steps[i].op.out.nbytes
+            nbytes += steps[i].nbytes({})
     return nbytes
 
 

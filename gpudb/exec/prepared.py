@@ -189,6 +189,8 @@ def join_keys(root: PhysicalOp, backend: Backend, source: Source) -> PreparedPla
                 if any(rows is not None for rows in fill):
                     fills[number] = fill
         joined.append(op.join(*keys))
+    counted = zip(steps, joined, strict=True)
+    steps = tuple(replace(step, blocks=len(decided.keys)) for step, decided in counted)
     return PreparedPlan(
         backend,
         steps,

@@ -85,3 +85,13 @@ def test_a_weight_lives_from_its_first_reader_to_its_last() -> None:
     assert weight.reader is None  # two steps read it
     assert owner(steps, weight.number) == weight.number
     assert panel_parts(steps, weight.number) == [weight.number]
+
+
+def test_blocks_that_are_missing_take_no_bytes() -> None:
+    arrays = Arrays()
+    values = np.zeros((SIDE, SIDE))
+    values[:8] = 1
+    x = arrays.scan("x", values, (8, SIDE), sparse=True)
+    steps = join_keys(lower(Map(x, "abs")), NumpyBackend(), arrays).steps
+    placed = place(steps, {}, 1 << 30)
+    assert (placed.held_nbytes, placed.run_nbytes) == (8 * SIDE * 8, 8 * SIDE * 8)
