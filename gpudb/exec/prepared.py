@@ -91,7 +91,8 @@ class PreparedPlan:
             seconds[number] = perf_counter() - started
             del arguments
             if profile is not None:
-                costs[number] = step.op.cost(sizes)
+                pairing = self.joined[number].pairing
+                costs[number] = step.op.cost(sizes).of_share(pairing.share if pairing else 1.0)
                 nbytes = 0 if step.op.is_view else results[number].nbytes
                 held.add(number, nbytes, costs[number].scratch)
                 held.free(step.frees)
