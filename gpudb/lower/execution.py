@@ -67,7 +67,7 @@ def estimated_seconds(plan: Node, source: Source, rules: tuple[Rule, ...]) -> fl
 
 
 class _KeysOf:
-    """A source with the keys of another; its blocks are all zero, and no page is opened for them."""
+    """A source with the keys of another and zeros for blocks: no page is opened for them."""
 
     def __init__(self, plan: Node, source: Source) -> None:
         self.keys = source.keys
