@@ -52,6 +52,11 @@ class Cost:
     scratch: int = 0
     """Bytes held while it runs, beside its inputs and its result."""
 
+    def of_share(self, share: float) -> Cost:
+        """What is left where only this share of the blocks is worked on; scratch may stay."""
+        flops, read, written = (round(share * n) for n in (self.flops, self.read, self.written))
+        return Cost(flops, read, written, self.scratch)
+
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
@@ -65,6 +70,12 @@ class Pairing:
     """Batched GEMMs or kernel calls that the pairs were coalesced into."""
     pruned: int = 0
     """Pairs that meet, but whose result nobody asked for."""
+
+    @property
+    def share(self) -> float:
+        """Of the pairs that full grids would have, those worked on; 1 where there are none."""
+        possible = self.pairs + self.skipped + self.pruned
+        return self.pairs / possible if possible else 1.0
 
 
 @dataclass(frozen=True, slots=True)

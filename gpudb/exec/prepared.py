@@ -130,7 +130,9 @@ class PreparedPlan:
                 weights.after(number)
                 seconds[number] = perf_counter() - started
                 if profile is not None:
-                    costs[number] = step.op.cost(sizes)
+                    pairing = self.joined[number].pairing
+                    share = pairing.share if pairing else 1.0
+                    costs[number] = step.op.cost(sizes).of_share(share)
                     nbytes = 0 if step.op.is_view else results[number].nbytes
                     held.add(number, nbytes, costs[number].scratch + streamed)
                     held.free(step.frees)
