@@ -34,7 +34,7 @@ def main() -> None:
     products = matmul_runners(sizes, extent)
     print(f"product of two {extent}×{extent} float32 matrices: {2 * extent**3 / 1e9:.2f} GFLOP")
     product_seconds = take_turns(products, rounds)
-    print(report(product_seconds, 1, "products", "one block, fused"))
+    print(report(product_seconds, 1, "products", f"{extent}×{extent}, fused"))
 
     column = texts(3 if args.tiny else args.texts)
     with gpudb.connect(device="numpy") as db:
@@ -50,27 +50,28 @@ def main() -> None:
 
 
 def matmul_runners(sizes: tuple[int, ...], extent: int) -> dict[str, Callable[[], object]]:
-    """A product in square blocks of each size, in both executions; the answers are checked."""
+    """A product over square blocks and over row panels of each size; the answers are checked.
+
+    Panels lie side by side, so the fused form reads them as one matrix. Square blocks do not: both
+    forms are the same plan.
+    """
     random = np.random.default_rng(0)
     left, right = (random.standard_normal((extent, extent)).astype(np.float32) for _ in "ab")
     expected = left.astype(np.float64) @ right
     runners: dict[str, Callable[[], object]] = {}
-    for size in (*sizes, None):
+    cuts = [((size, size), "relational") for size in sizes]
+    cuts += [((size, extent), form) for size in sizes for form in ("relational", "fused")]
+    for block, execution in [*cuts, ((extent, extent), "fused")]:
         db = gpudb.connect(device="numpy")
-        block = (size, size) if size is not None else (extent, extent)
-        a = db.create_tensor("a", left, block=block)
-        b = db.create_tensor("b", right, block=block)
-        label = f"{size}×{size}" if size is not None else "one block"
-        for execution in ("relational", "fused"):
-
-            def run(db=db, product=a @ b, execution=execution) -> np.ndarray:
-                db.set(execution=execution)
-                return product.collect()
-
-            difference = float(np.abs(run() - expected).max())
-            if difference > TOLERANCE * np.sqrt(extent):
-                sys.exit(f"{label}, {execution}: the answer is off by {difference:.1e}")
-            runners[f"{label}, {execution}"] = run
+        product = db.create_tensor("a", left, block=block) @ db.create_tensor(
+            "b", right, block=block
+        )
+        db.set(execution=execution)
+        difference = float(np.abs(product.collect() - expected).max())
+        label = f"{block[0]}×{block[1]}, {execution}"
+        if difference > TOLERANCE * np.sqrt(extent):
+            sys.exit(f"{label}: the answer is off by {difference:.1e}")
+        runners[label] = product.collect
     return runners
 
 
@@ -110,20 +111,23 @@ def plot(path: Path, products: dict[str, list[float]], encoders: dict[str, list[
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    whole = max(int(name.split("×")[0]) for name in products)
+    lines = {
+        "square blocks, relational": lambda n: f"{n}×{n}, relational",
+        "row panels, relational": lambda n: f"{n}×{whole}, relational",
+        "row panels, fused": lambda n: f"{n}×{whole}, fused",
+    }
     for axis, seconds, title in zip(
         axes, (products, encoders), ("matrix product", "MiniLM"), strict=True
     ):
-        for execution in ("relational", "fused"):
-            points = [
-                (int(name.split("×")[0]), float(np.median(measured)))
-                for name, measured in seconds.items()
-                if name.endswith(execution) and "×" in name
-            ]
-            if points:
-                axis.loglog(*zip(*points, strict=True), marker="o", label=execution)
-        whole = next(m for n, m in seconds.items() if n in ("one block, fused", "fused"))
-        axis.axhline(float(np.median(whole)), linestyle="--", color="grey", label="one block")
-        axis.set(title=title, xlabel="rows and columns of a block", ylabel="seconds (median)")
+        for label, name in lines.items():
+            points = [(n, float(np.median(seconds[name(n)]))) for n in SIZES if name(n) in seconds]
+            if len(points) > 1:
+                axis.loglog(*zip(*points, strict=True), marker="o", label=label)
+        if "fused" in seconds:
+            fused = float(np.median(seconds["fused"]))
+            axis.axhline(fused, linestyle="--", color="grey", label="fused")
+        axis.set(title=title, xlabel="rows of a block", ylabel="seconds (median)")
         axis.legend()
     figure.savefig(path)
 

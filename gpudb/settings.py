@@ -18,7 +18,7 @@ class Settings:
     """``relational`` runs every step as joins and aggregates over blocks; ``fused`` reads what lies
     together as one block and does several steps in one kernel; ``auto`` takes what it estimates to
     be faster."""
-    block_size: int = 256
+    block_size: int = 128
     """Rows and columns of the blocks that an encoder's matrices are cut into when it runs
     relationally."""
 
