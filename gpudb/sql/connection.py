@@ -44,6 +44,8 @@ MACROS = (
 )
 BLOCK_MACROS = ("norm", "block_sum", "block_mean", "block_min", "block_max")
 OUR_MACROS = ("cosine", "dot", "l2", "embed", *BLOCK_MACROS)
+DUCKDB_LEAST_NBYTES = 8 << 20
+"""DuckDB cannot even define a macro in a few kilobytes; a smaller limit holds for models only."""
 _OURS = re.compile(r"\bgpudb\b", re.IGNORECASE)
 
 
@@ -78,7 +80,8 @@ class Connection:
         self._duck.execute("SET python_enable_replacements = false")
         self._duck.execute(f"SET threads = {threads}")
         if memory_limit is not None:
-            self._duck.execute(f"SET memory_limit = '{memory_limit}B'")
+            least = max(memory_limit, DUCKDB_LEAST_NBYTES)
+            self._duck.execute(f"SET memory_limit = '{least}B'")
         self._duck.execute("CREATE SCHEMA gpudb")
         for macro in MACROS:
             self._duck.execute(macro)
