@@ -66,6 +66,11 @@ def tensors(catalog: Catalog, version: int | None = None) -> list[StoredTensor]:
     return [_record(row) for row in rows]
 
 
+def rename_tensor(catalog: Catalog, tensor_id: int, name: str) -> None:
+    """Give the tensor with that id another name, which no other tensor of its own has."""
+    catalog.run("UPDATE tensor SET name = ? WHERE id = ?", (name, tensor_id))
+
+
 def drop_tensor(catalog: Catalog, name: str) -> None:
     """Forget a tensor of its own; one of a model goes with its version."""
     if not catalog.run("DELETE FROM tensor WHERE name = ? AND version IS NULL", (name,)):

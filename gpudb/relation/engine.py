@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -72,24 +72,24 @@ class TensorEngine:
         result = ready.batch() if isinstance(ready, SpilledPlan) else ready.run({}, {})
         return block_table(result.keys, self.backend.to_host(result.data), ready.schema)
 
-    def blocks(self, plan: Node, sources: Sources) -> tuple[HostArray, list[int], TensorSchema]:
-        """The dense result of a plan, which of its blocks are there, and what it is.
+    def batches(
+        self, plan: Node, sources: Sources
+    ) -> tuple[TensorSchema, Iterable[tuple[HostArray, HostArray]]]:
+        """The result in the blocks that the plan promises, as they are computed.
 
         Returns
         -------
         tuple
-            A dense array, row-major grid positions of the blocks that are there, rising, and the
-            schema.
+            What it is, and its blocks, some at a time: keys ``(n, ndim)`` in row-major order and
+            ``(n, *block)``. Blocks that never come are zero.
         """
         self._check_computes(plan.schema.name)
-        ready = self._prepare(plan, sources, as_cut=True)
-        ready.placement.check(f"computing {plan.schema.name}")
-        result = ready.batch() if isinstance(ready, SpilledPlan) else ready.run({}, {})
-        schema = ready.schema
-        values = dense_result(self.backend, result, schema)
-        numbers = np.ravel_multi_index(tuple(result.keys.T), schema.grid)
-        found = TensorSchema(schema.name, values.shape, schema.block, values.dtype.name)
-        return np.ascontiguousarray(values), np.sort(numbers).tolist(), found
+        ready = self._prepare(plan, sources, as_cut=True, whole=False)
+        ready.placement.check(f"storing {plan.schema.name}")
+        if isinstance(ready, SpilledPlan):
+            return ready.schema, ready.blocks()
+        result = ready.run({}, {})
+        return ready.schema, [(result.keys, self.backend.to_host(result.data))]
 
     def store(
         self,

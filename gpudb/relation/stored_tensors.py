@@ -9,7 +9,7 @@ import pyarrow as pa
 from gpudb.catalog import NamedTensor, StoredTensor
 from gpudb.catalog.models import model_names
 from gpudb.catalog.models import version as find_version
-from gpudb.catalog.tensors import check_keys, drop_tensor, name_keys, tensor, tensors
+from gpudb.catalog.tensors import check_keys, drop_tensor, name_keys, rename_tensor, tensor, tensors
 from gpudb.errors import CatalogError
 from gpudb.plan.node import Node
 from gpudb.relation.block_lists import BlockName, block_lists
@@ -102,14 +102,18 @@ class StoredTensors:
             return 0
         if keys:
             check_keys(plan.schema.renamed(name), keys)
-        values, numbers, schema = self._engine.blocks(plan, sources)
+        schema, batches = self._engine.batches(plan, sources)
         with catalog.transaction():
-            if replace and self._has(name):
-                drop_tensor(catalog, self._own(name).schema.name)
-            stored = self._store.put_chosen(schema.renamed(name), values, numbers)
+            taken = self._own(name).schema.name if replace and self._has(name) else None
+            # The plan may read the tensor it replaces, so that goes last.
+            arriving = name if taken is None else f"{name} (arriving)"
+            stored = self._store.put_blocks(schema.renamed(arriving), batches)
+            if taken is not None:
+                drop_tensor(catalog, taken)
+                rename_tensor(catalog, stored.id, name)
             if keys:
                 name_keys(catalog, stored.id, keys)
-        return len(numbers)
+        return len(self._store.keys(stored))
 
     def insert(self, name: str, rows: pa.Table) -> None:
         """Add blocks at keys that a tensor lacks, all or none.

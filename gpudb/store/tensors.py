@@ -191,25 +191,6 @@ class TensorStore(Closing):
             add_partitions(self.catalog, stored.id, _partitions(schema))
         return stored
 
-    def put_chosen(
-        self, schema: TensorSchema, values: HostArray, numbers: Sequence[int]
-    ) -> StoredTensor:
-        """Store a tensor of its own of which only some blocks are there; the others are zero.
-
-        Parameters
-        ----------
-        schema, values
-            As for :meth:`put_many`.
-        numbers
-            Row-major grid positions of the blocks that are there, rising.
-        """
-        check_values(schema, values)
-        with self.catalog.transaction():
-            stored = add_tensor(self.catalog, schema, None)
-            self._write(stored, values, numbers)
-            add_partitions(self.catalog, stored.id, _partitions(schema))
-        return stored
-
     def add_blocks(self, tensor: StoredTensor, values: HostArray, numbers: Sequence[int]) -> None:
         """Store blocks that a tensor lacks; all or none.
 
@@ -228,13 +209,10 @@ class TensorStore(Closing):
                     f"{len(taken)} of the {len(numbers)} in all; blocks are added at keys that it "
                     "lacks: create the tensor again to change others"
                 )
-            self._write(tensor, values, numbers)
-
-    def _write(self, tensor: StoredTensor, values: HostArray, numbers: Sequence[int]) -> None:
-        packer = Packer(self.catalog, self.pages, self._page_nbytes)
-        hashes = packer.add(tensor.schema, values, numbers)
-        packer.flush()
-        use_blocks(self.catalog, tensor.id, list(zip(numbers, hashes, strict=True)))
+            packer = Packer(self.catalog, self.pages, self._page_nbytes)
+            hashes = packer.add(tensor.schema, values, numbers)
+            packer.flush()
+            use_blocks(self.catalog, tensor.id, zip(numbers, hashes, strict=True))
 
     def keys(self, tensor: StoredTensor) -> HostArray:
         """Grid coordinates of the blocks a tensor has, (blocks, ndim) int32, row-major."""

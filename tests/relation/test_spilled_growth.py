@@ -146,3 +146,14 @@ def test_explain_says_how_and_why(folder: Path) -> None:
         assert "spilled: " in text
         assert "results in temporary files" in text
         assert "of 40,000,000 bytes" in text
+
+
+def test_create_tensor_goes_from_part_to_page(folder: Path, arrays: dict[str, Any]) -> None:
+    with gpudb.connect(folder, device="numpy", memory_limit=20 * MB) as db:
+        db.sql("CREATE TENSOR y AS SELECT i0, i1, block * 2 AS block FROM x")
+        db.sql("CREATE OR REPLACE TENSOR y AS SELECT i0, i1, block + 1 AS block FROM y")
+        with pytest.raises(MemoryBudgetError):
+            db.tensor("y").collect()
+    with gpudb.connect(folder, device="numpy") as db:
+        np.testing.assert_array_equal(db.tensor("y").collect(), arrays["x"] * 2 + 1)
+        db.drop_tensor("y")
