@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -27,21 +28,26 @@ CONFIG = {
 }
 
 
-def tiny_weights(seed: int = 0) -> dict[str, HostArray]:
-    """Random weights for CONFIG; different seeds differ."""
+def tiny_weights(seed: int = 0, **config: Any) -> dict[str, HostArray]:
+    """Random weights for CONFIG, changed by ``config``; different seeds differ."""
     rng = np.random.default_rng(seed)
     return {
         name: (rng.standard_normal(shape) / 4).astype(np.float32)
-        for name, shape in weights(CONFIG).items()
+        for name, shape in weights({**CONFIG, **config}).items()
     }
 
 
-def write_tiny_model(folder: Path, seed: int = 0) -> Path:
-    """Make ``folder`` a model folder in sentence-transformers' form; different seeds differ."""
+def write_tiny_model(folder: Path, seed: int = 0, **config: Any) -> Path:
+    """Make ``folder`` a model folder in sentence-transformers' form; different seeds differ.
+
+    ``config`` changes :data:`CONFIG`; words are made up for a larger vocabulary.
+    """
+    settings = {**CONFIG, **config}
+    words = [*WORDS, *(f"w{number}" for number in range(len(WORDS), settings["vocab_size"]))]
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tiny_weights(seed), folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(CONFIG))
-    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    save_file(tiny_weights(seed, **config), folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(settings))
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
     modules = [("0", "", "Transformer"), ("1", "1_Pooling", "Pooling"), ("2", "2_N", "Normalize")]
     listed = [
         {"idx": int(i), "name": i, "path": path, "type": f"sentence_transformers.models.{kind}"}

@@ -84,6 +84,10 @@ class Arrays:
         half = (len(blocks) + 1) // 2
         return [part for part in (blocks[:half], blocks[half:]) if len(part)]
 
+    def read(self, name: str, rows: HostArray) -> HostArray:
+        """The chosen blocks in one new array."""
+        return self.blocks[name][rows]
+
 
 @dataclass
 class Encoder:

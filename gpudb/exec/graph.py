@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpudb.exec.operator import PhysicalOp
+from gpudb.types import Sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,13 @@ class Step:
     """Number of the last step that needs the memory of this result."""
     frees: tuple[int, ...]
     """Numbers of the results that nobody needs after this step."""
+    blocks: int | None = None
+    """Blocks of the result, once keys are joined; None for a full grid."""
+
+    def nbytes(self, sizes: Sizes) -> int:
+        """Bytes of the blocks of the result that are there."""
+        out = self.op.out.bind(sizes)
+        return out.nbytes if self.blocks is None else self.blocks * out.block_nbytes
 
 
 def order_steps(root: PhysicalOp) -> tuple[Step, ...]:

@@ -7,7 +7,7 @@ GEMMs and kernels over what ``join`` decided.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,9 @@ class Source(Protocol):
 
     def runs(self, name: str, rows: HostArray) -> Sequence[HostArray]:
         """The blocks with these numbers in ``keys``, as views ``(n_i, *block)``, in order."""
+
+    def read(self, name: str, rows: HostArray) -> HostArray:
+        """The same blocks in an array of their own ``(n, *block)``: memory ends with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,11 @@ class Cost:
     scratch: int = 0
     """Bytes held while it runs, beside its inputs and its result."""
 
+    def of_share(self, share: float) -> Cost:
+        """What is left where only this share of the blocks is worked on; scratch may stay."""
+        flops, read, written = (round(share * n) for n in (self.flops, self.read, self.written))
+        return Cost(flops, read, written, self.scratch)
+
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
@@ -63,6 +71,12 @@ class Pairing:
     pruned: int = 0
     """Pairs that meet, but whose result nobody asked for."""
 
+    @property
+    def share(self) -> float:
+        """Of the pairs that full grids would have, those worked on; 1 where there are none."""
+        possible = self.pairs + self.skipped + self.pruned
+        return self.pairs / possible if possible else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Joined:
@@ -74,6 +88,34 @@ class Joined:
     """Row numbers that ``run`` needs; each operator says which."""
     pairing: Pairing | None = None
     """For joins."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panels:
+    """A stored tensor that is too large to be there at once: its rows, some at a time."""
+
+    parts: Iterator[tuple[int, Array]]
+    """Number of the first row, and rows ``(r, …)`` of it and the following; taken once."""
+
+    def __iter__(self) -> Iterator[tuple[int, Array]]:
+        return self.parts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Some blocks of a result, and what it takes to compute them without the rest."""
+
+    first: int
+    """Blocks ``first`` to ``last - 1`` of the result."""
+    last: int
+    joined: Joined
+    """Like that of the whole, with row numbers that count the blocks of ``rows``."""
+    rows: tuple[HostArray, ...]
+    """For each input, the numbers of the blocks that are needed, rising."""
+    nbytes: int
+    """Most bytes held meanwhile: these blocks, what is computed, and scratch."""
+    adds: bool = False
+    """The result is added to that of the part before, which has the same blocks."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -94,6 +136,30 @@ class PhysicalOp:
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         """Inputs ``(n_i, *block_i)`` -> ``(n, *block)``, in the order of ``joined.keys``."""
         raise NotImplementedError
+
+    @property
+    def panelled(self) -> tuple[int, ...]:
+        """Places of the inputs, one block each, that may come as :class:`Panels`."""
+        return ()
+
+    def run_panels(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        """Like :meth:`run`, one of the :attr:`panelled` inputs being :class:`Panels`."""
+        raise NotImplementedError
+
+    def panel_scratch(self, sizes: Sizes) -> int:
+        """Bytes that :meth:`run_panels` holds more than :meth:`run`, panels aside."""
+        return 0
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        """Cut the work into parts of at most ``room`` bytes where blocks are small enough for it.
+
+        Parts cover the result's blocks in order. None for an operator that needs its inputs whole.
+        """
+        return None
+
+    def run_part(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        """Like :meth:`run`, over the blocks of one part."""
+        return self.run(ctx, joined, *inputs)
 
     def cost(self, sizes: Sizes) -> Cost:
         """Count one run. Unless it says otherwise: every input read, the result written."""

@@ -7,7 +7,7 @@ kernels and joins nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TypeAlias
 
@@ -15,14 +15,17 @@ import nvtx
 
 from gpudb.backend import Array, Backend
 from gpudb.exec import memory
+from gpudb.exec.arrange import Arranger, Fills, filled
 from gpudb.exec.batch import BlockBatch, Keys, grid_keys
 from gpudb.exec.graph import Step, order_steps
 from gpudb.exec.held import Held
-from gpudb.exec.missing import rows_of_full_grid, take_blocks
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp, Source
+from gpudb.exec.missing import rows_of_full_grid
+from gpudb.exec.operator import Context, Cost, Joined, Panels, PhysicalOp, Source
 from gpudb.exec.operators.scan_blocks import ScanBlocks
+from gpudb.exec.placement import Placement, place
 from gpudb.exec.profile import Profile
-from gpudb.types import HostArray, Sizes
+from gpudb.exec.weights import ResidentWeights, StreamedWeights, Weights
+from gpudb.types import HostArray, Sizes, TensorSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +36,53 @@ class PreparedPlan:
     steps: tuple[Step, ...]
     joined: tuple[Joined, ...]
     """What each step's join decided."""
-    fills: Mapping[int, tuple[HostArray | None, ...]]
+    fills: Fills
     """For a step that needs full grids but reads inputs that lack blocks: for each input, the
     number of the block at each position, -1 for zeros; None where nothing is missing."""
-    constants: Mapping[int, Array]
-    """Results of the steps that arrange stored tensors and are read by others."""
+    source: Source
+    """Where its stored tensors come from."""
+    weights: Weights
+    """The stored tensors as its steps read them."""
     seconds: float
     """Time it took to prepare."""
+    placement: Placement
+    """Where the stored tensors are, and why."""
+
+    @property
+    def schema(self) -> TensorSchema:
+        """Of the result."""
+        return self.steps[-1].op.out
 
     @property
     def resident_nbytes(self) -> int:
-        """Bytes of stored tensors that stay with this plan."""
-        return memory.resident_nbytes(self.steps)
+        """Bytes of stored tensors that stay with this plan between runs."""
+        return self.placement.held_nbytes
 
     def peak_nbytes(self, sizes: Sizes) -> int:
         """Most bytes one run of these sizes holds at once, beside the resident ones."""
         return memory.peak_nbytes(self.steps, sizes, self._filled_nbytes(sizes))
+
+    def place(self, sizes: Sizes, limit: int, runs: int = 1, *, resident: bool = True) -> Placement:
+        """Where the stored tensors can be within a limit, see :func:`place`."""
+        filled_nbytes = self._filled_nbytes(sizes)
+        return place(self.steps, sizes, limit, runs=runs, filled=filled_nbytes, resident=resident)
+
+    def placed(self, placement: Placement, arranged: Arranged | None = None) -> PreparedPlan:
+        """The same plan with its stored tensors placed; resident ones are read and arranged now.
+
+        ``arranged`` is as for :func:`prepare`.
+        """
+        started = perf_counter()
+        arranger = Arranger(self.backend, self.steps, self.joined, self.fills, self.source)
+        weights: Weights
+        if placement.mode == "resident":
+            weights = ResidentWeights(_arrange(arranger, {} if arranged is None else arranged))
+        elif placement.mode == "streamed":
+            weights = StreamedWeights.of(arranger, placement)
+        else:
+            weights = self.weights  # to be explained, never to be run
+        seconds = self.seconds + perf_counter() - started
+        return replace(self, weights=weights, seconds=seconds, placement=placement)
 
     def _filled_nbytes(self, sizes: Sizes) -> dict[int, int]:
         """For each step that gets zeros for missing blocks, the bytes of its completed inputs."""
@@ -76,30 +110,48 @@ class PreparedPlan:
             Where to record times, costs and bytes held; None records nothing.
         """
         ctx = Context(self.backend, NO_SOURCE, inputs)
-        results: list[Array] = [self.constants.get(i) for i in range(len(self.steps))]
+        results: list[Array] = [None] * len(self.steps)
         seconds = [0.0] * len(self.steps)
         costs, held = [Cost()] * len(self.steps), Held()
-        for number, step in enumerate(self.steps):
-            if step.constant:
-                continue
-            started = perf_counter()
-            with nvtx.annotate(type(step.op).__name__, domain="gpudb"):
-                arguments = [results[i] for i in step.inputs]
-                if number in self.fills:
-                    arguments = _filled(self.backend, arguments, self.fills[number])
-                results[number] = step.op.run(ctx, self.joined[number], *arguments)
-            seconds[number] = perf_counter() - started
-            del arguments
-            if profile is not None:
-                costs[number] = step.op.cost(sizes)
-                nbytes = 0 if step.op.is_view else results[number].nbytes
-                held.add(number, nbytes, costs[number].scratch)
-                held.free(step.frees)
-            for i in step.frees:
-                results[i] = None
+        with self.weights.opened() as weights:
+            for number, step in enumerate(self.steps):
+                if step.constant:
+                    continue
+                started = perf_counter()
+                weights.before(number)
+                with nvtx.annotate(type(step.op).__name__, domain="gpudb"):
+                    arguments = [
+                        weights.get(i) if self.steps[i].constant else results[i]
+                        for i in step.inputs
+                    ]
+                    results[number] = self._run_step(ctx, number, arguments)
+                del arguments
+                streamed = weights.nbytes
+                weights.after(number)
+                seconds[number] = perf_counter() - started
+                if profile is not None:
+                    pairing = self.joined[number].pairing
+                    share = pairing.share if pairing else 1.0
+                    costs[number] = step.op.cost(sizes).of_share(share)
+                    nbytes = 0 if step.op.is_view else results[number].nbytes
+                    held.add(number, nbytes, costs[number].scratch + streamed)
+                    held.free(step.frees)
+                for i in step.frees:
+                    results[i] = None
+            if self.steps[-1].constant:
+                weights.before(len(self.steps) - 1)
+                results[-1] = weights.get(len(self.steps) - 1)
         if profile is not None:
             profile.add(seconds, sizes, costs, held.peak_nbytes)
         return BlockBatch(self.joined[-1].keys, results[-1])
+
+    def _run_step(self, ctx: Context, number: int, arguments: list[Array | Panels]) -> Array:
+        op, joined = self.steps[number].op, self.joined[number]
+        if any(isinstance(x, Panels) for x in arguments):
+            return op.run_panels(ctx, joined, *arguments)
+        if number in self.fills:
+            arguments = filled(self.backend, arguments, self.fills[number])
+        return op.run(ctx, joined, *arguments)
 
 
 Arranged: TypeAlias = MutableMapping[str, Array]
@@ -110,7 +162,7 @@ may share them."""
 def prepare(
     root: PhysicalOp, backend: Backend, source: Source, arranged: Arranged | None = None
 ) -> PreparedPlan:
-    """Join the keys of every step and bring its stored tensors to the device.
+    """Join the keys of every step and bring its stored tensors to the device, to stay.
 
     Parameters
     ----------
@@ -123,14 +175,16 @@ def prepare(
     arranged
         What other plans over the same source have arranged already; grows by what this one adds.
     """
+    plan = join_keys(root, backend, source)
+    return plan.placed(plan.placement, arranged)
+
+
+def join_keys(root: PhysicalOp, backend: Backend, source: Source) -> PreparedPlan:
+    """Join the keys of every step; no stored tensor is read before the plan is placed."""
     started = perf_counter()
-    arranged = {} if arranged is None else arranged
-    identity: dict[int, str] = {}
     steps = order_steps(root)
-    ctx = Context(backend, source, {})
     joined: list[Joined] = []
     fills: dict[int, tuple[HostArray | None, ...]] = {}
-    constants: dict[int, Array] = {}
     for number, step in enumerate(steps):
         op = step.op
         if isinstance(op, ScanBlocks):
@@ -142,18 +196,37 @@ def prepare(
                 if any(rows is not None for rows in fill):
                     fills[number] = fill
         joined.append(op.join(*keys))
+    counted = zip(steps, joined, strict=True)
+    steps = tuple(replace(step, blocks=len(decided.keys)) for step, decided in counted)
+    return PreparedPlan(
+        backend,
+        steps,
+        tuple(joined),
+        fills,
+        source,
+        ResidentWeights({}),
+        perf_counter() - started,
+        Placement("resident", memory.resident_nbytes(steps), 0, 1, 0),
+    )
+
+
+def _arrange(arranger: Arranger, arranged: Arranged) -> Mapping[int, Array]:
+    """Every constant that a run reads, those of other plans taken from ``arranged``."""
+    made: dict[int, Array] = {}
+    steps = arranger.steps
+    identity: dict[int, str] = {}
+    for number, step in enumerate(steps):
         if step.constant:
             inputs = ", ".join(identity[i] for i in step.inputs)
-            identity[number] = f"{type(op).__name__}({op.detail()}; {inputs}) -> {op.out}"
-            if identity[number] not in arranged:
-                arguments = [constants[i] for i in step.inputs]
-                if number in fills:
-                    arguments = _filled(backend, arguments, fills[number])
-                arranged[identity[number]] = op.run(ctx, joined[number], *arguments)
-            constants[number] = arranged[identity[number]]
-    read = {i for s in steps if not s.constant for i in s.inputs} | {len(steps) - 1}
-    kept = {i: array for i, array in constants.items() if i in read}
-    return PreparedPlan(backend, steps, tuple(joined), fills, kept, perf_counter() - started)
+            identity[number] = (
+                f"{type(step.op).__name__}({step.op.detail()}; {inputs}) -> {step.op.out}"
+            )
+    for number in memory.kept_constants(steps):
+        name = identity[number]
+        if name not in arranged:
+            arranged[name] = arranger.resident(number, made)
+        made[number] = arranged[name]
+    return made
 
 
 def _completed(op: PhysicalOp, keys: list[Keys]) -> tuple[list[Keys], tuple[HostArray | None, ...]]:
@@ -166,12 +239,6 @@ def _completed(op: PhysicalOp, keys: list[Keys]) -> tuple[list[Keys], tuple[Host
     return full, fill
 
 
-def _filled(
-    backend: Backend, inputs: list[Array], fill: tuple[HostArray | None, ...]
-) -> list[Array]:
-    return [take_blocks(backend, x, rows) for x, rows in zip(inputs, fill, strict=True)]
-
-
 class _NoSource:
     """A run reads no stored tensor: preparing has done so."""
 
@@ -179,6 +246,9 @@ class _NoSource:
         raise AssertionError(f"{name} should have been read when the plan was prepared")
 
     def runs(self, name: str, rows: HostArray) -> list[HostArray]:
+        raise AssertionError(f"{name} should have been read when the plan was prepared")
+
+    def read(self, name: str, rows: HostArray) -> HostArray:
         raise AssertionError(f"{name} should have been read when the plan was prepared")
 
 

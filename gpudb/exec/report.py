@@ -72,7 +72,7 @@ def report_plan(
         name=name,
         into=into,
         device=plan.backend.name,
-        notes=(*notes, *_reblocked(plan)),
+        notes=(*notes, *filter(None, [plan.placement.note]), *_reblocked(plan)),
         texts=texts,
         weights=_weights(plan),
         steps=tuple(

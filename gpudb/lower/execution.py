@@ -1,7 +1,7 @@
 """Fused or relational: which form of a plan is expected to take less time.
 
-Both forms are prepared on the null backend, which joins keys and reads no block, so that the
-estimate knows how many pairs of blocks really meet.
+The keys of both forms are joined, and no block is read, so that the estimate knows how many pairs
+of blocks really meet.
 """
 
 from __future__ import annotations
@@ -10,16 +10,23 @@ from dataclasses import dataclass
 
 from gpudb.backend import open_backend
 from gpudb.exec.operator import Source
-from gpudb.exec.prepared import PreparedPlan, prepare
+from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.lower import lower
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, RULES, Rule, optimize
 
-FLOPS_PER_SECOND = 100e9
+FLOPS_PER_SECOND = 200e9
+"""Of one large matrix product."""
 BYTES_PER_SECOND = 10e9
-SECONDS_PER_PAIR = 1.5e-6
-"""What a pair of blocks costs in a batched product beside its FLOPs: bench/bench_blocks.py, small
-blocks. Only the ratios of the three decide; they are those of one core of a current server."""
+"""Read or written one after the other."""
+GATHERED_BYTES_PER_SECOND = 4e9
+"""Blocks of joined pairs, laid side by side for a batched product and read again by it."""
+SECONDS_PER_PAIR = 3e-6
+"""What a small product costs beside its FLOPs and bytes.
+
+The four were fitted to bench/bench_execution.py (float32, panels and square blocks of 64 and 256,
+1 to 4096 pairs) on two cores of a current server processor: the first to the product in one block,
+the third to panels, the last to blocks of 64. The choice depends on their ratios only."""
 
 FORMS: dict[str, tuple[Rule, ...]] = {"fused": RULES, "relational": RELATIONAL}
 
@@ -50,14 +57,17 @@ def choose_execution(plan: Node, source: Source, execution: str) -> Choice:
 
 def estimated_seconds(plan: Node, source: Source, rules: tuple[Rule, ...]) -> float:
     """Time of one run, stored tensors read and arranged included."""
-    ghost = prepare(lower(optimize(plan, rules)), open_backend("null"), source)
+    ghost = join_keys(lower(optimize(plan, rules)), open_backend("null"), source)
     return sum(_seconds(ghost, number) for number in range(len(ghost.steps)))
 
 
 def _seconds(plan: PreparedPlan, number: int) -> float:
-    cost = plan.steps[number].op.cost({})
-    pairing = plan.joined[number].pairing
-    met = pairing.pairs / max(1, pairing.pairs + pairing.skipped) if pairing else 1.0
-    moved = (cost.read + cost.written) / BYTES_PER_SECOND
-    pairs = pairing.pairs * SECONDS_PER_PAIR if pairing else 0.0
-    return met * (cost.flops / FLOPS_PER_SECOND + moved) + pairs
+    op, joined = plan.steps[number].op, plan.joined[number]
+    cost, pairing = op.cost({}), joined.pairing
+    if pairing is not None:
+        cost = cost.of_share(pairing.share)
+    seconds = cost.flops / FLOPS_PER_SECOND + (cost.read + cost.written) / BYTES_PER_SECOND
+    if pairing is None or not joined.rows:  # nothing is gathered: its blocks lie as they meet
+        return seconds
+    gathered = pairing.pairs * sum(child.out.block_nbytes for child in op.children)
+    return seconds + gathered / GATHERED_BYTES_PER_SECOND + pairing.pairs * SECONDS_PER_PAIR

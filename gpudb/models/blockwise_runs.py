@@ -10,7 +10,8 @@ import numpy as np
 
 from gpudb.backend import Array, Backend
 from gpudb.exec.operator import Source
-from gpudb.exec.prepared import PreparedPlan, prepare
+from gpudb.exec.placement import Placement
+from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.lower import lower
 from gpudb.plan.blockwise import SEGMENTS, STARTED, STARTS, blockwise
 from gpudb.plan.node import Node
@@ -31,11 +32,15 @@ class BlockwiseRuns:
     _arranged: dict[str, Array] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
-    def prepared(self, offsets: HostArray) -> PreparedPlan:
-        """The plan for sequences with these offsets; its keys are joined anew."""
+    def joined(self, offsets: HostArray) -> PreparedPlan:
+        """The plan for sequences with these offsets; its keys are joined anew, nothing is read."""
         plan = optimize(blockwise(self.plan, tuple(offsets.tolist()), self.block), RELATIONAL)
+        return join_keys(lower(plan), self.backend, self.source)
+
+    def placed(self, plan: PreparedPlan, placement: Placement) -> PreparedPlan:
+        """One of these plans, ready to run; resident weights are shared with the others."""
         with self._lock:
-            return prepare(lower(plan), self.backend, self.source, self._arranged)
+            return plan.placed(placement, self._arranged)
 
     def inputs(self, offsets: HostArray) -> Mapping[str, Array]:
         """The relations that a blockwise plan reads beside the encoder's own inputs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import perf_counter
 
@@ -13,11 +13,11 @@ import pyarrow as pa
 from gpudb.backend import Array, Backend
 from gpudb.catalog import Version
 from gpudb.errors import UnsupportedError
-from gpudb.exec import memory
 from gpudb.exec.missing import dense_result
 from gpudb.exec.operator import Source
 from gpudb.exec.parallel import run_all
-from gpudb.exec.prepared import PreparedPlan, prepare
+from gpudb.exec.placement import Placement
+from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.exec.profile import Profile
 from gpudb.lower import lower
 from gpudb.models.architecture import SEQUENCES
@@ -32,7 +32,7 @@ from gpudb.plan.sequence import Normalize, Pool
 from gpudb.plan.serialize import plan_from_json
 from gpudb.progress import progress_bar
 from gpudb.settings import Settings
-from gpudb.types import HostArray
+from gpudb.types import HostArray, Sizes
 
 NORM_EPS = 1e-12
 """Least norm divided by when vectors are normalised, as PyTorch's ``normalize`` has it."""
@@ -60,6 +60,7 @@ class Encoder:
     tokenizer: TextTokenizer | None
     function: EmbedFunction
     rules: tuple[Rule, ...] = RULES
+    _joined: dict[bool, PreparedPlan] = field(default_factory=dict, repr=False)
     _prepared: dict[bool, PreparedPlan] = field(default_factory=dict, repr=False)
     _blockwise: dict[tuple[bool, int], BlockwiseRuns] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
@@ -82,14 +83,25 @@ class Encoder:
         assert isinstance(width, int)  # plans of encoders end in rows of a known width
         return width
 
-    def prepared(self, pooled: bool) -> PreparedPlan:
-        """The prepared plan, made at the first call and kept."""
+    def joined(self, pooled: bool) -> PreparedPlan:
+        """The plan with its keys joined and no weight read, made at the first call and kept."""
         with self._lock:
-            if pooled not in self._prepared:
+            if pooled not in self._joined:
                 plan = self.pooled_plan if pooled else self.hidden_plan
                 physical = lower(optimize(plan, self.rules))
-                self._prepared[pooled] = prepare(physical, self.backend, self.source)
-            return self._prepared[pooled]
+                self._joined[pooled] = join_keys(physical, self.backend, self.source)
+            return self._joined[pooled]
+
+    def placed(self, pooled: bool, placement: Placement) -> PreparedPlan:
+        """The plan ready to run; resident weights are kept, until the limit asks for streaming."""
+        plan = self.joined(pooled)
+        with self._lock:
+            if placement.mode != "resident":
+                self._prepared.clear()
+                return plan.placed(placement)
+            if pooled not in self._prepared:
+                self._prepared[pooled] = plan.placed(placement)
+            return replace(self._prepared[pooled], placement=placement)
 
     def blockwise(self, pooled: bool, block: int) -> BlockwiseRuns:
         """The encoder over blocks of ``block`` × ``block``; kept, with the weights it cuts."""
@@ -211,12 +223,15 @@ class Encoder:
             runs = self.blockwise(pooled, settings.block_size)
             budget = self._budget(longest, int(offsets[-1]))
             batches = list(plan_batches(offsets, budget))
-            plan = runs.prepared(batches[0].offsets if batches else np.zeros(1, np.int32))
-            threads, projected = self._threads(plan)
+            plan = runs.joined(batches[0].offsets if batches else np.zeros(1, np.int32))
+            placement = self._fit_threads(plan)
+            plan = runs.placed(plan, placement)
         else:
-            plan = self.prepared(pooled)
-            threads, budget, projected = self._fit(plan, longest, int(offsets[-1]))
+            placement, budget = self.fit(pooled, longest, int(offsets[-1]))
+            placement.check(f"model {self.version.label} over one text of {longest} tokens")
+            plan = self.placed(pooled, placement)
             batches = list(plan_batches(offsets, budget))
+        threads = placement.runs
 
         def work(batch: Batch) -> None:
             device: dict[str, Array] = {
@@ -225,7 +240,7 @@ class Encoder:
             if relational:
                 device |= runs.inputs(batch.offsets)
                 first = batch is batches[0]
-                ready = plan if first else runs.prepared(batch.offsets)
+                ready = plan if first else self._like(runs, batch.offsets, placement)
                 # Plans of other batches have other steps: the first, the longest, is measured.
                 result = ready.run(device, batch.sizes, profile if first else None)
                 blocks = dense_result(backend, result, ready.steps[-1].op.out)
@@ -252,8 +267,7 @@ class Encoder:
             seconds=perf_counter() - started,
             tokenize_seconds=tokenized,
             prepare_seconds=0.0 if known else plan.seconds,
-            resident_nbytes=plan.resident_nbytes,
-            projected_nbytes=projected,
+            placement=placement,
             plan=plan,
             profile=profile,
         )
@@ -263,35 +277,48 @@ class Encoder:
         limits = self.limits
         return max(longest, min(limits.token_budget, -(-tokens // limits.threads)))
 
-    def _threads(self, plan: PreparedPlan) -> tuple[int, int]:
-        """Threads, and the bytes of so many batches like the plan's, within the memory limit."""
-        peak, room = plan.peak_nbytes({}), self.limits.memory_nbytes - plan.resident_nbytes
-        threads = max(1, min(self.limits.threads, room // max(1, peak)))
-        what = f"model {self.version.label} over blocks"
-        needed = plan.resident_nbytes + threads * peak
-        memory.check_budget(what, needed, self.limits.memory_nbytes)
-        return threads, threads * peak
+    def fit(self, pooled: bool, longest: int, tokens: int) -> tuple[Placement, int]:
+        """Where the weights are, for how many threads, and the token budget, within the limit.
 
-    def _fit(self, plan: PreparedPlan, longest: int, tokens: int) -> tuple[int, int, int]:
-        """Threads, token budget and bytes of all batches at once, within the memory limit."""
-        limits, resident = self.limits, plan.resident_nbytes
-        threads = limits.threads
-        budget = self._budget(longest, tokens)
-        peak = _worst_peak(plan, budget, longest)
-        while resident + threads * peak > limits.memory_nbytes:
-            if budget > longest:
-                budget = max(longest, budget // 2)
-                peak = _worst_peak(plan, budget, longest)
-            elif threads > 1:
-                threads -= 1
-            else:
-                break
-        what = f"model {self.version.label} over one text of {longest} tokens"
-        memory.check_budget(what, resident + threads * peak, limits.memory_nbytes)
-        return threads, budget, threads * peak
+        Resident with smaller batches, then fewer threads, before streamed. Every batch of every
+        thread reads the streamed weights anew: most tokens at work at once win. ``refused`` where
+        even one text at a time is too much.
+        """
+        plan, limit = self.joined(pooled), self.limits.memory_nbytes
+        budgets = [self._budget(longest, tokens)]
+        while budgets[-1] > longest:
+            budgets.append(max(longest, budgets[-1] // 2))
+        fewer = range(self.limits.threads - 1, 0, -1)
+        resident = [(self.limits.threads, b) for b in budgets] + [(n, longest) for n in fewer]
+        streamed = [(n, b) for n in range(self.limits.threads, 0, -1) for b in budgets]
+        streamed.sort(key=lambda choice: -choice[0] * choice[1])
+        for mode, choices in (("resident", resident), ("streamed", streamed)):
+            for threads, budget in choices:
+                placement = plan.place(fullest_sizes(budget, longest), limit, threads)
+                if placement.mode == mode:
+                    return placement, budget
+        return placement, budget
+
+    def _fit_threads(self, plan: PreparedPlan) -> Placement:
+        """Placement of a plan over blocks, for as many threads as the limit allows."""
+        limit = self.limits.memory_nbytes
+        choices = [plan.place({}, limit, n) for n in range(self.limits.threads, 0, -1)]
+        for mode in ("resident", "streamed"):
+            for placement in choices:
+                if placement.mode == mode:
+                    return placement
+        choices[-1].check(f"model {self.version.label} over blocks")
+        return choices[-1]
+
+    def _like(self, runs: BlockwiseRuns, offsets: HostArray, first: Placement) -> PreparedPlan:
+        """The plan over blocks of another batch, placed as that of the first batch is."""
+        plan = runs.joined(offsets)
+        resident = first.mode == "resident"
+        placement = plan.place({}, first.limit, first.runs, resident=resident)
+        placement.check(f"model {self.version.label} over blocks")
+        return runs.placed(plan, placement)
 
 
-def _worst_peak(plan: PreparedPlan, budget: int, longest: int) -> int:
-    """Most bytes of any batch of ``budget`` tokens with no text longer than ``longest``."""
-    sizes = batch_sizes(tokens=budget, sequences=budget, pairs=budget * longest, longest=longest)
-    return plan.peak_nbytes(sizes)
+def fullest_sizes(budget: int, longest: int) -> Sizes:
+    """The batch that memory is planned for: full, and every sequence as long as the longest."""
+    return batch_sizes(tokens=budget, sequences=budget, pairs=budget * longest, longest=longest)

@@ -6,14 +6,12 @@ from itertools import pairwise
 
 from gpudb.exec.report import Setting, report_plan
 from gpudb.machine import read_ceilings
-from gpudb.models.batches import batch_sizes
-from gpudb.models.encoder import Encoder
+from gpudb.models.encoder import Encoder, fullest_sizes
 from gpudb.models.statistics import InferStatistics
 from gpudb.plan.blockwise import blockwise
 from gpudb.plan.explain import explain
 from gpudb.plan.rules import optimize
 from gpudb.report import PlanReport, PlanText
-from gpudb.types import Sizes
 
 EXAMPLE = (0, 20, 32)
 """The sequences that a relational plan is shown for: it depends on which blocks share one."""
@@ -55,26 +53,31 @@ def report_encoder(
     texts: tuple[PlanText, ...],
 ) -> PlanReport:
     """Report on an encoder's physical plan; see :func:`gpudb.exec.report.report_plan`."""
-    prepared = encoder.prepared(pooled=True) if statistics is None else statistics.plan
     if statistics is None:
-        budget = encoder.limits.token_budget
-        longest = min(budget, encoder.function.max_tokens or budget)
-        setting = Setting(_fullest(budget, longest), encoder.limits.threads)
+        most = encoder.limits.token_budget
+        longest = min(most, encoder.function.max_tokens or most)
+        placement, budget = encoder.fit(True, longest, most * encoder.limits.threads)
+        setting = Setting(fullest_sizes(budget, longest), placement.runs)
         return report_plan(
-            prepared, encoder.version.label, setting, into=into, notes=notes, texts=texts
+            encoder.placed(True, placement),
+            encoder.version.label,
+            setting,
+            into=into,
+            notes=notes,
+            texts=texts,
         )
     s = statistics
     longest = max((sizes["longest"] for sizes in s.profile.runs), default=0)
     ceilings, why = read_ceilings()
     setting = Setting(
-        sizes=_fullest(s.token_budget, longest),
+        sizes=fullest_sizes(s.token_budget, longest),
         workers=max(1, min(s.threads, s.batches)),
         projected_nbytes=s.resident_nbytes + s.projected_nbytes,
         ceilings=ceilings,
         ceilings_note=why,
     )
     return report_plan(
-        prepared,
+        s.plan,
         encoder.version.label,
         setting,
         s.profile,
@@ -84,11 +87,6 @@ def report_encoder(
         counts=_counts(s),
         summary=_summary(s),
     )
-
-
-def _fullest(budget: int, longest: int) -> Sizes:
-    """The batch that memory is planned for: full, and every sequence as long as the longest."""
-    return batch_sizes(tokens=budget, sequences=budget, pairs=budget * longest, longest=longest)
 
 
 def _smaller(encoder: Encoder, s: InferStatistics) -> list[str]:

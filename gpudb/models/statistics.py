@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from gpudb.exec.placement import Placement
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.exec.profile import Profile
 
@@ -32,10 +33,8 @@ class InferStatistics:
     tokenize_seconds: float
     prepare_seconds: float
     """Reading weights and joining keys; 0 when the plan was prepared already."""
-    resident_nbytes: int
-    """Weights held."""
-    projected_nbytes: int
-    """Most that the batches could hold at once, all threads together."""
+    placement: Placement
+    """Where the weights were, and the bytes planned for."""
     plan: PreparedPlan
     """The plan that ran; of several, one for each batch, that of the longest."""
     profile: Profile
@@ -44,6 +43,16 @@ class InferStatistics:
     def over_rows(self, texts: int) -> InferStatistics:
         """The same run, asked for by so many rows of which the model saw the distinct ones."""
         return replace(self, texts=texts)
+
+    @property
+    def resident_nbytes(self) -> int:
+        """Weights held between batches."""
+        return self.placement.held_nbytes
+
+    @property
+    def projected_nbytes(self) -> int:
+        """Most that the batches could hold at once, all threads together."""
+        return self.placement.runs * self.placement.run_nbytes
 
     @property
     def flops(self) -> int:

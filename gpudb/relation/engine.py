@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,19 +13,19 @@ from gpudb.backend import Backend
 from gpudb.catalog import StoredTensor
 from gpudb.catalog.tensors import tensor
 from gpudb.errors import CatalogError, DeviceError
-from gpudb.exec import memory
-from gpudb.exec.batch import BlockBatch
 from gpudb.exec.block_table import block_table
 from gpudb.exec.missing import dense_result
-from gpudb.exec.prepared import PreparedPlan, prepare
+from gpudb.exec.placement import Placement
+from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.exec.profile import Profile
 from gpudb.exec.report import Setting, report_plan
+from gpudb.exec.spilled import SpilledPlan, can_spill, plan_spilled
 from gpudb.lower import lower
-from gpudb.lower.execution import choose_execution
+from gpudb.lower.execution import Choice, choose_execution
 from gpudb.machine import read_ceilings
 from gpudb.plan.explain import explain
 from gpudb.plan.node import Node
-from gpudb.plan.rules import optimize
+from gpudb.plan.rules import RELATIONAL, Rule, optimize
 from gpudb.plan.serialize import fingerprint
 from gpudb.plan.tensor import Reblock
 from gpudb.report import PlanReport, PlanText
@@ -57,17 +58,19 @@ class TensorEngine:
         self.execution = Settings().execution
         self._store = store
         self._memory_limit = memory_limit
-        self._prepared: OrderedDict[tuple[object, ...], PreparedPlan] = OrderedDict()
+        self._prepared: OrderedDict[tuple[object, ...], PreparedPlan | SpilledPlan] = OrderedDict()
 
     def collect(self, plan: Node, sources: Sources) -> HostArray:
         """The dense result of a plan; half types come as float32."""
-        result, schema = self._run(plan, sources)
-        return dense_result(self.backend, result, schema)
+        ready = self._prepare(plan, sources)
+        return self._dense(ready, plan.schema.name)
 
     def arrow(self, plan: Node, sources: Sources) -> pa.Table:
         """The result of a plan as a table: keys and blocks."""
-        result, schema = self._run(plan, sources, as_cut=True)
-        return block_table(result.keys, self.backend.to_host(result.data), schema)
+        ready = self._prepare(plan, sources, as_cut=True)
+        ready.placement.check(f"computing {plan.schema.name}")
+        result = ready.batch() if isinstance(ready, SpilledPlan) else ready.run({}, {})
+        return block_table(result.keys, self.backend.to_host(result.data), ready.schema)
 
     def blocks(self, plan: Node, sources: Sources) -> tuple[HostArray, list[int], TensorSchema]:
         """The dense result of a plan, which of its blocks are there, and what it is.
@@ -79,7 +82,10 @@ class TensorEngine:
             schema.
         """
         self._check_computes(plan.schema.name)
-        result, schema = self._run(plan, sources, as_cut=True)
+        ready = self._prepare(plan, sources, as_cut=True)
+        ready.placement.check(f"computing {plan.schema.name}")
+        result = ready.batch() if isinstance(ready, SpilledPlan) else ready.run({}, {})
+        schema = ready.schema
         values = dense_result(self.backend, result, schema)
         numbers = np.ravel_multi_index(tuple(result.keys.T), schema.grid)
         found = TensorSchema(schema.name, values.shape, schema.block, values.dtype.name)
@@ -96,6 +102,12 @@ class TensorEngine:
     ) -> StoredTensor:
         """Compute a plan and store the result; ``block`` None keeps the blocks it comes in."""
         self._check_computes(name)
+        cut = plan if block in (None, plan.schema.block) else Reblock(plan, tuple(block or ()))
+        ready = self._prepare(cut, sources, as_cut=True, whole=False)
+        if isinstance(ready, SpilledPlan):
+            ready.placement.check(f"storing {name!r}")
+            schema = replace(ready.schema, name=name)
+            return self._store.put_blocks(schema, ready.blocks(), sparse=sparse)
         values = self.collect(plan, sources)
         schema = TensorSchema(name, values.shape, block or plan.schema.block, values.dtype.name)
         return self._store.put(schema, np.ascontiguousarray(values), sparse=sparse)
@@ -103,20 +115,22 @@ class TensorEngine:
     def report(self, plan: Node, sources: Sources, *, analyze: bool) -> PlanReport:
         """The plan as written, after the rules, and as operators; ``analyze`` runs it, too."""
         profile = Profile() if analyze else None
+        ready = self._prepare(plan, sources)
         if analyze:
-            self._run(plan, sources, profile=profile)
+            self._dense(ready, plan.schema.name, profile)
         source = StoredSource(self._store, sources.__getitem__)
         choice = choose_execution(plan, source, self.execution)
-        ready = self._prepare(plan, sources)
+        if isinstance(ready, SpilledPlan):
+            choice = Choice("relational", "a plan in parts works on blocks")
         ceilings, why = read_ceilings()
         setting = Setting(
             sizes={},
-            projected_nbytes=ready.resident_nbytes + ready.peak_nbytes({}),
+            projected_nbytes=ready.placement.needed_nbytes,
             ceilings=ceilings,
             ceilings_note=why,
         )
         return report_plan(
-            ready,
+            ready.described if isinstance(ready, SpilledPlan) else ready,
             plan.schema.name,
             setting,
             profile,
@@ -131,38 +145,69 @@ class TensorEngine:
         """Forget the prepared plans: they hold views of pages."""
         self._prepared.clear()
 
-    def _run(
-        self,
-        plan: Node,
-        sources: Sources,
-        *,
-        as_cut: bool = False,
-        profile: Profile | None = None,
-    ) -> tuple[BlockBatch, TensorSchema]:
-        """Blocks of the result and what they are; ``as_cut``: the blocks the plan promises."""
-        ready = self._prepare(plan, sources, as_cut)
-        needed = ready.resident_nbytes + ready.peak_nbytes({})
-        memory.check_budget(f"computing {plan.schema.name}", needed, self._memory_limit)
-        return ready.run({}, {}, profile), ready.steps[-1].op.out
+    def _dense(
+        self, ready: PreparedPlan | SpilledPlan, name: str, profile: Profile | None = None
+    ) -> HostArray:
+        ready.placement.check(f"computing {name}")
+        if isinstance(ready, SpilledPlan):
+            return ready.dense(profile)
+        return dense_result(self.backend, ready.run({}, {}, profile), ready.schema)
 
-    def _prepare(self, plan: Node, sources: Sources, as_cut: bool = False) -> PreparedPlan:
-        """The prepared plan of an expression; kept until the catalog changes."""
+    def _prepare(
+        self, plan: Node, sources: Sources, *, as_cut: bool = False, whole: bool = True
+    ) -> PreparedPlan | SpilledPlan:
+        """The prepared plan of an expression; kept until the catalog changes.
+
+        Parameters
+        ----------
+        plan, sources
+            The expression.
+        as_cut
+            The result is wanted in the blocks that the plan promises.
+        whole
+            The caller holds all of the result.
+        """
         ids = tuple(sorted((name, stored.id) for name, stored in sources.items()))
         counter = self._store.catalog.change_counter()
-        key = (fingerprint(plan), as_cut, self.execution, ids, counter)
+        key = (fingerprint(plan), as_cut, whole, self.execution, ids, counter)
         if key not in self._prepared:
             self._check_current(sources)
             source = StoredSource(self._store, sources.__getitem__)
             # Only the relational form keeps the blocks, and the missing ones missing.
             execution = "relational" if as_cut else self.execution
-            best = optimize(plan, choose_execution(plan, source, execution).rules)
-            if as_cut and best.schema.block != plan.schema.block:
-                best = Reblock(best, plan.schema.block)
-            self._prepared[key] = prepare(lower(best), self.backend, source)
-            if len(self._prepared) > PREPARED_KEPT:
-                self._prepared.popitem(last=False)
+            rules = choose_execution(plan, source, execution).rules
+            ready = self._join(plan, source, rules, as_cut)
+            placement = ready.place({}, self._memory_limit)
+            self._make_room(placement)
+            if placement.mode == "refused" and can_spill(ready):
+                self._prepared[key] = plan_spilled(
+                    self._join(plan, source, RELATIONAL, as_cut),
+                    self._store.folder,
+                    self._memory_limit,
+                    whole_nbytes=placement.needed_nbytes,
+                    dense=whole,
+                )
+            else:
+                self._prepared[key] = ready.placed(placement)
         self._prepared.move_to_end(key)
         return self._prepared[key]
+
+    def _join(
+        self, plan: Node, source: StoredSource, rules: tuple[Rule, ...], as_cut: bool
+    ) -> PreparedPlan:
+        best = optimize(plan, rules)
+        if as_cut and best.schema.block != plan.schema.block:
+            best = Reblock(best, plan.schema.block)
+        return join_keys(lower(best), self.backend, source)
+
+    def _make_room(self, placement: Placement) -> None:
+        """Forget plans, the oldest first, whose weights would be too much beside a new one."""
+        room = self._memory_limit - placement.needed_nbytes
+        while self._prepared and (
+            len(self._prepared) >= PREPARED_KEPT
+            or sum(plan.resident_nbytes for plan in self._prepared.values()) > room
+        ):
+            self._prepared.popitem(last=False)
 
     def _check_computes(self, name: str) -> None:
         if not self.backend.computes:

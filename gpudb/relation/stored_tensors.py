@@ -106,7 +106,7 @@ class StoredTensors:
         with catalog.transaction():
             if replace and self._has(name):
                 drop_tensor(catalog, self._own(name).schema.name)
-            stored = self._store.put_blocks(schema.renamed(name), values, numbers)
+            stored = self._store.put_chosen(schema.renamed(name), values, numbers)
             if keys:
                 name_keys(catalog, stored.id, keys)
         return len(numbers)

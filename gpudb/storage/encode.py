@@ -35,6 +35,8 @@ class PageView:
     """(blocks + 1,) int32: where each block starts in ``leaf``."""
     leaf: HostArray
     """(elements,) of the storage dtype: all blocks, one after the other."""
+    start: int
+    """Where the leaf begins in the file, in bytes."""
 
 
 def encode(leaf: HostArray, lengths: Sequence[int], dtype: str) -> list[memoryview]:
@@ -94,6 +96,7 @@ def decode(data: pa.Buffer, name: str) -> PageView:
         dtype,
         np.frombuffer(offsets, np.int32, len(column) + 1),
         np.frombuffer(leaf, stored, len(column.values)),
+        leaf.address - data.address,
     )
 
 

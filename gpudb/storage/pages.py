@@ -14,7 +14,7 @@ import pyarrow as pa
 from gpudb.closing import Closing
 from gpudb.errors import InputError, StorageError
 from gpudb.storage.encode import RESTORE, PageView, decode, encode
-from gpudb.storage.files import TEMPORARY, map_file, write_file
+from gpudb.storage.files import TEMPORARY, file_sha256, map_file, read_into, write_file
 from gpudb.types import HostArray
 
 SUFFIX = ".arrow"
@@ -102,16 +102,32 @@ class PageStore(Closing):
     def run(self, page_hash: str, first: int, count: int, elements: int) -> HostArray:
         """(count, elements) read-only view of ``count`` equal blocks from ``first`` on; no copy."""
         page = self._page(page_hash)
-        _check_rows(page, page_hash, first, count)
-        lengths = np.diff(page.offsets[first : first + count + 1])
-        if np.any(lengths != elements):
-            raise StorageError(
-                f"page {page_hash} holds blocks of {sorted(set(lengths.tolist()))} elements in "
-                f"rows {first} to {first + count - 1}; blocks of {elements} were expected: "
-                "restore the catalog and the pages from one backup"
-            )
-        start = int(page.offsets[first])
+        start = _start(page, page_hash, first, count, elements)
         return page.leaf[start : start + count * elements].reshape(count, elements)
+
+    def read_run(self, page_hash: str, first: int, out: HostArray) -> None:
+        """Copy equal blocks from ``first`` on into ``out``, straight from the file.
+
+        Unlike a view of the mapped page, nothing of the page stays in memory but ``out``.
+
+        Parameters
+        ----------
+        page_hash
+            The page.
+        first
+            Its first wanted row.
+        out
+            (count, elements) C-contiguous, of the storage dtype; filled.
+        """
+        page = self._page(page_hash)
+        start = _start(page, page_hash, first, *out.shape)
+        if out.dtype != page.leaf.dtype:
+            raise StorageError(f"page {page_hash} holds {page.leaf.dtype}, not {out.dtype}")
+        place = page.start + start * out.itemsize
+        try:
+            read_into(self.path(page_hash), place, out.reshape(-1).view(np.uint8).data)
+        except (OSError, EOFError) as error:
+            raise _unreadable(page_hash, self.path(page_hash), error) from error
 
     def dtype(self, page_hash: str) -> str:
         """Logical dtype of the elements of a page."""
@@ -129,7 +145,7 @@ class PageStore(Closing):
         StorageError
             If the file is missing, unreadable or its sha256 is not its name.
         """
-        _verify(page_hash, _map(page_hash, self.path(page_hash)))
+        _verify(page_hash, self.path(page_hash))
 
     def is_sound(self, page_hash: str) -> bool:
         """True when the page's file is there and its sha256 is its name."""
@@ -183,7 +199,7 @@ class PageStore(Closing):
             if page is None:
                 data = _map(page_hash, self.path(page_hash))
                 if self._verify:
-                    _verify(page_hash, data)
+                    _verify(page_hash, self.path(page_hash))
                 page = self._open[page_hash] = decode(data, page_hash)
             return page
 
@@ -191,22 +207,42 @@ class PageStore(Closing):
 def _map(page_hash: str, path: Path) -> pa.Buffer:
     try:
         return map_file(path)
-    except FileNotFoundError:
-        raise StorageError(f"page {page_hash} is missing ({path}); {RESTORE}") from None
     except OSError as error:
-        raise StorageError(
-            f"page {page_hash} cannot be read ({path}): {error.strerror or error}; "
-            f"check the permissions of the folder, or {RESTORE}"
-        ) from error
+        raise _unreadable(page_hash, path, error) from error
 
 
-def _verify(page_hash: str, data: pa.Buffer) -> None:
-    found = hashlib.sha256(memoryview(data)).hexdigest()
+def _unreadable(page_hash: str, path: Path, error: OSError | EOFError) -> StorageError:
+    if isinstance(error, FileNotFoundError):
+        return StorageError(f"page {page_hash} is missing ({path}); {RESTORE}")
+    reason = getattr(error, "strerror", None) or error
+    return StorageError(
+        f"page {page_hash} cannot be read ({path}): {reason}; "
+        f"check the permissions of the folder, or {RESTORE}"
+    )
+
+
+def _verify(page_hash: str, path: Path) -> None:
+    try:
+        found, nbytes = file_sha256(path)
+    except OSError as error:
+        raise _unreadable(page_hash, path, error) from error
     if found != page_hash:
         raise StorageError(
-            f"page {page_hash} is damaged: the sha256 of its {data.size} bytes is {found}; "
-            f"{RESTORE}"
+            f"page {page_hash} is damaged: the sha256 of its {nbytes} bytes is {found}; {RESTORE}"
         )
+
+
+def _start(page: PageView, page_hash: str, first: int, count: int, elements: int) -> int:
+    """Where ``count`` blocks of ``elements`` from row ``first`` on begin in the leaf."""
+    _check_rows(page, page_hash, first, count)
+    lengths = np.diff(page.offsets[first : first + count + 1])
+    if np.any(lengths != elements):
+        raise StorageError(
+            f"page {page_hash} holds blocks of {sorted(set(lengths.tolist()))} elements in "
+            f"rows {first} to {first + count - 1}; blocks of {elements} were expected: "
+            "restore the catalog and the pages from one backup"
+        )
+    return int(page.offsets[first])
 
 
 def _check_rows(page: PageView, page_hash: str, first: int, count: int) -> None:

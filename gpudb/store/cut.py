@@ -12,8 +12,8 @@ from gpudb.storage import MAX_BLOCK_ELEMENTS
 from gpudb.types import HostArray, TensorSchema, storage_dtype
 
 
-def check_values(schema: TensorSchema, values: HostArray) -> None:
-    """Raise unless ``values`` are the storage elements of a tensor of ``schema``."""
+def check_schema(schema: TensorSchema) -> None:
+    """Raise unless a tensor of ``schema`` can be stored."""
     if schema.ndim == 0:
         raise SchemaError(f"{schema.name}: a tensor needs at least one axis; give shape (1,)")
     elements = int(np.prod(schema.block_numbers, dtype=object))
@@ -22,6 +22,11 @@ def check_values(schema: TensorSchema, values: HostArray) -> None:
             f"{schema.name}: a block of {schema.block} has {elements} elements; the most is "
             f"{MAX_BLOCK_ELEMENTS}: choose smaller blocks"
         )
+
+
+def check_values(schema: TensorSchema, values: HostArray) -> None:
+    """Raise unless ``values`` are the storage elements of a tensor of ``schema``."""
+    check_schema(schema)
     if values.shape != schema.numbers or values.dtype != storage_dtype(schema.dtype):
         raise InputError(
             f"{schema.name}: expected {schema.numbers} of {storage_dtype(schema.dtype)}, found "
@@ -60,6 +65,33 @@ def keys_at(schema: TensorSchema, numbers: Sequence[int]) -> HostArray:
     if len(numbers):
         keys.T[...] = np.unravel_index(np.asarray(numbers), schema.grid)
     return keys
+
+
+def numbers_of(schema: TensorSchema, keys: HostArray, blocks: HostArray, after: int) -> HostArray:
+    """Row-major positions ``(n,)`` of some blocks, checked: rising, and beyond ``after``."""
+    if blocks.shape != (len(keys), *schema.block_numbers) or blocks.dtype != storage_dtype(
+        schema.dtype
+    ):
+        raise InputError(
+            f"{schema.name}: expected blocks of {schema.block_numbers} of "
+            f"{storage_dtype(schema.dtype)}, one for each of {len(keys)} keys; found "
+            f"{blocks.shape} of {blocks.dtype}"
+        )
+    grid = np.array(schema.grid, np.int64)
+    if keys.shape[1:] != grid.shape or np.any(keys < 0) or np.any(keys >= grid):
+        raise InputError(
+            f"{schema.name}: keys must be coordinates in a grid of {schema.grid} blocks; found "
+            f"{keys[:3].tolist()}"
+        )
+    numbers = np.zeros(len(keys), np.int64)
+    for axis, extent in enumerate(schema.grid):
+        numbers = numbers * extent + keys[:, axis]
+    if np.any(np.diff(numbers, prepend=after) <= 0):
+        raise InputError(
+            f"{schema.name}: blocks must come in row-major order, each once; found block "
+            f"{numbers[:3].tolist()} after block {after}"
+        )
+    return numbers
 
 
 def is_zero(block: HostArray) -> bool:

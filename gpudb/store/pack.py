@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,12 +53,20 @@ class Packer:
         ``numbers`` are the row-major positions of the wanted blocks, rising. The new ones lie one
         after the other: in one page when one page can hold them.
         """
-        hashes = [block_hash(block, schema.dtype) for block in _chosen(schema, values, numbers)]
+        return self._add(schema, lambda: _chosen(schema, values, numbers))
+
+    def add_blocks(self, schema: TensorSchema, blocks: HostArray) -> list[bytes]:
+        """Like :meth:`add`, for ``(n, *block)`` contiguous blocks."""
+        return self._add(schema, lambda: iter(blocks))
+
+    def _add(self, schema: TensorSchema, blocks: Callable[[], Iterator[HostArray]]) -> list[bytes]:
+        """Store what ``blocks()`` goes through: once for the hashes, once for the new ones."""
+        hashes = [block_hash(block, schema.dtype) for block in blocks()]
         self._look_up([h for h in hashes if h not in self._stored])
         missing = set(hashes) - self._stored
         if missing:
             self._reserve(schema.dtype, len(missing) * schema.block_nbytes)
-            for digest, block in zip(hashes, _chosen(schema, values, numbers), strict=True):
+            for digest, block in zip(hashes, blocks(), strict=True):
                 if digest not in self._stored:
                     self._stored.add(digest)
                     self._append(schema.dtype, digest, block.reshape(-1))

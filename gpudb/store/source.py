@@ -25,3 +25,7 @@ class StoredSource:
     def runs(self, name: str, rows: HostArray) -> tuple[HostArray, ...]:
         """Blocks by their number among the keys, as views ``(n_i, *block)``."""
         return self.store.read(self.find(name), rows).runs
+
+    def read(self, name: str, rows: HostArray) -> HostArray:
+        """The same blocks in an array of their own ``(n, *block)``; nothing else stays."""
+        return self.store.read_copy(self.find(name), rows)

@@ -8,6 +8,8 @@ from math import prod
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
+
 from gpudb.catalog import Catalog, Location, Partition, StoredTensor
 from gpudb.catalog.blocks import forget_unused_pages, pages
 from gpudb.catalog.tensors import (
@@ -20,10 +22,11 @@ from gpudb.catalog.tensors import (
 from gpudb.closing import Closing
 from gpudb.errors import CatalogError, StorageError
 from gpudb.storage import PAGE_NBYTES, PageStore
-from gpudb.store.cut import check_values, cut, is_zero, join, keys_at
+from gpudb.storage.files import mapped_array
+from gpudb.store.cut import check_schema, check_values, cut, is_zero, join, keys_at, numbers_of
 from gpudb.store.folder import CATALOG, PAGES, prepare_folder
 from gpudb.store.pack import Packer
-from gpudb.types import HostArray, TensorSchema
+from gpudb.types import HostArray, TensorSchema, storage_dtype
 
 PARTITION_ELEMENTS = 2**30
 """Most elements in one partition: half of what libcudf's int32 sizes can count."""
@@ -138,6 +141,57 @@ class TensorStore(Closing):
         return stored
 
     def put_blocks(
+        self,
+        schema: TensorSchema,
+        batches: Iterable[tuple[HostArray, HostArray]],
+        version: int | None = None,
+        *,
+        sparse: bool = False,
+    ) -> StoredTensor:
+        """Store a tensor that comes in blocks, some at a time, all or nothing.
+
+        One batch is in memory at a time, and one page. Nobody else writes to the catalog until the
+        last batch has come.
+
+        Parameters
+        ----------
+        schema
+            What is stored; its padding is the caller's promise: zeros.
+        batches
+            Keys ``(n, ndim)`` and blocks ``(n, *block)`` in the storage dtype; keys rise in
+            row-major order, over all batches. Blocks that never come count as zero.
+        version, sparse
+            As for :meth:`put_many`.
+
+        Raises
+        ------
+        InputError
+            If blocks have another shape or dtype, or keys do not rise or lie outside the grid.
+        CatalogError, StorageError
+            As for :meth:`put_many`.
+        """
+        check_schema(schema)
+        with self.catalog.transaction():
+            packer = Packer(self.catalog, self.pages, self._page_nbytes)
+            stored = add_tensor(self.catalog, schema, version)
+            used: list[tuple[int, bytes]] = []
+            last = -1
+            for keys, blocks in batches:
+                numbers = numbers_of(schema, keys, blocks, after=last)
+                last = int(numbers[-1]) if len(numbers) else last
+                chosen = np.ascontiguousarray(blocks)
+                if sparse:
+                    there = np.array([not is_zero(block) for block in chosen], np.bool_)
+                    numbers, chosen = numbers[there], chosen[there]
+                hashes = packer.add_blocks(schema, chosen)
+                used += zip(numbers.tolist(), hashes, strict=True)
+                del blocks, chosen  # or two batches would be in memory while the next one is made
+            packer.flush()
+            use_blocks(self.catalog, stored.id, used)
+            add_partitions(self.catalog, stored.id, _partitions(schema))
+        return stored
+
+    def put_chosen(
         self, schema: TensorSchema, values: HostArray, numbers: Sequence[int]
     ) -> StoredTensor:
         """Store a tensor of its own of which only some blocks are there; the others are zero.
@@ -198,14 +252,28 @@ class TensorStore(Closing):
         """
         schema = tensor.schema
         block = schema.block_numbers
-        keys, places = self.keys(tensor), locations(self.catalog, tensor.id)
-        if rows is not None:
-            keys, places = keys[rows], [places[row] for row in rows.tolist()]
+        keys, places = self.keys(tensor), self._places(tensor, rows)
+        keys = keys if rows is None else keys[rows]
         runs = tuple(
             self.pages.run(page, first, count, prod(block)).reshape(count, *block)
             for page, first, count in _runs(places)
         )
         return Blocks(schema, keys, runs)
+
+    def read_copy(self, tensor: StoredTensor, rows: HostArray) -> HostArray:
+        """Some blocks of a tensor, ``(n, *block)``, in an array of their own.
+
+        Read from the files without mapping them: what :meth:`read` hands out stays in the memory
+        of the process as long as the store is open, this only as long as somebody holds it.
+        """
+        block = tensor.schema.block_numbers
+        dtype = storage_dtype(tensor.schema.dtype)
+        blocks = mapped_array(len(rows) * prod(block), dtype).reshape(len(rows), prod(block))
+        done = 0
+        for page, first, count in _runs(self._places(tensor, rows)):
+            self.pages.read_run(page, first, blocks[done : done + count])
+            done += count
+        return blocks.reshape(len(rows), *block)
 
     def dense(self, tensor: StoredTensor) -> HostArray:
         """The whole tensor, without padding, in the storage dtype: a new array."""
@@ -242,6 +310,11 @@ class TensorStore(Closing):
         for page in found:
             self.pages.verify(page.hash)
         return len(found)
+
+    def _places(self, tensor: StoredTensor, rows: HostArray | None) -> list[Location]:
+        """Where the blocks with these numbers lie; None for all."""
+        places = locations(self.catalog, tensor.id)
+        return list(places if rows is None else (places[row] for row in rows.tolist()))
 
     def close(self) -> None:
         """Close the catalog and the pages; a temporary folder is removed."""

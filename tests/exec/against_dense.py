@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,12 @@ import numpy as np
 from gpudb.backend import NullBackend, NumpyBackend
 from gpudb.exec.missing import rows_of_full_grid, take_blocks
 from gpudb.exec.operator import PhysicalOp
-from gpudb.exec.prepared import PreparedPlan
+from gpudb.exec.prepared import PreparedPlan, join_keys
+from gpudb.exec.spilled import can_spill, plan_spilled
 from gpudb.kernels.reblock import assemble
 from gpudb.lower import lower
 from gpudb.plan.node import Node
-from gpudb.plan.rules import RULES, Rule
+from gpudb.plan.rules import RELATIONAL, RULES, Rule, optimize
 from gpudb.types import HostArray
 from tests.dense import dense
 from tests.tiny_plans import Arrays, cut, prepared
@@ -49,7 +52,17 @@ def check(plan: Node, arrays: Arrays, rules: tuple[Rule, ...] = RULES) -> HostAr
     ghost = prepared(plan, arrays, rules, NullBackend()).run({}, {})
     assert ghost.data.shape == (len(ghost.keys), *out.block_numbers)
     assert ghost.data.dtype == blocks.dtype
+    parts = run_in_parts(plan, arrays)
+    assert parts.dtype == found.dtype
+    np.testing.assert_allclose(parts, expected, **TOLERANCE[out.dtype])
     return np.asarray(found)
+
+
+def run_in_parts(plan: Node, arrays: Arrays) -> HostArray:
+    """The dense result of a plan of which as little as possible is in memory at a time."""
+    joined = join_keys(lower(optimize(plan, RELATIONAL)), NumpyBackend(), arrays)
+    assert can_spill(joined)
+    return plan_spilled(joined, Path(gettempdir()), 0, whole_nbytes=0, dense=True).dense()
 
 
 def operators(plan: Node) -> list[PhysicalOp]:

@@ -15,6 +15,7 @@ from gpudb.exec.missing import dense_result, key_grid, positions, rows_of_full_g
 from gpudb.plan.node import Node
 from gpudb.plan.rules import NEEDED, RULES, Rule
 from tests.dense import dense
+from tests.exec.against_dense import run_in_parts
 from tests.exec.chains import plans
 from tests.tiny_plans import Arrays, cut, prepared
 
@@ -47,6 +48,16 @@ def test_chains_equal_dense_numpy(
     np.testing.assert_allclose(found, expected, rtol=RELATIVE, atol=RELATIVE * size)
     blocks = take_blocks(ready.backend, result.data, rows_of_full_grid(result.keys, out))
     np.testing.assert_array_equal(blocks, cut(found, out.block_numbers))  # padding is zero
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(plans())
+def test_chains_in_the_smallest_parts_equal_dense_numpy(case: tuple[Node, Arrays]) -> None:
+    plan, arrays = case
+    expected = dense(plan, arrays.dense)
+    size = max(1.0, float(np.abs(expected).max(initial=0)))
+    found = run_in_parts(plan, arrays)
+    np.testing.assert_allclose(found, expected, rtol=RELATIVE, atol=RELATIVE * size)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from gpudb.errors import MemoryBudgetError
-from gpudb.exec.memory import check_budget
 from gpudb.kernels.rows import PIECE_NBYTES
 from gpudb.plan.rules import NEEDED, RULES
 from gpudb.plan.tensor import Map, Matmul, Zip
@@ -81,12 +80,18 @@ def test_row_panels_are_resident_without_a_copy() -> None:
     assert ready.resident_nbytes == 1000 * 8 + 100 * 8
 
 
-@pytest.mark.parametrize(("needed", "limit"), [(0, 0), (5, 5), (4, 5)])
-def test_what_fits_is_not_refused(needed: int, limit: int) -> None:
-    check_budget("this", needed, limit)
-
-
 def test_what_does_not_fit_is_refused_with_both_numbers() -> None:
-    message = r"this needs 5,000 bytes, memory_limit is 4,999 bytes; raise memory_limit"
+    arrays = Arrays()
+    plan: Any = Map(arrays.scan("a", np.ones((100, 100))), "exp")
+    ready = prepared(plan, arrays, NEEDED)
+    needed = ready.place({}, 1 << 30).needed_nbytes
+    ready.place({}, needed).check("this")
+    least = min(limit for limit in range(needed // 2, needed + 1, 1000) if _fits(ready, limit))
+    message = r"this needs [\d,]+ bytes, memory_limit is 1,000 bytes .*; raise memory_limit"
     with pytest.raises(MemoryBudgetError, match=message):
-        check_budget("this", 5_000, 4_999)
+        ready.place({}, 1000).check("this")
+    assert least > 1000
+
+
+def _fits(ready: Any, limit: int) -> bool:
+    return bool(ready.place({}, limit).mode != "refused")

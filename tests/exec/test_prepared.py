@@ -60,6 +60,10 @@ def test_stored_tensors_are_read_when_the_plan_is_prepared_and_never_again() -> 
             loaded.append(name)
             return encoder.arrays.runs(name, rows)
 
+        def read(self, name: str, rows: Any) -> Any:
+            loaded.append(name)
+            return encoder.arrays.read(name, rows)
+
     plan = prepare(lower(optimize(encoder.plan)), NumpyBackend(), Counted())
     assert sorted(loaded) == sorted(encoder.arrays.dense)  # each once
     loaded.clear()

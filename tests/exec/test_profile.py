@@ -92,3 +92,15 @@ def test_threads_lose_no_run() -> None:
 def test_a_run_without_a_profile_gives_the_same() -> None:
     plan = product_plan()
     np.testing.assert_array_equal(plan.run({}, {}).data, plan.run({}, {}, Profile()).data)
+
+
+@pytest.mark.parametrize("present", [0, 1, 3, 4])
+def test_what_is_missing_is_not_counted(present: int) -> None:
+    arrays = Arrays()
+    x, y = np.ones((2, 8, 8))
+    x[2 * present :] = 0
+    scans = [arrays.scan(n, v, (2, 2), sparse=True) for n, v in (("x", x), ("y", y))]
+    plan, profile = prepared(Matmul(*scans), arrays, NEEDED), Profile()
+    plan.run({}, {}, profile)
+    assert profile.flops == 2 * 8 * 8 * 2 * present  # rows that are there
+    assert profile.costs[-1].written == 8 * 8 * 2 * present

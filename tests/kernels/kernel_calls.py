@@ -61,6 +61,10 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
                 (((0, 3),), "argmax"),
             )
         ],
+        "recut": [
+            (x(4, 2, 3), np.argwhere(np.ones((2, 2))), wanted, (4, 6), (2, 3), (4, 2))
+            for wanted in (np.array([[0, 1], [0, 2]]), np.zeros((0, 2), int))
+        ],
         "residual_layer_norm": [
             (x(n, 4), bias, x(n, 4), x(4), x(4), 1e-5) for n in (0, 1, 7) for bias in (None, x(4))
         ],
@@ -113,6 +117,7 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         ],
         "merge_softmax": [(x(n, 2, 3) ** 2, starts[n]) for n in (6, 0)],
         "moments": [(b, n, 1) for b, n in cut_lines],
+        "concat_columns": [([x(3, 2), x(3, 5), x(3, 1)],), ([x(0, 2)],)],
         "place_blocks": [
             ([x(2, 2, 3), x(1, 2, 3)], [np.array([0, 2]), np.array([1])]),
             ([x(0, 2)], [np.array([], np.int64)]),

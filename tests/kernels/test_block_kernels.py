@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gpudb.kernels.reblock import assemble, reblock
 from gpudb.kernels.reblock import cut as kernel_cut
+from gpudb.kernels.recut import recut, touched
 from gpudb.kernels.segment_sum import segment_sum
 from tests.tiny_plans import cut
 
@@ -39,6 +40,25 @@ def test_reblock_any_to_any(case: tuple[Any, tuple[int, ...], tuple[int, ...]]) 
     np.testing.assert_array_equal(assemble(found, dense.shape, new), dense)
     np.testing.assert_array_equal(kernel_cut(dense, old), blocks)
     np.testing.assert_array_equal(blocks, kept)
+
+
+@settings(max_examples=150)
+@given(tensors(), st.data())
+def test_recut_is_reblock_of_the_chosen_blocks(
+    case: tuple[Any, tuple[int, ...], tuple[int, ...]], data: st.DataObject
+) -> None:
+    dense, old, new = case
+    old_keys, new_keys = (
+        np.argwhere(np.ones([ceil(e / b) for e, b in zip(dense.shape, block, strict=True)]))
+        for block in (old, new)
+    )
+    rows = [row for row in range(len(new_keys)) if data.draw(st.booleans())]
+    wanted = {k for row in rows for k in touched(new_keys[row], dense.shape, old, new)}
+    there = [row for row, key in enumerate(old_keys.tolist()) if tuple(key) in wanted]
+    blocks, chosen = cut(dense, old)[there], new_keys[rows]
+    args = (blocks, old_keys[there], chosen, dense.shape, old, new)
+    np.testing.assert_array_equal(recut.reference(*args), cut(dense, new)[rows])
+    assert recut.shape(*args) == (len(rows), *new)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int32", "float64"])

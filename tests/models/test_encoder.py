@@ -17,6 +17,7 @@ import gpudb
 from gpudb.backend import NullBackend
 from gpudb.errors import CatalogError, InputError, MemoryBudgetError, UnsupportedError
 from gpudb.exec.operator import PhysicalOp
+from gpudb.exec.weights import ResidentWeights
 from gpudb.models import encoder as encoder_module
 from gpudb.models.batches import Batch, plan_batches
 from gpudb.models.encoder import NORM_EPS, Encoder, Limits
@@ -144,7 +145,7 @@ def test_joins_happen_once_per_plan(encoder: Encoder, monkeypatch: pytest.Monkey
         if "join" in vars(kind):
             monkeypatch.setattr(kind, "join", _counted(kind, joins))
     first, statistics = measured(encoder, ["the cat", "a dog"])
-    steps = len(encoder.prepared(pooled=True).steps)
+    steps = len(encoder.joined(pooled=True).steps)
     assert len(joins) >= steps
     assert statistics.prepare_seconds > 0
     joins.clear()
@@ -170,9 +171,13 @@ def _counted(kind: type[PhysicalOp], joins: list[str]) -> Any:
 
 def test_weights_are_views_of_the_pages(encoder: Encoder) -> None:
     """Only what must lie side by side and does not (Q, K, V of one layer) may be copied."""
-    plan = encoder.prepared(pooled=True)
-    views = [a for a in plan.constants.values() if not a.flags.owndata and not a.flags.writeable]
-    assert len(views) >= len(plan.constants) // 2
+    placement, _ = encoder.fit(pooled=True, longest=4, tokens=4)
+    assert placement.mode == "resident"
+    weights = encoder.placed(True, placement).weights
+    assert isinstance(weights, ResidentWeights)
+    arrays = weights.arrays.values()
+    views = [a for a in arrays if not a.flags.owndata and not a.flags.writeable]
+    assert len(views) >= len(arrays) // 2
 
 
 def test_the_memory_limit_makes_batches_smaller_before_it_refuses(encoder: Encoder) -> None:

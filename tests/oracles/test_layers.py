@@ -21,9 +21,6 @@ from gpudb.layers import (
 from gpudb.types import HostArray
 from tests.oracles.conftest import Report
 
-torch = pytest.importorskip("torch")
-functional = torch.nn.functional
-
 pytestmark = pytest.mark.oracle
 
 # Both sides sum in float32, in another order. Weights are scaled so that every layer's output is of
@@ -37,6 +34,11 @@ BLOCKS = [(16, 16), (100, 37), None]
 """Square as in the literature, dividing nothing, row panels."""
 
 EXECUTIONS = ["relational", "fused", "auto"]
+
+
+@pytest.fixture
+def torch() -> Any:
+    return pytest.importorskip("torch")
 
 
 @pytest.fixture
@@ -98,6 +100,7 @@ def compare(found: HostArray, expected: Any, report: Report, largest: float = LA
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 @pytest.mark.parametrize("block", BLOCKS)
 def test_linear(
+    torch: Any,
     db: gpudb.Database,
     block: tuple[int, int] | None,
     sparse: bool,
@@ -109,26 +112,26 @@ def test_linear(
     w, b = weights(220, 500)
     (tx,) = store(db, block, sparse, x=x)
     tw, tb = store(db, block, w=w, b=b)
-    expected = functional.gelu(functional.linear(*map(torch.tensor, (x, w, b))))
+    expected = torch.nn.functional.gelu(torch.nn.functional.linear(*map(torch.tensor, (x, w, b))))
     compare(linear(tx, tw, tb, "gelu").collect(), expected, report)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_logistic_regression(
-    db: gpudb.Database, block: tuple[int, int] | None, report: Report
+    torch: Any, db: gpudb.Database, block: tuple[int, int] | None, report: Report
 ) -> None:
     x = sparse_rows((1000, 784), 16, 0.2)
     w, b = weights(10, 784)
     (tx,) = store(db, block, sparse=True, x=x)
     tw, tb = store(db, block, w=w, b=b)
-    expected = torch.sigmoid(functional.linear(*map(torch.tensor, (x, w, b))))
+    expected = torch.sigmoid(torch.nn.functional.linear(*map(torch.tensor, (x, w, b))))
     compare(logistic_regression(tx, tw, tb).collect(), expected, report)
 
 
 @pytest.mark.parametrize("last", [None, "softmax"])
 @pytest.mark.parametrize("block", BLOCKS)
 def test_feed_forward(
-    db: gpudb.Database, block: tuple[int, int] | None, last: str | None, report: Report
+    torch: Any, db: gpudb.Database, block: tuple[int, int] | None, last: str | None, report: Report
 ) -> None:
     x = normal(65, 784)
     arrays = [weights(256, 784), weights(129, 256, seed=1), weights(10, 129, seed=2)]
@@ -138,7 +141,7 @@ def test_feed_forward(
     ]
     expected = torch.tensor(x)
     for i, (w, b) in enumerate(arrays):
-        expected = functional.linear(expected, torch.tensor(w), torch.tensor(b))
+        expected = torch.nn.functional.linear(expected, torch.tensor(w), torch.tensor(b))
         expected = expected if i == 2 else torch.relu(expected)
     if last is not None:
         expected = torch.softmax(expected, 1)
@@ -148,7 +151,7 @@ def test_feed_forward(
 @pytest.mark.parametrize("execution", EXECUTIONS)
 @pytest.mark.parametrize("block", [16, 100])
 def test_extreme_classification_joins_what_is_there(
-    db: gpudb.Database, block: int, execution: str, report: Report
+    torch: Any, db: gpudb.Database, block: int, execution: str, report: Report
 ) -> None:
     # 20,000 features of which a row has few, and 10,000 classes.
     db.set(execution=execution)
@@ -161,7 +164,9 @@ def test_extreme_classification_joins_what_is_there(
     tensors = store(db, (block, block), w0=w0, b0=b0, w1=w1, b1=b1)
     net = feed_forward(tx, [(tensors[0], tensors[1]), (tensors[2], tensors[3])])
     tx_, tw0, tb0, tw1, tb1 = map(torch.tensor, (x, w0, b0, w1, b1))
-    expected = functional.linear(torch.relu(functional.linear(tx_, tw0, tb0)), tw1, tb1)
+    expected = torch.nn.functional.linear(
+        torch.relu(torch.nn.functional.linear(tx_, tw0, tb0)), tw1, tb1
+    )
     compare(net.collect(), expected, report)
 
     if execution == "fused":
@@ -179,7 +184,7 @@ def test_extreme_classification_joins_what_is_there(
 
 @pytest.mark.parametrize("block", [(16, 16), (33, 7), None])
 def test_embedding_classifier(
-    db: gpudb.Database, block: tuple[int, int] | None, report: Report
+    torch: Any, db: gpudb.Database, block: tuple[int, int] | None, report: Report
 ) -> None:
     random = np.random.default_rng(3)
     table = normal(5000, 64)
@@ -192,7 +197,7 @@ def test_embedding_classifier(
     bags = torch.nn.EmbeddingBag.from_pretrained(torch.tensor(table), mode="mean")
     offsets = torch.tensor(np.cumsum([0, *lengths[:-1]]))
     means = bags(torch.tensor(ids, dtype=torch.int64), offsets)
-    expected = torch.softmax(functional.linear(means, torch.tensor(w), torch.tensor(b)), 1)
+    expected = torch.softmax(torch.nn.functional.linear(means, torch.tensor(w), torch.tensor(b)), 1)
     table_, ids_, text_, w_, b_ = tensors
     found = embedding_classifier(table_, ids_, text_, 40, w_, b_).collect()
     compare(found, expected, report)
@@ -208,6 +213,7 @@ def test_embedding_classifier(
     ],
 )
 def test_conv2d(
+    torch: Any,
     db: gpudb.Database,
     channels: int,
     size: tuple[int, int],
@@ -224,13 +230,13 @@ def test_conv2d(
     tensors = store(db, (block, block), image=image, filters=filters, bias=bias)
     found = conv2d(*tensors, stride=stride, padding=padding).collect()
     arguments = map(torch.tensor, (image[None], filters, bias))
-    expected = functional.conv2d(*arguments, stride=stride, padding=padding)[0]
+    expected = torch.nn.functional.conv2d(*arguments, stride=stride, padding=padding)[0]
     compare(found, expected, report)
 
 
 @pytest.mark.parametrize("block", [16, 50])
 @pytest.mark.parametrize("execution", ["relational", "fused"])
-def test_lstm(db: gpudb.Database, execution: str, block: int, report: Report) -> None:
+def test_lstm(torch: Any, db: gpudb.Database, execution: str, block: int, report: Report) -> None:
     steps, batch, width, hidden = 12, 20, 40, 64
     db.set(execution=execution)
     torch.manual_seed(0)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from gpudb.errors import InputError, StorageError
 from gpudb.storage import PAGE_NBYTES, Page, PageStore
 from gpudb.storage import encode as encoding
+from gpudb.storage.files import mapped_array
 from gpudb.types import STORAGE_DTYPES
 
 
@@ -112,6 +113,28 @@ def test_run_equals_its_blocks(tmp_path_factory, sizes, data):
         else:
             with pytest.raises(StorageError, match=f"blocks of {elements} were expected"):
                 store.run(page.hash, first, count, elements)
+
+
+@pytest.mark.parametrize("elements", [1, 64, 70_000])  # the last in pages of its own
+@pytest.mark.parametrize("dtype", STORAGE_DTYPES)
+def test_blocks_are_read_without_their_mapping(store, dtype, elements):
+    page = store.write(_blocks(*[elements] * 4, dtype=dtype), dtype)
+    out = mapped_array(2 * elements, STORAGE_DTYPES[dtype]).reshape(2, elements)
+    store.read_run(page.hash, 1, out)
+    assert out.tobytes() == store.run(page.hash, 1, 2, elements).tobytes()
+    with pytest.raises(StorageError, match="rows 0 to 3"):
+        store.read_run(page.hash, 3, out)
+    with pytest.raises(StorageError, match="not complex64"):
+        store.read_run(page.hash, 0, np.empty((2, elements), np.complex64))
+
+
+def test_a_page_cut_short_while_it_is_open_is_an_error(store):
+    page = store.write(_blocks(1000, 1000), "float32")
+    store.run(page.hash, 0, 2, 1000)
+    with store.path(page.hash).open("r+b") as file:
+        file.truncate(2000)
+    with pytest.raises(StorageError, match="the file ends after 2000 bytes"):
+        store.read_run(page.hash, 0, np.empty((2, 1000), np.float32))
 
 
 def test_same_blocks_are_written_once(store, monkeypatch):

@@ -95,6 +95,15 @@ def test_dense_gives_back_every_bit(shared_store, case):
         drop_tensor(shared_store.catalog, "x")
 
 
+@pytest.mark.parametrize("rows", [[], [0], [1, 2, 5], [5, 0, 3]])
+def test_a_copy_of_some_blocks_equals_their_views(store, rows):
+    x = _put(store, "x", (11, 6), (2, 6))
+    found = store.read_copy(x, np.array(rows, np.int64))
+    views = [block for run in store.read(x, np.array(rows, np.int64)).runs for block in run]
+    assert found.shape == (len(rows), 2, 6)
+    assert found.tobytes() == b"".join(view.tobytes() for view in views)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_special_values_keep_their_bits(store, dtype):
     bits = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -12,9 +13,10 @@ from gpudb.exec.batch import Keys
 from gpudb.exec.chunks import group_chunks, scratch_nbytes
 from gpudb.exec.grouping import result_block, result_keys
 from gpudb.exec.missing import key_grid, positions
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.operators.aggregate_count import counts
 from gpudb.exec.pairs import gather
+from gpudb.exec.parts import group_parts
 from gpudb.kernels.segment_sum import segment_sum
 from gpudb.types import Sizes
 
@@ -68,6 +70,12 @@ class AggregateSum(PhysicalOp):
                 )
             )
         return sums[0] if len(sums) == 1 else ctx.backend.concat(sums)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        source = self.children[0].out
+        # A mean divides by counts, one for each place of a block.
+        always = 3 * COUNT_NBYTES * prod(source.block_numbers) if self.fn == "mean" else 0
+        return group_parts(self, joined, room, source.block_nbytes, always)
 
     def cost(self, sizes: Sizes) -> Cost:
         source, out = self.children[0].out.bind(sizes), self.out.bind(sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ import numpy as np
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys, grid_keys
 from gpudb.exec.missing import key_grid, positions, rows_of_full_grid
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
+from gpudb.exec.parts import block_parts
 from gpudb.kernels.broadcast_blocks import broadcast_blocks
 from gpudb.kernels.rows import PIECE_NBYTES
 from gpudb.types import Sizes
@@ -45,6 +47,9 @@ class BroadcastBlocks(PhysicalOp):
         )
         result = ctx.backend.call(broadcast_blocks, x, joined.rows[0], block, self.repeated)
         return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        return block_parts(self, joined, room)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes).nbytes

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys
-from gpudb.exec.operator import Context, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Joined, Part, PhysicalOp
+from gpudb.exec.parts import block_parts
 from gpudb.kernels.cast import cast
 
 
@@ -23,6 +25,9 @@ class CastBlocks(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         return ctx.backend.call(cast, inputs[0], self.out.dtype)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        return block_parts(self, joined, room)
 
     def detail(self) -> str:
         return f"{self.children[0].out.dtype} to {self.out.dtype}"

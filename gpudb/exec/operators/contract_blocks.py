@@ -12,9 +12,10 @@ from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.chunks import group_chunks, scratch_nbytes
 from gpudb.exec.missing import key_grid, positions
-from gpudb.exec.operator import Context, Cost, Joined, Pairing, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Pairing, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
 from gpudb.exec.pairs import On, all_pairs, equi_join, gather
+from gpudb.exec.parts import group_parts
 from gpudb.exec.products import ProductAxes
 from gpudb.kernels.segment_sum import segment_sum
 from gpudb.keys import KeyTests, describe_tests, matching
@@ -88,6 +89,11 @@ class ContractBlocks(PhysicalOp):
             sums.append(self._sum(ctx.backend, left[:0], right[:0], starts))
         result = sums[0] if len(sums) == 1 else ctx.backend.concat(sums)
         return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        left, right = (child.out.block_numbers for child in self.children)
+        pair = self._pair_nbytes(left, right, storage_dtype(self.out.dtype).itemsize)
+        return group_parts(self, joined, room, pair)
 
     def cost(self, sizes: Sizes) -> Cost:
         left, right = (child.out.bind(sizes) for child in self.children)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import prod
 
 from gpudb.backend import Array
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Panels, PhysicalOp
+from gpudb.kernels.concat_columns import concat_columns
 from gpudb.types import Sizes
 
 
@@ -19,6 +20,23 @@ class DenseGemm(PhysicalOp):
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         left, right = inputs
         return ctx.backend.matmul(left[0], right[0], self.transpose_right)[None]
+
+    @property
+    def panelled(self) -> tuple[int, ...]:
+        return (0, 1) if self.transpose_right else (0,)
+
+    def run_panels(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        left, right = inputs
+        matmul = ctx.backend.matmul
+        if isinstance(left, Panels):
+            return ctx.backend.concat(
+                [matmul(rows, right[0], self.transpose_right) for _, rows in left]
+            )[None]
+        parts = [matmul(left[0], rows, transpose_b=True) for _, rows in right]
+        return ctx.backend.call(concat_columns, parts)[None]
+
+    def panel_scratch(self, sizes: Sizes) -> int:
+        return self.out.bind(sizes).nbytes
 
     def cost(self, sizes: Sizes) -> Cost:
         left, out = self.children[0].out.bind(sizes), self.out.bind(sizes)

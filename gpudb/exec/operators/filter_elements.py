@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
+from gpudb.exec.parts import block_parts
 from gpudb.kernels.filter_elements import filter_elements
 from gpudb.kernels.rows import PIECE_NBYTES
 from gpudb.types import Sizes
@@ -29,6 +31,9 @@ class FilterElementsBlocks(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         return ctx.backend.call(filter_elements, inputs[0], self.compare, self.value)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        return block_parts(self, joined, room)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)

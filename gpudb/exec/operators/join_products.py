@@ -12,9 +12,10 @@ from gpudb.backend import Array
 from gpudb.exec.batch import Keys
 from gpudb.exec.chunks import group_chunks, scratch_nbytes
 from gpudb.exec.missing import key_grid, positions
-from gpudb.exec.operator import Context, Cost, Joined, Pairing, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Pairing, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
 from gpudb.exec.pairs import On, all_pairs, equi_join, gather
+from gpudb.exec.parts import block_parts
 from gpudb.exec.products import ProductAxes
 from gpudb.keys import KeyTests, describe_tests, matching
 from gpudb.types import Sizes, storage_dtype
@@ -81,6 +82,11 @@ class JoinProducts(PhysicalOp):
         at = self.contracted[0] + 1
         result = result.reshape(*result.shape[:at], 1, *result.shape[at:])
         return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        left, right = (child.out.block_numbers for child in self.children)
+        pair = self._pair_nbytes(left, right, storage_dtype(self.out.dtype).itemsize)
+        return block_parts(self, joined, room, (0, pair))
 
     def cost(self, sizes: Sizes) -> Cost:
         left, right = (child.out.bind(sizes) for child in self.children)

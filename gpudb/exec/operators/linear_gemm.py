@@ -8,6 +8,7 @@ from math import prod
 from gpudb.backend import Array
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.kernels.bias_activation import bias_activation
+from gpudb.kernels.concat_columns import concat_columns
 from gpudb.types import Sizes
 
 
@@ -21,6 +22,19 @@ class LinearGemm(PhysicalOp):
         x, weight, bias = inputs
         product = ctx.backend.matmul(x[0], weight[0], transpose_b=True)
         return ctx.backend.call(bias_activation, product, bias[0], self.activation)[None]
+
+    @property
+    def panelled(self) -> tuple[int, ...]:
+        return (1,)
+
+    def run_panels(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        x, weight, bias = inputs
+        parts = [ctx.backend.matmul(x[0], rows, transpose_b=True) for _, rows in weight]
+        product = ctx.backend.call(concat_columns, parts)
+        return ctx.backend.call(bias_activation, product, bias[0], self.activation)[None]
+
+    def panel_scratch(self, sizes: Sizes) -> int:
+        return self.out.bind(sizes).nbytes
 
     def cost(self, sizes: Sizes) -> Cost:
         x, out = self.children[0].out.bind(sizes), self.out.bind(sizes)

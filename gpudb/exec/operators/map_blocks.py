@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
+from gpudb.exec.parts import block_parts
 from gpudb.kernels.elementwise import MAPS
 from gpudb.types import Sizes
 
@@ -34,6 +36,11 @@ class MapBlocks(PhysicalOp):
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         result = ctx.backend.map(self.fn, inputs[0])
         return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        return block_parts(
+            self, joined, room, (0, 4 * self.out.block_nbytes if self.fn in COMPOSED else 0)
+        )
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)

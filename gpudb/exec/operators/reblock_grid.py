@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -10,8 +11,9 @@ import numpy as np
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys, grid_keys
 from gpudb.exec.missing import key_grid, positions, rows_of_full_grid, take_blocks
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.kernels.reblock import reblock
+from gpudb.kernels.recut import recut, touched
 from gpudb.types import Extent, HostArray, Sizes
 
 
@@ -69,6 +71,48 @@ class ReblockGrid(PhysicalOp):
             tuple(_number(e, sizes) for e in source.block),
             tuple(_number(e, sizes) for e in self.out.block),
         )
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        source = self.children[0].out
+        grid = key_grid(source)
+        blocks = (source.numbers, source.block_numbers, self.out.block_numbers)
+        parts = []
+        first = 0
+        wanted: set[tuple[int, ...]] = set()
+        for number, key in enumerate(joined.keys.tolist()):
+            needed = set(touched(key, *blocks))
+            both = wanted | needed
+            if number > first and self._part_nbytes(len(both), number + 1 - first) > room:
+                parts.append(self._part(joined, first, number, wanted, grid))
+                both, first = needed, number
+            wanted = both
+        parts.append(self._part(joined, first, len(joined.keys), wanted, grid))
+        return parts
+
+    def run_part(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        source = self.children[0].out
+        blocks = (source.numbers, source.block_numbers, self.out.block_numbers)
+        return ctx.backend.call(recut, inputs[0], joined.rows[0], joined.keys, *blocks)
+
+    def _part(
+        self,
+        joined: Joined,
+        first: int,
+        last: int,
+        wanted: set[tuple[int, ...]],
+        grid: tuple[int, ...],
+    ) -> Part:
+        keys = np.array(sorted(wanted), np.int32).reshape(len(wanted), len(grid))
+        numbers = positions(keys, grid)
+        if joined.rows:  # blocks are missing
+            numbers = joined.rows[0][numbers]
+            keys, numbers = keys[numbers >= 0], numbers[numbers >= 0]
+        part = Joined(joined.keys[first:last], (keys,))
+        nbytes = self._part_nbytes(len(wanted), last - first)
+        return Part(first, last, part, (numbers,), nbytes)
+
+    def _part_nbytes(self, read: int, made: int) -> int:
+        return read * self.children[0].out.block_nbytes + made * self.out.block_nbytes
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes).nbytes

@@ -31,7 +31,11 @@ class ScanBlocks(PhysicalOp):
         return Joined(stored[rows], (rows,))
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
-        loaded = ctx.source.runs(self.tensor.name, joined.rows[0]) or (_no_blocks(self.tensor),)
+        source, name, rows = ctx.source, self.tensor.name, joined.rows[0]
+        loaded = source.runs(name, rows) or (_no_blocks(self.tensor),)
+        if ctx.backend.computes and (len(loaded) > 1 or self.tensor.dtype != self.out.dtype):
+            # They are copied anyhow; from a mapping, both would stay in memory.
+            loaded = (source.read(name, rows),)
         runs = [ctx.backend.to_device(run) for run in loaded]
         blocks = runs[0] if len(runs) == 1 else ctx.backend.concat(runs)
         return ctx.backend.widen(blocks, self.tensor.dtype)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
+from gpudb.exec.parts import block_parts
 from gpudb.kernels.shift_along import shift_along
 from gpudb.types import Sizes
 
@@ -33,6 +35,9 @@ class SliceBlocks(PhysicalOp):
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         chosen = ctx.backend.take(inputs[0], joined.rows[0])
         return clear_padding(ctx.backend, chosen, joined.keys, self.out)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        return block_parts(self, joined, room)
 
     def cost(self, sizes: Sizes) -> Cost:
         return Cost(read=self.out.nbytes, written=self.out.nbytes)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys
 from gpudb.exec.lines import sort_keys
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
+from gpudb.exec.parts import block_parts
 from gpudb.kernels.rows import PIECE_NBYTES
 from gpudb.kernels.transpose_blocks import transpose_blocks
 from gpudb.types import Sizes
@@ -26,6 +28,9 @@ class TransposeBlocks(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         return ctx.backend.call(transpose_blocks, inputs[0], joined.rows[0], self.order)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        return block_parts(self, joined, room)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -10,9 +11,10 @@ import numpy as np
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys
 from gpudb.exec.missing import key_grid
-from gpudb.exec.operator import Context, Cost, Joined, Pairing, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Pairing, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
 from gpudb.exec.pairs import On, equi_join, find, free_axes, grid_cells, sorted_unique
+from gpudb.exec.parts import block_parts
 from gpudb.kernels.rows import PIECE_NBYTES
 from gpudb.kernels.zip_pairs import zip_pairs
 from gpudb.types import Sizes
@@ -56,6 +58,9 @@ class ZipBlocks(PhysicalOp):
         else:
             result = ctx.backend.zip(self.fn, left, right)
         return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        return block_parts(self, joined, room)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
+from gpudb.exec.parts import block_parts
 from gpudb.kernels.elementwise import ZIPS
 from gpudb.types import HostArray, Sizes, storage_dtype
 
@@ -41,6 +43,9 @@ class ZipScalarBlocks(PhysicalOp):
         sides = (number, inputs[0]) if self.swapped else (inputs[0], number)
         result = ctx.backend.zip(self.fn, *sides)
         return clear_padding(ctx.backend, result, joined.keys, self.out)
+
+    def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
+        return block_parts(self, joined, room)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)

@@ -1,0 +1,49 @@
+"""Every benchmark runs to its end at its smallest size, and its answers are right."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parents[2] / "bench"
+SCRIPTS = sorted(path.name for path in BENCH.glob("bench_*.py"))
+NEED_MODEL = ("bench_blocks.py", "bench_embed.py")
+
+
+def run(script: str, *arguments: str) -> str:
+    """What a benchmark prints; it must not fail. Its numbers mean nothing at this size."""
+    done = subprocess.run(
+        [sys.executable, str(BENCH / script), "--tiny", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "GPUDB_THREADS": "1", "PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_there_are_benchmarks() -> None:
+    assert {"bench_execution.py", *NEED_MODEL} <= set(SCRIPTS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_benchmark_runs(script: str, request: pytest.FixtureRequest) -> None:
+    if script in NEED_MODEL:
+        request.getfixturevalue("minilm_folder")
+    text = run(script)
+    assert "median" in text
+
+
+def test_execution_compares_auto_with_the_better_one(tmp_path: Path) -> None:
+    text = run("bench_execution.py", "--out", str(tmp_path))
+    summary = text.partition("auto over the better one")[2].strip().splitlines()[1:]
+    measured = json.loads((tmp_path / "execution.json").read_text())["seconds"]
+    assert len(summary) == len(measured) > 10
+    assert all(set(runs) == {"relational", "fused", "auto"} for runs in measured.values())
+    assert all(float(line.split()[-1]) > 0 for line in summary)
