@@ -256,7 +256,7 @@ def test_lstm(torch: Any, db: gpudb.Database, execution: str, block: int, report
 @pytest.mark.parametrize("execution", ["relational", "fused"])
 @pytest.mark.parametrize("block", [(16, 16), (33, 7)])
 def test_float64_keeps_its_precision(
-    db: gpudb.Database, block: tuple[int, int], execution: str, report: Report
+    torch: Any, db: gpudb.Database, block: tuple[int, int], execution: str, report: Report
 ) -> None:
     db.set(execution=execution)
     rows = {"x": sparse_rows((130, 500), 16, 0.2)}
@@ -267,8 +267,8 @@ def test_float64_keeps_its_precision(
     x, w0, b0, w1, b1 = (torch.tensor(v) for v in in_float64({**rows, **layers}).values())
     (tx,) = store(db, block, sparse=True, **in_float64(rows))
     tw0, tb0, tw1, tb1 = store(db, block, **in_float64(layers))
-    hidden = torch.relu(functional.linear(x, w0, b0))
-    expected = torch.softmax(functional.linear(hidden, w1, b1), 1)
+    hidden = torch.relu(torch.nn.functional.linear(x, w0, b0))
+    expected = torch.softmax(torch.nn.functional.linear(hidden, w1, b1), 1)
     found = feed_forward(tx, [(tw0, tb0), (tw1, tb1)], last="softmax").collect()
     compare(found, expected, report, LARGEST_FLOAT64)
 
@@ -277,7 +277,7 @@ def test_float64_keeps_its_precision(
     tensors = store(db, block, **in_float64(image | filters))
     found = conv2d(*tensors, stride=2, padding=1).collect()
     arguments = [torch.tensor(v) for v in in_float64(image | filters).values()]
-    expected = functional.conv2d(*arguments, stride=2, padding=1)
+    expected = torch.nn.functional.conv2d(*arguments, stride=2, padding=1)
     compare(found, expected, report, LARGEST_FLOAT64)
 
     theirs = torch.nn.LSTM(20, 40).double()
@@ -291,7 +291,7 @@ def test_float64_keeps_its_precision(
 
 @pytest.mark.parametrize("execution", EXECUTIONS)
 def test_conv2d_of_an_image_that_lacks_blocks(
-    db: gpudb.Database, execution: str, report: Report
+    torch: Any, db: gpudb.Database, execution: str, report: Report
 ) -> None:
     db.set(execution=execution)
     image = normal(16, 64, 64)
@@ -301,13 +301,13 @@ def test_conv2d_of_an_image_that_lacks_blocks(
     (tensor,) = store(db, (16, 16), sparse=True, image=image)
     assert len(tensor.arrow()) == 3
     others = store(db, (16, 16), filters=filters, bias=bias)
-    expected = functional.conv2d(*map(torch.tensor, (image, filters, bias)), padding=1)
+    expected = torch.nn.functional.conv2d(*map(torch.tensor, (image, filters, bias)), padding=1)
     compare(conv2d(tensor, *others, padding=1).collect(), expected, report)
 
 
 @pytest.mark.parametrize("execution", EXECUTIONS)
 def test_lstm_over_steps_that_lack_blocks(
-    db: gpudb.Database, execution: str, report: Report
+    torch: Any, db: gpudb.Database, execution: str, report: Report
 ) -> None:
     db.set(execution=execution)
     torch.manual_seed(1)
