@@ -73,6 +73,12 @@ def single_threaded_blas() -> Iterator[None]:
                 _limiter.pop().restore_original_limits()  # type: ignore[attr-defined]
 
 
+def blas_threads() -> int:
+    """Threads that one matrix product may use now; 1 where the BLAS is not known."""
+    libraries = _controller().lib_controllers
+    return max((b.num_threads for b in libraries if b.user_api == "blas"), default=1)
+
+
 @cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()

@@ -10,23 +10,27 @@ from dataclasses import dataclass
 
 from gpudb.backend import open_backend
 from gpudb.exec.operator import Source
+from gpudb.exec.parallel import blas_threads
 from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.lower import lower
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, RULES, Rule, optimize
+from gpudb.types import storage_dtype
 
-FLOPS_PER_SECOND = 200e9
-"""Of one large matrix product."""
-BYTES_PER_SECOND = 10e9
+FLOPS_PER_SECOND = 100e9
+"""Of one large float32 product on one thread; more threads are as many times faster, an element of
+twice the size takes twice as long."""
+BYTES_PER_SECOND = 18e9
 """Read or written one after the other."""
-GATHERED_BYTES_PER_SECOND = 4e9
+GATHERED_BYTES_PER_SECOND = 7e9
 """Blocks of joined pairs, laid side by side for a batched product and read again by it."""
-SECONDS_PER_PAIR = 3e-6
-"""What a small product costs beside its FLOPs and bytes.
+SECONDS_PER_PAIR = 10e-6
+"""What a pair's product costs beside its FLOPs and bytes.
 
-The four were fitted to bench/bench_execution.py (float32, panels and square blocks of 64 and 256,
-1 to 4096 pairs) on two cores of a current server processor: the first to the product in one block,
-the third to panels, the last to blocks of 64. The choice depends on their ratios only."""
+The four were fitted together, by least squares of the relative error, to medians of nine runs of 28
+float32 products in row panels in both forms (512 to 1536 rows, 4 and 16 panels, 1 % to all of them
+present, a one-thread BLAS, one core of a current server processor); the fit is within 15 % of each.
+The choice depends on their ratios only."""
 
 FORMS: dict[str, tuple[Rule, ...]] = {"fused": RULES, "relational": RELATIONAL}
 
@@ -66,7 +70,9 @@ def _seconds(plan: PreparedPlan, number: int) -> float:
     cost, pairing = op.cost({}), joined.pairing
     if pairing is not None:
         cost = cost.of_share(pairing.share)
-    seconds = cost.flops / FLOPS_PER_SECOND + (cost.read + cost.written) / BYTES_PER_SECOND
+    relative_size = storage_dtype(op.out.dtype).itemsize / storage_dtype("float32").itemsize
+    multiplied = cost.flops * relative_size / (FLOPS_PER_SECOND * blas_threads())
+    seconds = multiplied + (cost.read + cost.written) / BYTES_PER_SECOND
     if pairing is None or not joined.rows:  # nothing is gathered: its blocks lie as they meet
         return seconds
     gathered = pairing.pairs * sum(child.out.block_nbytes for child in op.children)

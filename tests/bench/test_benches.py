@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -47,3 +48,19 @@ def test_execution_compares_auto_with_the_better_one(tmp_path: Path) -> None:
     assert len(summary) == len(measured) > 10
     assert all(set(runs) == {"relational", "fused", "auto"} for runs in measured.values())
     assert all(float(line.split()[-1]) > 0 for line in summary)
+
+
+@pytest.mark.parametrize(
+    ("better", "auto", "slow"),
+    [(0.010, 0.0109, False), (0.010, 0.0112, True), (0.004, 0.0080, False), (0.010, 0.005, False)],
+)
+@pytest.mark.parametrize("form", ["relational", "fused"])
+def test_execution_check_finds_what_is_slower_than_the_better_one(
+    form: str, better: float, auto: float, slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(BENCH)
+    bench = importlib.import_module("bench_execution")
+    disturbed = [1.0]  # one round in which something else ran does not count
+    seconds = {name: [2 * better] * 3 for name in ("relational", "fused")}
+    seconds |= {form: [better] * 2 + disturbed, "auto": [auto] * 2 + disturbed}
+    assert bench.too_slow({"a case": seconds}) == (["a case"] if slow else [])

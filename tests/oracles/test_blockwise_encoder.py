@@ -23,6 +23,7 @@ BLOCK = 16
 SHAPES = {
     "ten tokens, width 64": (64, 8, 256, [10]),
     "three sequences, width 256": (256, 8, 1024, [100, 97, 113]),
+    "sequences of 128, width 256": (256, 8, 1024, [128, 128]),
     "odd width, blocks cut heads": (40, 5, 70, [17, 1, 33]),
 }
 """Name -> width, heads, feed-forward width, lengths of the sequences; two layers each."""

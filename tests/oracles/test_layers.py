@@ -27,6 +27,9 @@ pytestmark = pytest.mark.oracle
 # order 1; sums of up to 20,000 such terms then differ by some units in the last place.
 LARGEST = 1e-5
 
+# In float64 the same reasoning with 2^-53 for 2^-24, 5e8 times less; rounded up.
+LARGEST_FLOAT64 = 1e-13
+
 BLOCKS = [(16, 16), (100, 37), None]
 """Square as in the literature, dividing nothing, row panels."""
 
@@ -79,10 +82,15 @@ def store(
     ]
 
 
+def in_float64(arrays: dict[str, HostArray]) -> dict[str, HostArray]:
+    return {name: values.astype(np.float64) for name, values in arrays.items()}
+
+
 def compare(found: HostArray, expected: Any, report: Report, largest: float = LARGEST) -> None:
     theirs = expected.numpy()
     assert found.shape == theirs.shape
-    assert found.dtype == theirs.dtype == np.float32
+    assert found.dtype == theirs.dtype
+    assert theirs.dtype == (np.float64 if largest == LARGEST_FLOAT64 else np.float32)
     difference = float(np.abs(found - theirs).max())
     report(f"{difference:.1e}")
     assert difference <= largest
@@ -243,3 +251,75 @@ def test_lstm(torch: Any, db: gpudb.Database, execution: str, block: int, report
     with torch.no_grad():
         expected = theirs(torch.tensor(x))[0]
     compare(lstm(*tensors).collect(), expected, report)
+
+
+@pytest.mark.parametrize("execution", ["relational", "fused"])
+@pytest.mark.parametrize("block", [(16, 16), (33, 7)])
+def test_float64_keeps_its_precision(
+    torch: Any, db: gpudb.Database, block: tuple[int, int], execution: str, report: Report
+) -> None:
+    db.set(execution=execution)
+    rows = {"x": sparse_rows((130, 500), 16, 0.2)}
+    nets = [weights(128, 500), weights(10, 128, seed=1)]
+    layers = {
+        f"{kind}{i}": v for i, net in enumerate(nets) for kind, v in zip("wb", net, strict=True)
+    }
+    x, w0, b0, w1, b1 = (torch.tensor(v) for v in in_float64({**rows, **layers}).values())
+    (tx,) = store(db, block, sparse=True, **in_float64(rows))
+    tw0, tb0, tw1, tb1 = store(db, block, **in_float64(layers))
+    hidden = torch.relu(torch.nn.functional.linear(x, w0, b0))
+    expected = torch.softmax(torch.nn.functional.linear(hidden, w1, b1), 1)
+    found = feed_forward(tx, [(tw0, tb0), (tw1, tb1)], last="softmax").collect()
+    compare(found, expected, report, LARGEST_FLOAT64)
+
+    image = {"image": normal(16, 15, 17)}
+    filters = {"filters": normal(20, 16, 3, 3, scale=1 / 12), "bias": normal(20)}
+    tensors = store(db, block, **in_float64(image | filters))
+    found = conv2d(*tensors, stride=2, padding=1).collect()
+    arguments = [torch.tensor(v) for v in in_float64(image | filters).values()]
+    expected = torch.nn.functional.conv2d(*arguments, stride=2, padding=1)
+    compare(found, expected, report, LARGEST_FLOAT64)
+
+    theirs = torch.nn.LSTM(20, 40).double()
+    steps = {"steps": normal(6, 9, 20)}
+    parameters = {name: p.detach().numpy() for name, p in theirs.named_parameters()}
+    tensors = store(db, block, **in_float64(steps), **parameters)
+    with torch.no_grad():
+        expected = theirs(torch.tensor(in_float64(steps)["steps"]))[0]
+    compare(lstm(*tensors).collect(), expected, report, LARGEST_FLOAT64)
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_conv2d_of_an_image_that_lacks_blocks(
+    torch: Any, db: gpudb.Database, execution: str, report: Report
+) -> None:
+    db.set(execution=execution)
+    image = normal(16, 64, 64)
+    image[:, 16:] = 0  # one row of blocks is there; its neighbours' patches reach into it
+    image[:, :, 40:] = 0
+    filters, bias = normal(32, 16, 3, 3, scale=1 / 12), normal(32)
+    (tensor,) = store(db, (16, 16), sparse=True, image=image)
+    assert len(tensor.arrow()) == 3
+    others = store(db, (16, 16), filters=filters, bias=bias)
+    expected = torch.nn.functional.conv2d(*map(torch.tensor, (image, filters, bias)), padding=1)
+    compare(conv2d(tensor, *others, padding=1).collect(), expected, report)
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS)
+def test_lstm_over_steps_that_lack_blocks(
+    torch: Any, db: gpudb.Database, execution: str, report: Report
+) -> None:
+    db.set(execution=execution)
+    torch.manual_seed(1)
+    theirs = torch.nn.LSTM(48, 33)
+    x = normal(8, 32, 48)
+    x[2:5] = 0  # whole steps without input: the state goes on
+    x[:, 16:, 16:] = 0
+    tx = db.create_tensor("x", x, block=(1, 16, 16), sparse=True)
+    assert len(tx.arrow()) == 5 * (3 + 1)
+    others = store(
+        db, (16, 16), **{name: p.detach().numpy() for name, p in theirs.named_parameters()}
+    )
+    with torch.no_grad():
+        expected = theirs(torch.tensor(x))[0]
+    compare(lstm(tx, *others).collect(), expected, report)
