@@ -50,9 +50,12 @@ class SegmentRows(PhysicalOp):
         x, out = self.children[0].out.bind(sizes), self.out.bind(sizes)
         column = x.grid[0] * prod(x.block_numbers)  # one column of blocks, in order of segment
         itemsize = storage_dtype(x.dtype).itemsize
-        sums = min(x.numbers[0], self.count) * prod(x.block_numbers[1:]) * 8
+        # Sums are formed in float64; the largest of some elements is one of them.
+        adds = self.fn in ("sum", "mean")
+        combined = min(x.numbers[0], self.count) * prod(x.block_numbers[1:])
+        combined *= 8 if adds else itemsize
         numbers = 6 * 8 * x.numbers[0]
-        wide = 0 if self.fn == "count" else column * (itemsize + 8) + sums
+        wide = 0 if self.fn == "count" else column * (itemsize + 8 * adds) + combined
         return Cost(
             flops=0 if self.fn == "count" else prod(x.numbers),
             read=self.input_nbytes(sizes),
