@@ -25,10 +25,14 @@ def texts(count: int) -> list[str]:
 
 
 def take_turns(runners: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each runner in each round, after one round that is not counted."""
+    """Seconds of each runner in each round, after one round that is not counted.
+
+    Every other round goes backwards: who comes after a runner finds the caches as that left them.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in runners}
     for number in range(rounds + 1):
-        for name, run in runners.items():
+        turns = list(runners.items())
+        for name, run in reversed(turns) if number % 2 else turns:
             with nvtx.annotate(name, domain="bench"):
                 started = time.perf_counter()
                 run()
