@@ -185,8 +185,14 @@ def _forget_tokenizers(catalog: Catalog) -> None:
     )
 
 
-def _check_name(model: str) -> None:
-    if not model or model != model.strip() or "@" in model or not model.isprintable():
+def _check_name(model: object) -> None:
+    if not (
+        isinstance(model, str)
+        and model
+        and model == model.strip()
+        and "@" not in model
+        and model.isprintable()
+    ):
         raise InputError(
             f"{model!r} cannot name a model: expected printable text without '@' and without "
             "spaces around it, e.g. 'minilm'"

@@ -56,6 +56,10 @@ SEQUENCES = Input(TensorSchema("sequences", ("offsets",), ("offsets",), "int32")
 """The sequence relation, as cumulative offsets."""
 
 
+MOST_LAYERS = 1000
+"""Far above any encoder; a config that says more is damaged, and its weights are not listed."""
+
+
 def whole_number(config: Config, key: str, least: int = 1) -> int:
     """An integer of the config.
 
@@ -70,6 +74,16 @@ def whole_number(config: Config, key: str, least: int = 1) -> int:
             f"config.json: {key} is {value!r}; expected a whole number of at least {least}"
         )
     return value
+
+
+def layer_count(config: Config, key: str) -> int:
+    """The number of layers, at most :data:`MOST_LAYERS`."""
+    layers = whole_number(config, key)
+    if layers > MOST_LAYERS:
+        raise CheckpointError(
+            f"config.json: {key} is {layers}; expected a whole number from 1 to {MOST_LAYERS}"
+        )
+    return layers
 
 
 def positive_number(config: Config, key: str, default: float) -> float:

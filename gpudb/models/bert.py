@@ -17,6 +17,7 @@ from gpudb.models.architecture import (
     feed_forward,
     flag,
     head_count,
+    layer_count,
     linear,
     positive_number,
     token_input,
@@ -126,7 +127,7 @@ def _check_supported(config: Config) -> None:
 
 
 def _layers(config: Config) -> list[str]:
-    return [f"encoder.layer.{i}" for i in range(whole_number(config, "num_hidden_layers"))]
+    return [f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers"))]
 
 
 def _linear(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from gpudb.errors import CheckpointError
+from gpudb.errors import CheckpointError, InputError
 from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
@@ -47,11 +47,18 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
 
     Raises
     ------
+    InputError
+        ``folder`` is no path.
     CheckpointError
         The folder or one of its files is missing, damaged, or contradicts another.
     UnsupportedError
         It is whole, but holds weights, modules or settings that gpudb does not read or compute.
     """
+    if not isinstance(folder, (str, PathLike)):
+        raise InputError(
+            f"folder is a {type(folder).__name__}; expected the path of a model folder, as text "
+            "or a pathlib.Path"
+        )
     path = Path(folder)
     model = read_sentence_model(path)
     if "config.json" not in file_names(model.encoder):

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from os import PathLike
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -78,12 +79,15 @@ def import_model(
 
     Raises
     ------
+    InputError
+        ``folder``, ``name`` or ``block`` cannot be one.
     CheckpointError
         Something is missing, unexpected, misshapen or not finite; all of it is listed.
     UnsupportedError
         gpudb does not know the architecture or a part of it.
     """
     started = perf_counter()
+    _check_block(block)
     checkpoint = read_checkpoint(folder)
     architecture = find_architecture(checkpoint.config)
     weights, ignored = match_weights(checkpoint, architecture)
@@ -110,7 +114,7 @@ def import_model(
             function=asdict(function),
             tokenizer=add_tokenizer(store.catalog, tokenizer) if tokenizer else None,
             dtype=Counter(w.dtype for w in weights.values()).most_common(1)[0][0],
-            source=str(checkpoint.folder.absolute()),
+            source=_readable(checkpoint.folder.absolute()),
             parameters=sum(prod(schemas[n].numbers) for n in used),
             nbytes=sum(schemas[n].nbytes for n in used),
         )
@@ -190,9 +194,18 @@ def _schema(name: str, weight: Weight, block: tuple[int, int] | None) -> TensorS
         return TensorSchema(
             name, weight.shape, row_panels(weight.shape, weight.dtype), weight.dtype
         )
-    if min(block) < 1:
-        raise InputError(f"block is {block}; expected two whole numbers of at least 1")
-    return TensorSchema(name, weight.shape, block, weight.dtype)
+    return TensorSchema(name, weight.shape, tuple(block), weight.dtype)
+
+
+def _check_block(block: object) -> None:
+    if block is None:
+        return
+    if not (
+        isinstance(block, tuple | list)
+        and len(block) == 2
+        and all(type(extent) is int and extent >= 1 for extent in block)
+    ):
+        raise InputError(f"block is {block!r}; expected two whole numbers of at least 1")
 
 
 def _scan_order(plan: Node) -> tuple[str, ...]:
@@ -206,7 +219,7 @@ def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFuncti
     limits = [function.max_tokens, architecture.positions(checkpoint.config)]
     longest = min((limit for limit in limits if limit is not None), default=None)
     if architecture.reads == "tokens" and checkpoint.tokenizer_json is not None:
-        tokenizer = TextTokenizer(checkpoint.tokenizer_json, longest)
+        tokenizer = _tokenizer(checkpoint.folder, checkpoint.tokenizer_json, longest)
         rows = checkpoint.config.get("vocab_size")
         if isinstance(rows, int) and tokenizer.id_count > rows:
             raise CheckpointError(
@@ -214,6 +227,20 @@ def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFuncti
                 f"model's vocabulary has {rows}; use the tokenizer the model was trained with"
             )
     return replace(function, max_tokens=longest)
+
+
+def _tokenizer(folder: Path, text: str, longest: int | None) -> TextTokenizer:
+    try:
+        return TextTokenizer(text, longest)
+    except InputError as error:
+        raise CheckpointError(
+            f"{folder}: {error}; raise max_seq_length, or use a model with more positions"
+        ) from error
+
+
+def _readable(path: Path) -> str:
+    """The path as Unicode; bytes of names that are none are written as escapes."""
+    return str(path).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _nonfinite(weights: Mapping[str, Weight]) -> dict[str, int]:

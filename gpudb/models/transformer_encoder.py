@@ -20,6 +20,7 @@ from gpudb.models.architecture import (
     feed_forward,
     flag,
     head_count,
+    layer_count,
     linear,
     positive_number,
     whole_number,
@@ -96,7 +97,7 @@ _DENSE = ("linear1", "linear2")
 
 
 def _layers(config: Config) -> list[str]:
-    return [f"layers.{i}" for i in range(whole_number(config, "num_layers"))]
+    return [f"layers.{i}" for i in range(layer_count(config, "num_layers"))]
 
 
 TRANSFORMER_ENCODER = Architecture(
