@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -9,6 +11,8 @@ import numpy as np
 from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.missing import key_grid, positions
+from gpudb.exec.operator import Pairing
+from gpudb.keys import KeyTests, matching
 from gpudb.types import HostArray, TensorSchema
 
 On = tuple[tuple[int, int], ...]
@@ -36,6 +40,61 @@ def equi_join(left: Keys, right: Keys, on: On, schema: TensorSchema) -> tuple[Ho
     rows_left = np.repeat(np.arange(len(left)), count)
     within = np.arange(len(rows_left)) - np.repeat(np.cumsum(count) - count, count)
     return rows_left, order[np.repeat(first, count) + within]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The pairs of blocks whose result somebody wants."""
+
+    keys: Keys
+    """Of the result of each pair; in order of the left rows."""
+    left: HostArray
+    right: HostArray
+    """Row numbers."""
+    met: int
+    """Pairs that meet, wanted or not."""
+
+    def pairing(self, a: TensorSchema, b: TensorSchema, on: On, launches: int) -> Pairing:
+        """What EXPLAIN tells of them."""
+        pairs = len(self.left)
+        return Pairing(
+            pairs,
+            skipped=all_pairs(a, b, on) - self.met,
+            launches=launches,
+            pruned=self.met - pairs,
+        )
+
+
+def wanted_pairs(
+    left: Keys,
+    right: Keys,
+    on: On,
+    schema: TensorSchema,
+    kept: Sequence[int],
+    columns: Sequence[int],
+    tests: KeyTests,
+) -> Pairs:
+    """Join blocks, and keep the pairs whose result passes the tests.
+
+    Parameters
+    ----------
+    left, right
+        Keys of the blocks.
+    on
+        What is joined.
+    schema
+        Of the left side.
+    kept, columns
+        The left and the right key columns that make the key of a result, in this order.
+    tests
+        On that key.
+    """
+    rows_left, rows_right = equi_join(left, right, on, schema)
+    keys = np.concatenate(
+        [left[rows_left][:, list(kept)], right[rows_right][:, list(columns)]], axis=1
+    )
+    wanted = matching(keys, tests)
+    return Pairs(keys[wanted], rows_left[wanted], rows_right[wanted], len(keys))
 
 
 def all_pairs(left: TensorSchema, right: TensorSchema, on: On) -> int:

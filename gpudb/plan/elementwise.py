@@ -8,8 +8,7 @@ from functools import cached_property
 from gpudb.errors import SchemaError
 from gpudb.keys import COMPARE
 from gpudb.plan.node import Node
-from gpudb.plan.relational import check_floating
-from gpudb.plan.tensor import ZIP_FUNCTIONS
+from gpudb.plan.tensor import ZIP_FUNCTIONS, check_floating
 from gpudb.types import TensorSchema, computed_dtype
 
 CAST_TO = ("float32", "float64", "int32", "int64")

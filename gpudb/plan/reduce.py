@@ -7,7 +7,7 @@ from functools import cached_property
 
 from gpudb.errors import SchemaError
 from gpudb.plan.node import Node
-from gpudb.plan.relational import check_floating
+from gpudb.plan.tensor import check_floating
 from gpudb.types import TensorSchema, computed_dtype
 
 REDUCTIONS = ("sum", "mean", "max", "min", "count", "argmax", "variance", "norm")

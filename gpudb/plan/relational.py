@@ -16,7 +16,7 @@ from functools import cached_property
 from gpudb.errors import SchemaError
 from gpudb.keys import KeyTests, check_tests, describe_tests
 from gpudb.plan.node import Node
-from gpudb.plan.tensor import ZIP_FUNCTIONS
+from gpudb.plan.tensor import ZIP_FUNCTIONS, check_floating
 from gpudb.types import Extent, TensorSchema, computed_dtype
 
 PRODUCTS = ("matmul", "matmul_transposed")
@@ -78,8 +78,7 @@ class Join(Node):
                 f"Join: no kernel {self.kernel!r}; there are {', '.join(JOIN_KERNELS)}"
             )
         check_on(f"Join({self.kernel})", a, b, self.on)
-        for s in (a, b):
-            check_floating(f"Join({self.kernel})", s)
+        check_floating(f"Join({self.kernel})", a, b)
         if self.kernel in PRODUCTS and self.contracted not in self.on:
             left, right = self.contracted
             raise SchemaError(
@@ -131,8 +130,7 @@ class Contract(Node):
     def __post_init__(self) -> None:
         a, b = self.left.schema, self.right.schema
         check_on("Contract", a, b, self.on)
-        for s in (a, b):
-            check_floating("Contract", s)
+        check_floating("Contract", a, b)
         if self.contracted not in self.on:
             raise SchemaError(f"Contract: sums over {self.contracted}, which is not in {self.on}")
         if a.ndim + b.ndim - len(self.on) < 2:
@@ -280,14 +278,6 @@ def check_on(step: str, a: TensorSchema, b: TensorSchema, on: On) -> None:
                 f"{step}: axis {left} of {a.name} ({a}) has extent {a.shape[left]}, axis {right} "
                 f"of {b.name} ({b}) has {b.shape[right]}; joined axes must be equally long"
             )
-
-
-def check_floating(step: str, s: TensorSchema) -> None:
-    """Raise unless the elements are floating-point numbers."""
-    if "float" not in s.dtype:
-        raise SchemaError(
-            f"{step}: {s.name} is {s}; gpudb computes with floating-point numbers: cast it"
-        )
 
 
 def without_keys(

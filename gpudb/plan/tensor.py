@@ -105,7 +105,7 @@ class Matmul(Node):
         a, b = self.left.schema, self.right.schema
         if a.ndim != 2 or b.ndim != 2:
             raise SchemaError(f"Matmul: needs two matrices, found {a.name} ({a}), {b.name} ({b})")
-        _check_floating("Matmul", a, b)
+        check_floating("Matmul", a, b)
         if a.shape[1] != b.shape[self.inner]:
             raise SchemaError(
                 f"Matmul: {a.name} is {a} and {b.name} is {b}; the inner extents {a.shape[1]} and "
@@ -137,7 +137,7 @@ class Map(Node):
     def __post_init__(self) -> None:
         if self.fn not in MAP_FUNCTIONS:
             raise SchemaError(f"Map: no function {self.fn!r}; there are {', '.join(MAP_FUNCTIONS)}")
-        _check_floating(f"Map({self.fn})", self.child.schema)
+        check_floating(f"Map({self.fn})", self.child.schema)
 
     @cached_property
     def schema(self) -> TensorSchema:
@@ -159,7 +159,7 @@ class Zip(Node):
         a, b = self.left.schema, self.right.schema
         if self.fn not in ZIP_FUNCTIONS:
             raise SchemaError(f"Zip: no function {self.fn!r}; there are {', '.join(ZIP_FUNCTIONS)}")
-        _check_floating(f"Zip({self.fn})", a, b)
+        check_floating(f"Zip({self.fn})", a, b)
         if b.shape != a.shape and b.shape != a.shape[-1:]:
             raise SchemaError(
                 f"Zip({self.fn}): {a.name} is {a} and {b.name} is {b}; the right side must have "
@@ -189,7 +189,7 @@ class LayerNorm(Node):
     def __post_init__(self) -> None:
         s = self.child.schema
         for vector in (self.gamma.schema, self.beta.schema):
-            _check_floating("LayerNorm", s, vector)
+            check_floating("LayerNorm", s, vector)
             if vector.shape != s.shape[-1:]:
                 raise SchemaError(
                     f"LayerNorm: {s.name} is {s} and {vector.name} is {vector}; expected a vector "
@@ -296,12 +296,13 @@ def are_row_panels(schema: TensorSchema) -> bool:
     return schema.shape[1:] == schema.block[1:]
 
 
-def _check_floating(step: str, *schemas: TensorSchema) -> None:
+def check_floating(step: str, *schemas: TensorSchema) -> None:
+    """Raise unless the elements of all are floating-point numbers."""
     for s in schemas:
         if "float" not in s.dtype:
             raise SchemaError(
                 f"{step}: {s.name} is {s}; gpudb computes with floating-point numbers: "
-                "store it as float32 or float64"
+                "cast it, or store it as float32 or float64"
             )
 
 

@@ -12,13 +12,13 @@ from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.chunks import group_chunks, scratch_nbytes
 from gpudb.exec.missing import key_grid, positions
-from gpudb.exec.operator import Context, Cost, Joined, Pairing, Part, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
-from gpudb.exec.pairs import On, all_pairs, equi_join, gather
+from gpudb.exec.pairs import On, gather, wanted_pairs
 from gpudb.exec.parts import group_parts
 from gpudb.exec.products import ProductAxes
 from gpudb.kernels.segment_sum import segment_sum
-from gpudb.keys import KeyTests, describe_tests, matching
+from gpudb.keys import KeyTests, describe_tests
 from gpudb.types import HostArray, Sizes, storage_dtype
 
 
@@ -44,28 +44,18 @@ class ContractBlocks(PhysicalOp):
     def join(self, *keys: Keys) -> Joined:
         left, right = keys
         a, b = (child.out for child in self.children)
-        rows_left, rows_right = equi_join(left, right, self.on, a)
-        columns = self._axes.columns
-        kept = np.delete(left[rows_left], self.contracted[0], axis=1)
-        result = np.concatenate([kept, right[rows_right][:, list(columns)]], axis=1)
-        met = len(result)
-        wanted = matching(result, self.tests)
-        result, rows_left, rows_right = result[wanted], rows_left[wanted], rows_right[wanted]
-        place = positions(result, key_grid(self.out))
+        inner = self.contracted[0]
+        kept = [axis for axis in range(a.ndim) if axis != inner]
+        pairs = wanted_pairs(left, right, self.on, a, kept, self._axes.columns, self.tests)
+        place = positions(pairs.keys, key_grid(self.out))
         # Stable after an order by the contracted key: pairs are summed in that order.
-        order = np.lexsort((left[rows_left, self.contracted[0]], place))
-        place, rows_left, rows_right = place[order], rows_left[order], rows_right[order]
-        starts = np.flatnonzero(np.diff(place, prepend=-1))
-        pairs = len(rows_left)
+        order = np.lexsort((left[pairs.left, inner], place))
+        starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+        launches = self._launches(starts, len(order))
         return Joined(
-            result[order][starts],
-            (rows_left, rows_right, starts),
-            Pairing(
-                pairs,
-                skipped=all_pairs(a, b, self.on) - met,
-                launches=self._launches(starts, pairs),
-                pruned=met - pairs,
-            ),
+            pairs.keys[order][starts],
+            (pairs.left[order], pairs.right[order], starts),
+            pairs.pairing(a, b, self.on, launches),
         )
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:

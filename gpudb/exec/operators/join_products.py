@@ -12,12 +12,12 @@ from gpudb.backend import Array
 from gpudb.exec.batch import Keys
 from gpudb.exec.chunks import group_chunks, scratch_nbytes
 from gpudb.exec.missing import key_grid, positions
-from gpudb.exec.operator import Context, Cost, Joined, Pairing, Part, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
-from gpudb.exec.pairs import On, all_pairs, equi_join, gather
+from gpudb.exec.pairs import On, gather, wanted_pairs
 from gpudb.exec.parts import block_parts
 from gpudb.exec.products import ProductAxes
-from gpudb.keys import KeyTests, describe_tests, matching
+from gpudb.keys import KeyTests, describe_tests
 from gpudb.types import Sizes, storage_dtype
 
 
@@ -42,23 +42,12 @@ class JoinProducts(PhysicalOp):
     def join(self, *keys: Keys) -> Joined:
         left, right = keys
         a, b = (child.out for child in self.children)
-        rows_left, rows_right = equi_join(left, right, self.on, a)
-        columns = right[rows_right][:, list(self._axes.columns)]
-        result = np.concatenate([left[rows_left], columns], axis=1)
-        met = len(result)
-        wanted = matching(result, self.tests)
-        result, rows_left, rows_right = result[wanted], rows_left[wanted], rows_right[wanted]
-        order = np.argsort(positions(result, key_grid(self.out)), kind="stable")
-        pairs = len(order)
+        pairs = wanted_pairs(left, right, self.on, a, range(a.ndim), self._axes.columns, self.tests)
+        order = np.argsort(positions(pairs.keys, key_grid(self.out)), kind="stable")
         return Joined(
-            result[order],
-            (rows_left[order], rows_right[order]),
-            Pairing(
-                pairs,
-                skipped=all_pairs(a, b, self.on) - met,
-                launches=self._launches(pairs),
-                pruned=met - pairs,
-            ),
+            pairs.keys[order],
+            (pairs.left[order], pairs.right[order]),
+            pairs.pairing(a, b, self.on, self._launches(len(order))),
         )
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:

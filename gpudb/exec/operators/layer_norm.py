@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys
-from gpudb.exec.lines import lines_along, valid_lengths
+from gpudb.exec.cut_rows import CutRows
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.exec.operators.reduce_axis import reduce_scratch
 from gpudb.exec.padding import clear_padding
@@ -51,21 +51,17 @@ class LayerNormRows(PhysicalOp):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class LayerNormCut(PhysicalOp):
+class LayerNormCut(CutRows):
     """Two-level: (count, mean, squared differences) of each part of a row, merged, joined back.
 
-    ``joined.rows`` is (elements inside each block, blocks line after line, where lines start, line
-    of each block, block of gamma and beta for each block).
+    ``joined.rows`` ends with the number of the block of gamma and beta for each block.
     """
 
     eps: float
 
     def join(self, *keys: Keys) -> Joined:
-        axis = self.out.ndim - 1
-        lines = lines_along(keys[0], axis)
-        lengths = valid_lengths(keys[0], self.out, axis)
-        columns = keys[0][:, axis]
-        return Joined(keys[0], (lengths, lines.order, lines.starts, lines.of_block, columns))
+        joined = CutRows.join(self, *keys)
+        return replace(joined, rows=(*joined.rows, keys[0][:, self.out.ndim - 1]))
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         x, gamma, beta = inputs
@@ -88,6 +84,3 @@ class LayerNormCut(PhysicalOp):
             written=out.nbytes,
             scratch=4 * 8 * states + piece,
         )
-
-    def detail(self) -> str:
-        return f"two-level over {self.out.grid_along(self.out.ndim - 1)} blocks"

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from gpudb.backend import Array
-from gpudb.exec.batch import Keys
-from gpudb.exec.lines import lines_along, valid_lengths
+from gpudb.exec.cut_rows import CutRows
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.exec.operators.reduce_axis import reduce_scratch
 from gpudb.exec.padding import clear_padding
@@ -39,20 +38,10 @@ class NormalizeRows(PhysicalOp):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class NormalizeCut(PhysicalOp):
-    """Two-level: the norm of each part of a row, merged by row, joined back.
-
-    ``joined.rows`` is (elements inside each block, blocks line after line, where lines start, line
-    of each block).
-    """
+class NormalizeCut(CutRows):
+    """Two-level: the norm of each part of a row, merged by row, joined back."""
 
     eps: float
-
-    def join(self, *keys: Keys) -> Joined:
-        axis = self.out.ndim - 1
-        lines = lines_along(keys[0], axis)
-        lengths = valid_lengths(keys[0], self.out, axis)
-        return Joined(keys[0], (lengths, lines.order, lines.starts, lines.of_block))
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         (x,) = inputs
@@ -72,6 +61,3 @@ class NormalizeCut(PhysicalOp):
             written=out.nbytes,
             scratch=5 * 8 * states + reduce_scratch(out, out.ndim - 1, "norm"),
         )
-
-    def detail(self) -> str:
-        return f"two-level over {self.out.grid_along(self.out.ndim - 1)} blocks"

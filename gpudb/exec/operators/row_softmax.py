@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from gpudb.backend import Array
-from gpudb.exec.batch import Keys
-from gpudb.exec.lines import lines_along, valid_lengths
+from gpudb.exec.cut_rows import CutRows
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.exec.operators.reduce_axis import reduce_scratch
 from gpudb.exec.padding import clear_padding
@@ -42,18 +41,8 @@ class RowSoftmaxBlocks(PhysicalOp):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class RowSoftmaxCut(PhysicalOp):
-    """Two-level: (maximum, sum of exp) of each part of a row, merged by row, joined back.
-
-    ``joined.rows`` is (elements inside each block, blocks line after line, where lines start, line
-    of each block).
-    """
-
-    def join(self, *keys: Keys) -> Joined:
-        axis = self.out.ndim - 1
-        lines = lines_along(keys[0], axis)
-        lengths = valid_lengths(keys[0], self.out, axis)
-        return Joined(keys[0], (lengths, lines.order, lines.starts, lines.of_block))
+class RowSoftmaxCut(CutRows):
+    """Two-level: (maximum, sum of exp) of each part of a row, merged by row, joined back."""
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         (x,) = inputs
@@ -73,6 +62,3 @@ class RowSoftmaxCut(PhysicalOp):
             written=out.nbytes,
             scratch=4 * states + 2 * piece,
         )
-
-    def detail(self) -> str:
-        return f"two-level over {self.out.grid_along(self.out.ndim - 1)} blocks"

@@ -10,8 +10,9 @@ import numpy as np
 
 from gpudb.backend import Array
 from gpudb.exec.batch import Keys, grid_keys
-from gpudb.exec.missing import key_grid, positions, take_blocks
+from gpudb.exec.missing import key_grid, take_blocks
 from gpudb.exec.operator import Context, Cost, Joined, Pairing, PhysicalOp
+from gpudb.exec.pairs import find
 from gpudb.kernels.sequence_softmax import sequence_softmax
 from gpudb.types import HostArray, Sizes
 
@@ -33,14 +34,12 @@ class SequenceSoftmaxBlocks(PhysicalOp):
         shares = _shares(sequences)
         wanted = wanted[shares[wanted[:, 0], wanted[:, 2]]]
         grid = key_grid(self.out)
-        numbers = np.full(prod(grid), -1, np.int64)
-        numbers[positions(keys[0], grid)] = np.arange(len(keys[0]))
         changed = np.any(np.diff(wanted[:, :2], axis=0, prepend=-1) != 0, axis=1)
         rows = sequences[wanted[:, 0]]
         columns = np.where(sequences < 0, -2, sequences)[wanted[:, 2]]  # padding meets nothing
         return Joined(
             wanted,
-            (numbers[positions(wanted, grid)], np.flatnonzero(changed), rows, columns),
+            (find(keys[0], wanted, grid), np.flatnonzero(changed), rows, columns),
             Pairing(len(wanted), prod(grid) - len(wanted)),
         )
 

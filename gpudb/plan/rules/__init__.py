@@ -34,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     merge_projections,
     fuse_pool_normalize,
     align_blocks,
+    share_repeated,  # two readers of one result may have had it cut alike
 )
 
 RELATIONAL: tuple[Rule, ...] = (
@@ -42,11 +43,13 @@ RELATIONAL: tuple[Rule, ...] = (
     push_key_filters,
     recognise_products,
     align_blocks,
+    share_repeated,
 )
 """The rules that leave a plan in the blocks it is written in: nothing is read as one block."""
 
-NEEDED: tuple[Rule, ...] = (drop_dropout, align_blocks)
-"""The rules without which a plan cannot be lowered; the others only make it faster."""
+NEEDED: tuple[Rule, ...] = (drop_dropout, align_blocks, share_repeated)
+"""What is left without the rules that make a plan faster: no plan can be lowered with less, but for
+the last, which keeps one result from being cut twice."""
 
 
 def optimize(plan: Node, rules: tuple[Rule, ...] = RULES) -> Node:
