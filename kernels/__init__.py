@@ -1,8 +1,9 @@
-"""Kernels: one file per kernel, named for what it computes. Import name: gpudb.kernels.
+"""Kernels: two files per kernel, named for what it computes. Import name: gpudb.kernels.
 
-A kernel's meaning is a NumPy function (``reference``) and the shape of its result (``shape``).
-The NumPy backend runs the reference itself, so a reference is vectorised and works through its
-rows in pieces that stay in cache. Nothing here imports a device library.
+``x.py`` says what the kernel means: a NumPy function (``reference``), the shape of its result
+(``shape``) and how it is launched on a GPU (``launch``); ``x.cu`` does it in CUDA. The NumPy
+backend runs the reference itself, so a reference is vectorised and works through its rows in pieces
+that stay in cache. Nothing here imports a device library.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if __name__ != "gpudb.kernels":
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """One kernel: what it is called and what it means."""
+    """One kernel: what it is called, what it means and how a GPU does it."""
 
     name: str
     reference: Callable[..., Any]
@@ -26,3 +27,5 @@ class Kernel:
     """Shape of the result, from the same arguments, without computing it."""
     dtype: Callable[..., Any] | None = None
     """Dtype of the result, from the same arguments; None: that of the first array."""
+    launch: Callable[..., Any] | None = None
+    """The result on a GPU: a :class:`gpudb.kernels.launch.Device`, then the same arguments."""

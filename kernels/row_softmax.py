@@ -12,6 +12,7 @@ import numpy as np
 
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import softmax_rows
+from gpudb.kernels.launch import MAX_SHARED_NBYTES, Device, cuda, grid_for, row_threads
 from gpudb.kernels.rows import row_pieces
 
 
@@ -32,4 +33,18 @@ def shape(x: Any, width: int) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-row_softmax = Kernel("row_softmax", reference, shape)
+def launch(device: Device, x: Any, width: int) -> Any:
+    """One block per row; the row stays in shared memory where it fits."""
+    x = device.contiguous(x)
+    out = device.empty(x.shape, x.dtype)
+    rows, stride = x.shape
+    threads = device.block_size(row_threads(width, x.dtype.itemsize))
+    shared = width * max(4, x.dtype.itemsize)
+    cached = shared <= MAX_SHARED_NBYTES - 512
+    blocks = grid_for(rows, 1) if stride else 0
+    args = (x, out, rows, width, stride, cached)
+    device.launch(cuda("row_softmax", T=x.dtype), blocks, threads, args, shared if cached else 0)
+    return out
+
+
+row_softmax = Kernel("row_softmax", reference, shape, launch=launch)

@@ -1,0 +1,40 @@
+"""Numbers that kernels are tried on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+INF, NAN = np.inf, np.nan
+
+EXTREMES = np.array(
+    [
+        [0.0, -0.0, 1.0, -1.0, 2.0, 3.0, 4.0, 5.0],
+        [1e4, -1e4, 1e4, 0.0, 1.0, 2.0, -3.0, 1e4],
+        [-1e4, -1e4, -1e4, -1e4, -1e4, -1e4, -1e4, -1e4],
+        [-INF, 0.0, 1.0, -INF, 2.0, -INF, -INF, -INF],
+        [-INF, -INF, -INF, -INF, -INF, -INF, -INF, -INF],
+        [INF, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        [NAN, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+        [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, NAN],
+        [1e-40, -1e-40, 1e-38, 1e-45, 0.0, 0.0, 0.0, 0.0],  # denormal in float32: flushed or not
+        [7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0, 7.0],
+    ]
+)
+"""Rows of 8: signed zeros, ±1e4, -inf, inf, NaN first and last, denormals, equal values."""
+
+
+def normal(*shape: int, seed: int = 0) -> Any:
+    """Normally distributed, in float64; the same every time."""
+    return np.random.default_rng((seed, *shape)).standard_normal(shape)
+
+
+def numbers(least: int, *shape: int, seed: int = 0) -> Any:
+    """Whole numbers from 0 to ``least`` - 1, in int64; the same every time."""
+    return np.random.default_rng((seed, least, *shape)).integers(0, max(1, least), shape)
+
+
+def offsets(*lengths: int) -> Any:
+    """Cumulative offsets of sequences of these lengths, in int64."""
+    return np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))]).astype(np.int64)
