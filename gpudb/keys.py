@@ -34,6 +34,12 @@ COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 """Comparison in a plan -> function."""
 
+Keys: TypeAlias = npt.NDArray[Any]
+"""``(n, k)`` whole numbers, not negative."""
+
+Rows: TypeAlias = npt.NDArray[np.int64]
+"""Row numbers."""
+
 SHOWN_KEYS = 4
 """Keys of a long list that EXPLAIN names."""
 
@@ -136,3 +142,28 @@ def _is_key(value: object) -> bool:
 
 def _other(value: str) -> int:
     return int(value[1:])
+
+
+def equal_pairs(left: Keys, right: Keys) -> tuple[Rows, Rows]:
+    """Row numbers of all pairs of rows ``(n, k)`` and ``(m, k)`` that are equal: a hash-free join.
+
+    In order of the left row, then of the right one. Without columns every row meets every other.
+    """
+    wanted, there = _numbered(left, right)
+    order = np.argsort(there, kind="stable")
+    first = np.searchsorted(there[order], wanted, "left")
+    count = np.searchsorted(there[order], wanted, "right") - first
+    rows_left = np.repeat(np.arange(len(left)), count)
+    within = np.arange(len(rows_left)) - np.repeat(np.cumsum(count) - count, count)
+    return rows_left, order[np.repeat(first, count) + within]
+
+
+def _numbered(left: Keys, right: Keys) -> tuple[Rows, Rows]:
+    """One number for each row, equal where rows are: keys are not negative."""
+    extents = np.max(np.concatenate([left, right]), axis=0, initial=0).astype(np.int64) + 1
+    numbers = [np.zeros(len(keys), np.int64) for keys in (left, right)]
+    for axis, extent in enumerate(extents.tolist()):
+        numbers = [
+            n * extent + keys[:, axis] for n, keys in zip(numbers, (left, right), strict=True)
+        ]
+    return numbers[0], numbers[1]

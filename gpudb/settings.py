@@ -21,6 +21,9 @@ class Settings:
     block_size: int = 128
     """Rows and columns of the blocks that an encoder's matrices are cut into when it runs
     relationally."""
+    profile: bool = False
+    """Time every operator of a model by itself, as EXPLAIN ANALYZE does. On a GPU each is then
+    waited for, and nothing is recorded and launched again as one graph."""
 
     def __post_init__(self) -> None:
         if self.execution not in EXECUTIONS:
@@ -31,6 +34,8 @@ class Settings:
             raise InputError(
                 f"block_size is {self.block_size!r}; expected a whole number of at least 1"
             )
+        if type(self.profile) is not bool:
+            raise InputError(f"profile is {self.profile!r}; expected true or false")
 
     def changed(self, **changes: Any) -> Settings:
         """The settings with some of them changed.

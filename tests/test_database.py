@@ -200,7 +200,7 @@ def test_an_unknown_name_lists_what_there_is(db, model):
     [
         (lambda: gpudb.connect(3), InputError, "path is a int"),
         (lambda: gpudb.connect(device="tpu"), DeviceError, "no device 'tpu'"),
-        (lambda: gpudb.connect(device="cuda"), DeviceError, "no CUDA backend yet"),
+        (lambda: gpudb.connect(device="cuda"), DeviceError, "pip install .gpudb-tensor.cu13"),
         (lambda: gpudb.connect(threads=-1), InputError, "threads is -1"),
         (lambda: gpudb.connect(memory_limit="lots"), InputError, "'4GB'"),
     ],

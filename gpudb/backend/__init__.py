@@ -3,43 +3,59 @@
 from __future__ import annotations
 
 from gpudb.backend.base import Array, Backend
+from gpudb.backend.cuda.probe import check, obstacle
 from gpudb.backend.null import NullBackend
 from gpudb.backend.numpy import NumpyBackend
 from gpudb.errors import DeviceError
 
 DEVICES = ("auto", "cuda", "null", "numpy")
 
-__all__ = ["DEVICES", "Array", "Backend", "fallback", "open_backend"]
+PRECISIONS = ("float32", "tf32", "float16", "bfloat16")
+
+__all__ = ["DEVICES", "PRECISIONS", "Array", "Backend", "fallback", "obstacle", "open_backend"]
 
 
-def open_backend(device: str) -> Backend:
+def open_backend(
+    device: str, memory_limit: int | None = None, precision: str = "float32"
+) -> Backend:
     """Open the backend of a device.
 
     Parameters
     ----------
     device
-        ``"numpy"`` computes on the CPU; ``"null"`` computes shapes and costs, no numbers;
-        ``"auto"`` takes the fastest that is there, which in this version is ``"numpy"``.
+        ``"cuda"`` is an NVIDIA GPU; ``"numpy"`` computes on the CPU; ``"null"`` computes shapes and
+        costs, no numbers; ``"auto"`` takes the GPU where one answers, else ``"numpy"``.
+    memory_limit
+        Bytes that the device's memory pool may take; None for all there is.
+    precision
+        One of :data:`PRECISIONS`; only ``"cuda"`` has others than float32.
 
     Raises
     ------
     DeviceError
-        The device is unknown or not available.
+        The device is unknown or not available, or lacks the precision.
     """
-    if device == "null":
-        return NullBackend()
-    if device in ("auto", "numpy"):
-        return NumpyBackend()
-    if device == "cuda":
+    if device not in DEVICES:
+        raise DeviceError(f"no device {device!r}; expected one of {', '.join(DEVICES)}")
+    if precision not in PRECISIONS:
+        raise DeviceError(f"no precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
+    if device == "cuda" or (device == "auto" and not obstacle()):
+        check()
+        # Not at the top: CuPy is there on CUDA hosts only, and takes a while to load.
+        from gpudb.backend.cuda.backend import CudaBackend
+
+        return CudaBackend(memory_limit, precision)
+    backend: Backend = NullBackend() if device == "null" else NumpyBackend()
+    if precision != "float32":
         raise DeviceError(
-            "device 'cuda' is not available: this version of gpudb has no CUDA backend yet; "
-            "use device='auto' or device='numpy'"
+            f"device {backend.name!r} computes in float32; precision={precision!r} needs "
+            "device='cuda'"
         )
-    raise DeviceError(f"no device {device!r}; expected one of {', '.join(DEVICES)}")
+    return backend
 
 
 def fallback(device: str, backend: Backend) -> str:
     """Why ``device`` became this backend, for EXPLAIN; empty when it is what was asked for."""
-    if device == backend.name:
+    if device == backend.name or backend.name == "cuda":
         return ""
-    return f"{device} -> {backend.name}: no CUDA backend in this version"
+    return f"{device} -> {backend.name}: {obstacle()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from gpudb.kernels import Kernel
@@ -48,8 +48,23 @@ class Backend(Protocol):
     def zip(self, fn: str, x: Array, y: Array) -> Array:
         """Elementwise over two arrays that broadcast, a new array."""
 
+    def equi_join(self, left: HostArray, right: HostArray) -> tuple[HostArray, HostArray]:
+        """Pairs of equal rows of keys ``(n, k)``, ``(m, k)``, as for ``keys.equal_pairs``."""
+
     def call(self, kernel: Kernel, *args: Any) -> Array:
         """Run one of our own kernels."""
+
+    def record(
+        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, HostArray]
+    ) -> Callable[[Mapping[str, HostArray]], Array] | None:
+        """Record what a function of arrays launches, to be launched again at once.
+
+        None where the device has no such thing. The result is called with inputs of the same
+        shapes, by one thread at a time, and returns an array that the next call overwrites.
+        """
+
+    def synchronize(self) -> None:
+        """Wait until everything launched is done."""
 
     def memory_nbytes(self) -> int:
         """Bytes of memory the device has for us."""

@@ -6,13 +6,14 @@ queries, memory accounting included, run for devices far larger than the machine
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from gpudb.backend.base import Array
 from gpudb.kernels import Kernel
+from gpudb.keys import equal_pairs
 from gpudb.types import HostArray
 
 MEMORY_NBYTES = 80 << 30
@@ -52,9 +53,20 @@ class NullBackend:
     def zip(self, fn: str, x: Array, y: Array) -> Array:
         return ghost(np.broadcast_shapes(x.shape, y.shape), np.result_type(x, y))
 
+    def equi_join(self, left: HostArray, right: HostArray) -> tuple[HostArray, HostArray]:
+        return equal_pairs(left, right)
+
     def call(self, kernel: Kernel, *args: Any) -> Array:
         dtype = kernel.dtype(*args) if kernel.dtype else _first_array(args).dtype
         return ghost(kernel.shape(*args), dtype)
+
+    def record(
+        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, HostArray]
+    ) -> Callable[[Mapping[str, HostArray]], Array] | None:
+        return None
+
+    def synchronize(self) -> None:
+        pass
 
     def memory_nbytes(self) -> int:
         return MEMORY_NBYTES

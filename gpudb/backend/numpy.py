@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from gpudb import types
 from gpudb.backend.base import Array
 from gpudb.kernels import Kernel
 from gpudb.kernels.elementwise import MAPS, ZIPS
+from gpudb.keys import equal_pairs
 from gpudb.types import HostArray
 
 
@@ -51,9 +52,20 @@ class NumpyBackend:
         with np.errstate(all="ignore"):
             return ZIPS[fn](x, y)
 
+    def equi_join(self, left: HostArray, right: HostArray) -> tuple[HostArray, HostArray]:
+        return equal_pairs(left, right)
+
     def call(self, kernel: Kernel, *args: Any) -> Array:
         with np.errstate(all="ignore"):
             return kernel.reference(*args)
+
+    def record(
+        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, HostArray]
+    ) -> Callable[[Mapping[str, HostArray]], Array] | None:
+        return None
+
+    def synchronize(self) -> None:
+        pass
 
     def memory_nbytes(self) -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gpudb.backend import Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.lines import lines_along, valid_lengths
 from gpudb.exec.operator import Joined, PhysicalOp
@@ -17,7 +18,7 @@ class CutRows(PhysicalOp):
     of each block).
     """
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         """Group the blocks of each line; the result has the blocks of the first input."""
         axis = self.out.ndim - 1
         lines = lines_along(keys[0], axis)

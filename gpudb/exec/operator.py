@@ -125,7 +125,7 @@ class PhysicalOp:
     children: tuple[PhysicalOp, ...]
     out: TensorSchema
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         """Decide which blocks meet. Unless it says otherwise, the result is a full grid.
 
         ``keys`` are those of each input, in row-major order: of a full grid, unless the operator

@@ -6,6 +6,7 @@ import numpy as np
 
 from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
+from gpudb.kernels.clear_tail import clear_tail
 from gpudb.types import TensorSchema
 
 
@@ -17,6 +18,6 @@ def clear_padding(backend: Backend, x: Array, keys: Keys, schema: TensorSchema) 
         if isinstance(extent, str) or isinstance(block, str) or extent % block == 0:
             continue
         edge = np.flatnonzero(keys[:, axis] == extent // block)
-        inside = (slice(None),) * axis
-        x[(edge, *inside, slice(extent % block, None))] = 0
+        if len(edge):
+            x = backend.call(clear_tail, x, edge, axis, extent % block)
     return x

@@ -25,21 +25,12 @@ def free_axes(ndim: int, joined: On) -> tuple[int, ...]:
     return tuple(axis for axis in range(ndim) if axis not in taken)
 
 
-def equi_join(left: Keys, right: Keys, on: On, schema: TensorSchema) -> tuple[HostArray, HostArray]:
-    """Row numbers of all pairs whose keys agree, by left row, then in order of the right rows.
+def equi_join(backend: Backend, left: Keys, right: Keys, on: On) -> tuple[HostArray, HostArray]:
+    """Row numbers of all pairs whose keys agree, by left row, then by right row.
 
-    ``schema`` is that of the left side; joined axes are cut alike on both.
+    Joined axes are cut alike on both sides.
     """
-    grid = key_grid(schema)
-    joined = tuple(grid[axis] for axis, _ in on)
-    wanted = positions(left[:, [axis for axis, _ in on]], joined)
-    there = positions(right[:, [axis for _, axis in on]], joined)
-    order = np.argsort(there, kind="stable")
-    first = np.searchsorted(there[order], wanted, "left")
-    count = np.searchsorted(there[order], wanted, "right") - first
-    rows_left = np.repeat(np.arange(len(left)), count)
-    within = np.arange(len(rows_left)) - np.repeat(np.cumsum(count) - count, count)
-    return rows_left, order[np.repeat(first, count) + within]
+    return backend.equi_join(left[:, [axis for axis, _ in on]], right[:, [axis for _, axis in on]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +57,10 @@ class Pairs:
 
 
 def wanted_pairs(
+    backend: Backend,
     left: Keys,
     right: Keys,
     on: On,
-    schema: TensorSchema,
     kept: Sequence[int],
     columns: Sequence[int],
     tests: KeyTests,
@@ -78,18 +69,18 @@ def wanted_pairs(
 
     Parameters
     ----------
+    backend
+        The device that joins.
     left, right
         Keys of the blocks.
     on
         What is joined.
-    schema
-        Of the left side.
     kept, columns
         The left and the right key columns that make the key of a result, in this order.
     tests
         On that key.
     """
-    rows_left, rows_right = equi_join(left, right, on, schema)
+    rows_left, rows_right = equi_join(backend, left, right, on)
     keys = np.concatenate(
         [left[rows_left][:, list(kept)], right[rows_right][:, list(columns)]], axis=1
     )

@@ -128,11 +128,11 @@ class PreparedPlan:
                 del arguments
                 streamed = weights.nbytes
                 weights.after(number)
+                if profile is not None and profile.timed:
+                    self.backend.synchronize()
                 seconds[number] = perf_counter() - started
                 if profile is not None:
-                    pairing = self.joined[number].pairing
-                    share = pairing.share if pairing else 1.0
-                    costs[number] = step.op.cost(sizes).of_share(share)
+                    costs[number] = self._cost(number, sizes)
                     nbytes = 0 if step.op.is_view else results[number].nbytes
                     held.add(number, nbytes, costs[number].scratch + streamed)
                     held.free(step.frees)
@@ -144,6 +144,21 @@ class PreparedPlan:
         if profile is not None:
             profile.add(seconds, sizes, costs, held.peak_nbytes)
         return BlockBatch(self.joined[-1].keys, results[-1])
+
+    def count(self, sizes: Sizes, profile: Profile) -> None:
+        """Record a run that something else made of these sizes: its costs, no times."""
+        costs, held = [Cost()] * len(self.steps), Held()
+        for number, step in enumerate(self.steps):
+            if not step.constant:
+                costs[number] = self._cost(number, sizes)
+                nbytes = 0 if step.op.is_view else step.nbytes(sizes)
+                held.add(number, nbytes, costs[number].scratch)
+                held.free(step.frees)
+        profile.add([0.0] * len(self.steps), sizes, costs, held.peak_nbytes)
+
+    def _cost(self, number: int, sizes: Sizes) -> Cost:
+        pairing = self.joined[number].pairing
+        return self.steps[number].op.cost(sizes).of_share(pairing.share if pairing else 1.0)
 
     def _run_step(self, ctx: Context, number: int, arguments: list[Array | Panels]) -> Array:
         op, joined = self.steps[number].op, self.joined[number]
@@ -195,7 +210,7 @@ def join_keys(root: PhysicalOp, backend: Backend, source: Source) -> PreparedPla
                 keys, fill = _completed(op, keys)
                 if any(rows is not None for rows in fill):
                     fills[number] = fill
-        joined.append(op.join(*keys))
+        joined.append(op.join(backend, *keys))
     counted = zip(steps, joined, strict=True)
     steps = tuple(replace(step, blocks=len(decided.keys)) for step, decided in counted)
     return PreparedPlan(

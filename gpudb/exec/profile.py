@@ -15,6 +15,8 @@ from gpudb.types import Sizes
 class Profile:
     """Grows while a query runs; several threads may add to it."""
 
+    timed: bool = False
+    """Wait for the device after each step, so that its seconds are its own."""
     seconds: list[float] = field(default_factory=list)
     """Time in each step, summed over all runs and threads."""
     runs: list[Sizes] = field(default_factory=list)

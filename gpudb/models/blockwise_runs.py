@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
 
 from gpudb.backend import Array, Backend
+from gpudb.exec.missing import dense_result
 from gpudb.exec.operator import Source
 from gpudb.exec.placement import Placement
 from gpudb.exec.prepared import PreparedPlan, join_keys
+from gpudb.exec.profile import Profile
 from gpudb.lower import lower
+from gpudb.models.batches import Batch
 from gpudb.plan.blockwise import SEGMENTS, STARTED, STARTS, blockwise
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, optimize
@@ -51,3 +54,37 @@ class BlockwiseRuns:
             STARTED: np.flatnonzero(lengths).astype(np.int32),
         }
         return {name: self.backend.to_device(rows) for name, rows in sequences.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockwiseBatches:
+    """The batches of one call, each with a plan of its own."""
+
+    runs: BlockwiseRuns
+    batches: Sequence[Batch]
+    plan: PreparedPlan
+    """Of the first batch, placed."""
+    label: str
+    """Of the model, for errors."""
+
+    def run(
+        self, batch: Batch, inputs: Mapping[str, HostArray], profile: Profile
+    ) -> tuple[HostArray, int]:
+        """The result of a batch on the host, and the rows computed for it.
+
+        Plans of other batches have other steps: the first is measured.
+        """
+        backend = self.runs.backend
+        first = batch is self.batches[0]
+        plan = self.plan if first else self._like_first(batch.offsets)
+        on_device = {name: backend.to_device(x) for name, x in inputs.items()}
+        on_device |= self.runs.inputs(batch.offsets)
+        result = plan.run(on_device, batch.sizes, profile if first else None)
+        return dense_result(backend, result, plan.schema), len(batch.rows)
+
+    def _like_first(self, offsets: HostArray) -> PreparedPlan:
+        plan = self.runs.joined(offsets)
+        first = self.plan.placement
+        placement = plan.place({}, first.limit, first.runs, resident=first.mode == "resident")
+        placement.check(f"model {self.label} over blocks")
+        return self.runs.placed(plan, placement)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from time import perf_counter
@@ -10,10 +10,9 @@ from time import perf_counter
 import numpy as np
 import pyarrow as pa
 
-from gpudb.backend import Array, Backend
+from gpudb.backend import Backend
 from gpudb.catalog import Version
 from gpudb.errors import UnsupportedError
-from gpudb.exec.missing import dense_result
 from gpudb.exec.operator import Source
 from gpudb.exec.parallel import run_all
 from gpudb.exec.placement import Placement
@@ -22,8 +21,10 @@ from gpudb.exec.profile import Profile
 from gpudb.lower import lower
 from gpudb.models.architecture import SEQUENCES
 from gpudb.models.batches import Batch, batch_sizes, plan_batches
-from gpudb.models.blockwise_runs import BlockwiseRuns
+from gpudb.models.blockwise_runs import BlockwiseBatches, BlockwiseRuns
 from gpudb.models.embed_function import EmbedFunction
+from gpudb.models.fused_runs import FusedRuns
+from gpudb.models.recordings import Recordings
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.plan.node import Node
@@ -63,6 +64,7 @@ class Encoder:
     _joined: dict[bool, PreparedPlan] = field(default_factory=dict, repr=False)
     _prepared: dict[bool, PreparedPlan] = field(default_factory=dict, repr=False)
     _blockwise: dict[tuple[bool, int], BlockwiseRuns] = field(default_factory=dict, repr=False)
+    _recordings: dict[bool, Recordings] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
     @property
@@ -216,59 +218,44 @@ class Encoder:
     ) -> InferStatistics:
         known = pooled in self._prepared
         relational = settings.execution == "relational"
-        longest = int(np.diff(offsets).max(initial=0))
-        profile = Profile()
-        backend = self.backend
+        longest, tokens = int(np.diff(offsets).max(initial=0)), int(offsets[-1])
+        profile = Profile(timed=settings.profile)
+        runs: FusedRuns | BlockwiseBatches
         if relational:
-            runs = self.blockwise(pooled, settings.block_size)
-            budget = self._budget(longest, int(offsets[-1]))
+            budget = self._budget(longest, tokens)
             batches = list(plan_batches(offsets, budget))
-            plan = runs.joined(batches[0].offsets if batches else np.zeros(1, np.int32))
-            placement = self._fit_threads(plan)
-            plan = runs.placed(plan, placement)
+            runs = self._blockwise_batches(pooled, settings.block_size, batches)
+            placement = runs.plan.placement
         else:
-            placement, budget = self.fit(pooled, longest, int(offsets[-1]))
+            placement, budget = self.fit(pooled, longest, tokens)
             placement.check(f"model {self.version.label} over one text of {longest} tokens")
-            plan = self.placed(pooled, placement)
             batches = list(plan_batches(offsets, budget))
-        threads = placement.runs
+            runs = self._fused_runs(pooled, placement)
+        computed: list[int] = []
 
         def work(batch: Batch) -> None:
-            device: dict[str, Array] = {
-                name: backend.to_device(x) for name, x in inputs(batch).items()
-            }
-            if relational:
-                device |= runs.inputs(batch.offsets)
-                first = batch is batches[0]
-                ready = plan if first else self._like(runs, batch.offsets, placement)
-                # Plans of other batches have other steps: the first, the longest, is measured.
-                result = ready.run(device, batch.sizes, profile if first else None)
-                blocks = dense_result(backend, result, ready.steps[-1].op.out)
-                keep(batch, blocks)
-            else:
-                device["sequences"] = backend.to_device(batch.offsets)
-                result = plan.run(device, batch.sizes, profile)
-                keep(batch, backend.to_host(result.data)[0])
+            result, rows = runs.run(batch, inputs(batch), profile)
+            keep(batch, result)
+            computed.append(rows)
 
-        with progress_bar(self.version.label, int(offsets[-1]), "tokens") as advance:
-            run_all(work, batches, threads, lambda batch: advance(len(batch.rows)))
-        computed = sum(batch.sizes["tokens"] for batch in batches)
+        with progress_bar(self.version.label, tokens, "tokens") as advance:
+            run_all(work, batches, placement.runs, lambda batch: advance(len(batch.rows)))
         return InferStatistics(
             model=self.version.label,
-            device=backend.name,
+            device=self.backend.name,
             execution="relational" if relational else "fused",
             texts=len(offsets) - 1,
             distinct_texts=len(offsets) - 1,
-            tokens=int(offsets[-1]),
-            padded_tokens=computed - int(offsets[-1]),
+            tokens=tokens,
+            padded_tokens=sum(computed) - tokens,
             batches=len(batches),
-            threads=threads,
+            threads=placement.runs,
             token_budget=budget,
             seconds=perf_counter() - started,
             tokenize_seconds=tokenized,
-            prepare_seconds=0.0 if known else plan.seconds,
+            prepare_seconds=0.0 if known and not relational else runs.plan.seconds,
             placement=placement,
-            plan=plan,
+            plan=runs.plan,
             profile=profile,
         )
 
@@ -299,6 +286,26 @@ class Encoder:
                     return placement, budget
         return placement, budget
 
+    def _fused_runs(self, pooled: bool, placement: Placement) -> FusedRuns:
+        """The fused plan, placed; where it stays in place, with what was recorded of it."""
+        plan = self.placed(pooled, placement)
+        if placement.mode != "resident":
+            self._recordings.clear()
+            return FusedRuns(plan, self.backend, None)
+        with self._lock:
+            if pooled not in self._recordings:
+                self._recordings[pooled] = Recordings(plan, self.backend)
+            return FusedRuns(plan, self.backend, self._recordings[pooled])
+
+    def _blockwise_batches(
+        self, pooled: bool, block: int, batches: Sequence[Batch]
+    ) -> BlockwiseBatches:
+        """Plans over blocks, placed like that of the first batch, which is the longest."""
+        runs = self.blockwise(pooled, block)
+        first = runs.joined(batches[0].offsets if batches else np.zeros(1, np.int32))
+        placement = self._fit_threads(first)
+        return BlockwiseBatches(runs, batches, runs.placed(first, placement), self.version.label)
+
     def _fit_threads(self, plan: PreparedPlan) -> Placement:
         """Placement of a plan over blocks, for as many threads as the limit allows."""
         limit = self.limits.memory_nbytes
@@ -309,14 +316,6 @@ class Encoder:
                     return placement
         choices[-1].check(f"model {self.version.label} over blocks")
         return choices[-1]
-
-    def _like(self, runs: BlockwiseRuns, offsets: HostArray, first: Placement) -> PreparedPlan:
-        """The plan over blocks of another batch, placed as that of the first batch is."""
-        plan = runs.joined(offsets)
-        resident = first.mode == "resident"
-        placement = plan.place({}, first.limit, first.runs, resident=resident)
-        placement.check(f"model {self.version.label} over blocks")
-        return runs.placed(plan, placement)
 
 
 def fullest_sizes(budget: int, longest: int) -> Sizes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from threading import Lock
 
@@ -109,6 +110,16 @@ class ModelLibrary:
     def embedding_width(self, name: str) -> int:
         """Numbers in one vector of a model."""
         return self.encoder(name).width
+
+    @contextmanager
+    def profiling(self) -> Iterator[None]:
+        """While it is entered, operators are timed one by one."""
+        before = self.settings
+        self.settings = before.changed(profile=True)
+        try:
+            yield
+        finally:
+            self.settings = before
 
     def embed(self, name: str, texts: object) -> tuple[HostArray, InferStatistics]:
         """Vectors of distinct texts without nulls: ``(n,)`` -> ``(n, width)`` float32."""

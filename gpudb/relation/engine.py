@@ -114,7 +114,7 @@ class TensorEngine:
 
     def report(self, plan: Node, sources: Sources, *, analyze: bool) -> PlanReport:
         """The plan as written, after the rules, and as operators; ``analyze`` runs it, too."""
-        profile = Profile() if analyze else None
+        profile = Profile(timed=True) if analyze else None
         ready = self._prepare(plan, sources)
         if analyze:
             self._dense(ready, plan.schema.name, profile)

@@ -197,7 +197,8 @@ class SqlEngine:
                 f"EXPLAIN of {tree.key.upper()} with {inner[:40]!r}…: explain its SELECT instead"
             )
         if explain.analyze:
-            result = self._over_tables(tree, inner, parameters)
+            with self._models.profiling():
+                result = self._over_tables(tree, inner, parameters)
             assert result.report is not None  # the statement has a call
             return _explained(result.report, explain.format, result.stats)
         started = perf_counter()
@@ -242,7 +243,10 @@ class SqlEngine:
                     "shows their plans before any rule, too"
                 )
             sql = tree.sql("duckdb")
-            ran = self._over_tables(tree.copy(), sql, parameters) if explain.analyze else None
+            ran = None
+            if explain.analyze:
+                with self._models.profiling():
+                    ran = self._over_tables(tree.copy(), sql, parameters)
             stats = ran.stats if ran is not None else None
             plan = self._planned(tree, sql, parameters)
             report = report_statement(self._models, plan, statement, stats)

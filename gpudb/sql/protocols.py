@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import pyarrow as pa
@@ -49,6 +50,9 @@ class ModelFunctions(Protocol):
 
     def embed(self, model: str, texts: object, /) -> tuple[HostArray, ModelCounts]:
         """Distinct texts without nulls ``(n,)`` -> ``(n, width)`` float32, and what it took."""
+
+    def profiling(self) -> AbstractContextManager[None]:
+        """While it is entered, operators are timed one by one."""
 
     def report(self, model: str, statistics: object = None, into: str = "", /) -> PlanReport:
         """The model's plan; measured when ``statistics`` of a run are given."""

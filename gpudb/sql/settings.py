@@ -19,11 +19,15 @@ _SET = re.compile(
 )
 
 
-def read_setting(text: str) -> tuple[str, str | int] | None:
+def read_setting(text: str) -> tuple[str, str | int | bool] | None:
     """Name and value of a SET of one of our settings; None for any other statement."""
     found = _SET.fullmatch(text)
     if found is None:
         return None
     number = found["number"]
-    value = int(number) if number is not None else found["text"] or found["word"] or ""
+    value: str | int | bool = found["text"] or found["word"] or ""
+    if number is not None:
+        value = int(number)
+    elif str(value).lower() in ("true", "false"):
+        value = str(value).lower() == "true"
     return found["name"].lower(), value

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gpudb.backend import DEVICES, Backend, NullBackend, NumpyBackend, open_backend
+from gpudb.backend import (
+    DEVICES,
+    PRECISIONS,
+    Backend,
+    NullBackend,
+    NumpyBackend,
+    obstacle,
+    open_backend,
+)
 from gpudb.backend.null import ghost
 from gpudb.errors import DeviceError
 from gpudb.kernels.elementwise import MAPS, ZIPS
@@ -35,6 +44,7 @@ def _check(backend: Backend, found: Any, expected: Any) -> None:
     assert found.shape == expected.shape
     assert found.dtype == expected.dtype
     if backend.computes:
+        found = backend.to_host(found)
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
     else:
         assert _base_nbytes(found) <= 8
@@ -48,7 +58,7 @@ def _base_nbytes(x: Any) -> int:
 
 def test_this_file_tests_every_verb() -> None:
     tested = inspect.getsource(import_module(__name__))
-    assert len(VERBS) == 12
+    assert len(VERBS) == 15
     assert [verb for verb in sorted(VERBS) if f"backend.{verb}" not in tested] == []
     for kind in (NumpyBackend, NullBackend):
         assert {name for name in vars(kind) if not name.startswith("_")} == VERBS
@@ -179,6 +189,40 @@ def _to_device(backend: Backend, argument: Any) -> Any:
     return argument
 
 
+@pytest.mark.parametrize("columns", [1, 2, 3])
+@pytest.mark.parametrize("rows", [(0, 0), (0, 3), (1, 1), (7, 5)])
+def test_equi_join(backend: Backend, rows: tuple[int, int], columns: int) -> None:
+    random = np.random.default_rng((*rows, columns))
+    left, right = (random.integers(0, 3, (n, columns), dtype=np.int32) for n in rows)
+    found = backend.equi_join(left, right)
+    expected = [
+        (i, j) for i in range(rows[0]) for j in range(rows[1]) if (left[i] == right[j]).all()
+    ]
+    assert list(zip(*(side.tolist() for side in found), strict=True)) == expected
+
+
+def test_recorded_runs_read_new_inputs(backend: Backend) -> None:
+    given = {"x": np.arange(6, dtype=np.float32).reshape(2, 3), "y": np.ones(3, np.float32)}
+
+    def run(arrays: Mapping[str, Any]) -> Any:
+        return backend.map("square", backend.zip("add", arrays["x"], arrays["y"]))
+
+    replay = backend.record(run, given)
+    if replay is None:  # no such thing: runs are made one by one
+        assert backend.name != "cuda"
+        return
+    for factor in (1, -2):
+        inputs = {name: x * np.float32(factor) for name, x in given.items()}
+        expected = (inputs["x"] + inputs["y"]) ** 2
+        np.testing.assert_array_equal(backend.to_host(replay(inputs)), expected)
+
+
+def test_synchronize_waits_for_what_was_launched(backend: Backend) -> None:
+    x = backend.map("negative", backend.to_device(_x(4)))
+    backend.synchronize()
+    _check(backend, x, -_x(4))
+
+
 def test_memory(backend: Backend) -> None:
     assert backend.memory_nbytes() > 1 << 20
 
@@ -216,9 +260,20 @@ def test_open_backend(device: str, name: str) -> None:
     assert open_backend(device).name == name
 
 
-def test_cuda_is_not_there_yet() -> None:
-    with pytest.raises(DeviceError, match=r"'cuda' is not available.*device='numpy'"):
+def test_cuda_says_what_is_missing() -> None:
+    if not obstacle():
+        pytest.skip("a GPU answers")
+    with pytest.raises(DeviceError, match=r"'cuda' is not available: .*\. device='auto' uses"):
         open_backend("cuda")
+
+
+@pytest.mark.parametrize("device", ["numpy", "null"])
+def test_other_precisions_need_cuda(device: str) -> None:
+    for precision in PRECISIONS[1:]:
+        with pytest.raises(DeviceError, match="needs device='cuda'"):
+            open_backend(device, precision=precision)
+    with pytest.raises(DeviceError, match="no precision 'half'"):
+        open_backend(device, precision="half")
 
 
 @pytest.mark.parametrize("device", ["", "gpu", "CUDA", "numpy "])

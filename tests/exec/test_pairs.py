@@ -43,7 +43,7 @@ def test_equi_join(case: tuple[Any, ...]) -> None:
         for j in range(len(right))
         if all(left[i, x] == right[j, y] for x, y in on)
     ]
-    rows = equi_join(left, right, on, a)
+    rows = equi_join(NumpyBackend(), left, right, on)
     assert list(zip(*(r.tolist() for r in rows), strict=True)) == expected
     assert len(expected) <= all_pairs(a, b, on)
 
@@ -52,7 +52,7 @@ def test_equi_join(case: tuple[Any, ...]) -> None:
 def test_all_pairs_is_the_join_of_full_grids(case: tuple[Any, ...]) -> None:
     (a, _), (b, _), on = case
     full = [np.array(list(np.ndindex(s.grid)), np.int32).reshape(s.blocks, s.ndim) for s in (a, b)]
-    assert len(equi_join(*full, on, a)[0]) == all_pairs(a, b, on)
+    assert len(equi_join(NumpyBackend(), *full, on)[0]) == all_pairs(a, b, on)
 
 
 @given(relations(), st.randoms(use_true_random=False))

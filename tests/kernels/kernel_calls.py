@@ -117,6 +117,14 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         ],
         "merge_softmax": [(x(n, 2, 3) ** 2, starts[n]) for n in (6, 0)],
         "moments": [(b, n, 1) for b, n in cut_lines],
+        "clear_tail": [
+            (x(*shape), np.array(blocks, np.int64), axis, 1)
+            for shape, blocks, axis in (
+                ((3, 2, 4), [2, 0], 1),
+                ((3, 2, 4), [1], 0),
+                ((0, 2), [], 0),
+            )
+        ],
         "concat_columns": [([x(3, 2), x(3, 5), x(3, 1)],), ([x(0, 2)],)],
         "place_blocks": [
             ([x(2, 2, 3), x(1, 2, 3)], [np.array([0, 2]), np.array([1])]),

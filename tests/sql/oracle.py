@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +79,9 @@ class HashModels:
         rows = [vector(model, text) for text in given]
         values = np.array(rows, np.float32).reshape(len(given), WIDTHS[model])
         return values, Counts(sum(map(len, given)))
+
+    def profiling(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def report(self, model: str, statistics: object = None, into: str = "") -> PlanReport:
         measured = f", measured {statistics}" if statistics else ""

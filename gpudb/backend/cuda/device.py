@@ -9,7 +9,7 @@ from typing import Any
 import cupy as cp
 import numpy as np
 
-from gpudb.kernels.launch import MAX_BLOCKS, Cuda, cuda
+from gpudb.kernels.launch import MAX_BLOCKS, Cuda
 from gpudb.kernels.signature import bind
 
 OPTIONS = ("-std=c++17",)
@@ -17,7 +17,7 @@ OPTIONS = ("-std=c++17",)
 
 
 class CudaDevice:
-    """Launches kernels on the current CuPy stream. Implements :class:`gpudb.kernels.launch.Device`."""
+    """Launches kernels on the current CuPy stream, see :class:`gpudb.kernels.launch.Device`."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """See the protocol."""

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.chunks import group_chunks, scratch_nbytes
 from gpudb.exec.grouping import result_block, result_keys
@@ -39,7 +39,7 @@ class AggregateSum(PhysicalOp):
     def takes_missing(self) -> bool:
         return True
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         groups = result_keys(keys[0], self.children[0].out, self.dropped)
         place = positions(groups, key_grid(self.out))
         order = np.argsort(place, kind="stable")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys, grid_keys
 from gpudb.exec.missing import key_grid, positions, rows_of_full_grid
 from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
@@ -25,7 +25,7 @@ class BroadcastBlocks(PhysicalOp):
     repeated: tuple[int, ...]
     """Axes of the result."""
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         source = self.children[0].out
         new = self.out.ndim - source.ndim
         result = grid_keys(self.out)

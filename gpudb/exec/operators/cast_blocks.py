@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.operator import Context, Joined, Part, PhysicalOp
 from gpudb.exec.parts import block_parts
@@ -20,7 +20,7 @@ class CastBlocks(PhysicalOp):
     def takes_missing(self) -> bool:
         return True
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         return Joined(keys[0])
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.grouping import result_block, result_keys
 from gpudb.exec.missing import key_grid, positions
@@ -40,7 +40,7 @@ class FilterBlocks(_Choose):
 
     tests: KeyTests
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         rows = np.flatnonzero(matching(keys[0], self.tests))
         return Joined(keys[0][rows], _moves(rows, len(keys[0])))
 
@@ -54,7 +54,7 @@ class ProjectBlocks(_Choose):
 
     dropped: tuple[tuple[int, int], ...]
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         (there,) = keys
         tests = tuple((axis, "=", number) for axis, number in self.dropped)
         rows = np.flatnonzero(matching(there, tests))
@@ -83,7 +83,7 @@ class RekeyBlocks(_Choose):
 
     rule: tuple[tuple[int, int, int], ...]
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         moved = [scale * keys[0][:, axis] + offset for axis, scale, offset in self.rule]
         new = np.stack(moved, axis=1)
         rows = np.argsort(positions(new, key_grid(self.out)), kind="stable")

@@ -7,7 +7,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.lines import sort_keys
 from gpudb.exec.operator import Context, Joined, PhysicalOp
@@ -25,7 +25,7 @@ class ConcatBlocks(PhysicalOp):
 
     axis: int
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         schemas = [child.out for child in self.children]
         step = self.out.block_numbers[self.axis]
         moved = []

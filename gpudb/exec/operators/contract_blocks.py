@@ -41,12 +41,12 @@ class ContractBlocks(PhysicalOp):
     def takes_missing(self) -> bool:
         return True
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         left, right = keys
         a, b = (child.out for child in self.children)
         inner = self.contracted[0]
         kept = [axis for axis in range(a.ndim) if axis != inner]
-        pairs = wanted_pairs(left, right, self.on, a, kept, self._axes.columns, self.tests)
+        pairs = wanted_pairs(backend, left, right, self.on, kept, self._axes.columns, self.tests)
         place = positions(pairs.keys, key_grid(self.out))
         # Stable after an order by the contracted key: pairs are summed in that order.
         order = np.lexsort((left[pairs.left, inner], place))

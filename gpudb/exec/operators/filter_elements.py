@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.parts import block_parts
@@ -26,7 +26,7 @@ class FilterElementsBlocks(PhysicalOp):
     def takes_missing(self) -> bool:
         return True
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         return Joined(keys[0])
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:

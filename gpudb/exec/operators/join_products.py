@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.chunks import group_chunks, scratch_nbytes
 from gpudb.exec.missing import key_grid, positions
@@ -39,10 +39,12 @@ class JoinProducts(PhysicalOp):
     def takes_missing(self) -> bool:
         return True
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         left, right = keys
         a, b = (child.out for child in self.children)
-        pairs = wanted_pairs(left, right, self.on, a, range(a.ndim), self._axes.columns, self.tests)
+        pairs = wanted_pairs(
+            backend, left, right, self.on, range(a.ndim), self._axes.columns, self.tests
+        )
         order = np.argsort(positions(pairs.keys, key_grid(self.out)), kind="stable")
         return Joined(
             pairs.keys[order],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import prod
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.cut_rows import CutRows
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
@@ -59,8 +59,8 @@ class LayerNormCut(CutRows):
 
     eps: float
 
-    def join(self, *keys: Keys) -> Joined:
-        joined = CutRows.join(self, *keys)
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
+        joined = CutRows.join(self, backend, *keys)
         return replace(joined, rows=(*joined.rows, keys[0][:, self.out.ndim - 1]))
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:

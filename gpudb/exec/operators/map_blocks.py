@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
@@ -30,7 +30,7 @@ class MapBlocks(PhysicalOp):
     def takes_missing(self) -> bool:
         return bool(MAPS[self.fn](np.zeros(1))[0] == 0)
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         return Joined(keys[0])
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys, grid_keys
 from gpudb.exec.missing import key_grid, positions, rows_of_full_grid, take_blocks
 from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
@@ -25,7 +25,7 @@ class ReblockGrid(PhysicalOp):
     zeros; positions of the result's grid that are kept).
     """
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         source = self.children[0].out
         rows = rows_of_full_grid(keys[0], source)
         if rows is None:

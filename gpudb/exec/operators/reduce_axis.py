@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.errors import InputError
 from gpudb.exec.batch import Keys
 from gpudb.exec.lines import valid_lengths, without_axis
@@ -35,7 +35,7 @@ class ReduceAxis(PhysicalOp):
     axis: int
     fn: str
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         lengths = valid_lengths(keys[0], self.children[0].out, self.axis)
         return Joined(without_axis(keys[0], self.axis), (lengths,))
 

@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.lines import lines_along, valid_lengths
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
@@ -31,7 +31,7 @@ class ReduceCutAxis(PhysicalOp):
     axis: int
     fn: str
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         x = self.children[0].out
         lines = lines_along(keys[0], self.axis)
         lengths = valid_lengths(keys[0], x, self.axis)

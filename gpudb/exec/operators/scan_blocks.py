@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.keys import KeyTests, describe_tests, matching
@@ -25,7 +25,7 @@ class ScanBlocks(PhysicalOp):
     tests: KeyTests
     """Blocks that fail these are not read."""
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         (stored,) = keys
         rows = np.flatnonzero(matching(stored, self.tests))
         return Joined(stored[rows], (rows,))

@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys, grid_keys
 from gpudb.exec.missing import key_grid, take_blocks
 from gpudb.exec.operator import Context, Cost, Joined, Pairing, PhysicalOp
@@ -27,7 +27,7 @@ class SequenceSoftmaxBlocks(PhysicalOp):
 
     offsets: tuple[int, ...]
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         wanted = grid_keys(self.out)
         step, blocks = self.out.block_numbers[0], key_grid(self.out)[0]
         sequences = _sequence_of_rows(self.offsets, step * blocks).reshape(blocks, step)

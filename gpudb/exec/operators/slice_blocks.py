@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
@@ -26,7 +26,7 @@ class SliceBlocks(PhysicalOp):
     first: tuple[int, ...]
     """Key of the first wanted block along each axis."""
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         moved = keys[0] - np.asarray(self.first, np.int32)
         inside = np.all((moved >= 0) & (moved < np.asarray(self.out.grid, np.int32)), axis=1)
         rows = np.flatnonzero(inside)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.types import Sizes
@@ -18,7 +18,7 @@ class SplitAxisView(PhysicalOp):
 
     axis: int
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         (old,) = keys
         parts = self.out.grid_along(self.axis + 1)
         outer, inner = np.divmod(old[:, self.axis], max(1, parts))
@@ -57,7 +57,7 @@ class MergeAxesView(PhysicalOp):
 
     axis: int
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         (old,) = keys
         parts = self.children[0].out.grid_along(self.axis + 1)
         merged = old[:, self.axis] * parts + old[:, self.axis + 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.lines import sort_keys
 from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
@@ -21,7 +21,7 @@ class TransposeBlocks(PhysicalOp):
 
     order: tuple[int, ...]
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         turned = keys[0][:, self.order]
         rows = sort_keys(turned)
         return Joined(turned[rows], (rows,))

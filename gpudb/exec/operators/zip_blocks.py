@@ -8,7 +8,7 @@ from math import prod
 
 import numpy as np
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
 from gpudb.exec.missing import key_grid
 from gpudb.exec.operator import Context, Cost, Joined, Pairing, Part, PhysicalOp
@@ -38,11 +38,11 @@ class ZipBlocks(PhysicalOp):
     def takes_missing(self) -> bool:
         return True
 
-    def join(self, *keys: Keys) -> Joined:
+    def join(self, backend: Backend, *keys: Keys) -> Joined:
         left, right = keys
         if self._same_axes and np.array_equal(left, right):
             return Joined(left, (), Pairing(len(left), self.out_blocks - len(left)))
-        result = self._result_keys(left, right)
+        result = self._result_keys(backend, left, right)
         rows_left = find(left, result[:, : left.shape[1]], key_grid(self.children[0].out))
         seen = result[:, list(self._place_of_right)]
         rows_right = find(right, seen, key_grid(self.children[1].out))
@@ -102,11 +102,11 @@ class ZipBlocks(PhysicalOp):
             axes[place] = axis
         return tuple(axes)
 
-    def _result_keys(self, left: Keys, right: Keys) -> Keys:
+    def _result_keys(self, backend: Backend, left: Keys, right: Keys) -> Keys:
         grid = key_grid(self.out)
         first = left.shape[1]
         if self.fn == "multiply":
-            rows_left, rows_right = equi_join(left, right, self.on, self.children[0].out)
+            rows_left, rows_right = equi_join(backend, left, right, self.on)
             free = right[rows_right][:, list(self._free)]
             return sorted_unique(np.concatenate([left[rows_left], free], axis=1), grid)
         everywhere = grid_cells(grid[first:])

@@ -95,9 +95,9 @@ def _measure(plan: Node, arrays: Arrays) -> tuple[int, int]:
     inputs = [arrays.blocks[scan.out.name] for scan in scans]
     ctx = Context(NumpyBackend(), NO_SOURCE, {})
     if below is not op:
-        joined = below.join(*keys)
+        joined = below.join(NumpyBackend(), *keys)
         keys, inputs = [joined.keys], [below.run(ctx, joined, *inputs)]
-    joined = op.join(*keys)
+    joined = op.join(NumpyBackend(), *keys)
     op.run(ctx, joined, *inputs)  # whatever Python imports or keeps is there from now on
     tracemalloc.start()
     try:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as numbers
 
+from gpudb.backend import NumpyBackend
 from gpudb.errors import InputError
 from gpudb.exec.operators.reduce_axis import CountAxis, ReduceAxis
 from gpudb.exec.operators.reduce_cut_axis import ReduceCutAxis
@@ -133,7 +134,7 @@ def test_sums_do_not_ask_for_missing_blocks() -> None:
         check(plan, arrays)
         op = operator(plan, kind)
         assert op.takes_missing
-        assert op.join(arrays.keys(scan.tensor.name)).keys.tolist() == [[0]]
+        assert op.join(NumpyBackend(), arrays.keys(scan.tensor.name)).keys.tolist() == [[0]]
 
 
 @pytest.mark.parametrize("fn", ["max", "mean", "argmax", "variance", "sum", "norm", "count"])

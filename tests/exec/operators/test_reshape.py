@@ -45,7 +45,7 @@ def test_result_keys_of_a_transpose_are_in_row_major_order() -> None:
     arrays = Arrays()
     plan = Transpose(arrays.scan("x", _numbers((5, 7)), (2, 3)), (1, 0))
     op = operator(plan, TransposeBlocks)
-    joined = op.join(arrays.keys("x"))
+    joined = op.join(NumpyBackend(), arrays.keys("x"))
     np.testing.assert_array_equal(joined.keys, grid_keys(op.out))
 
 
@@ -82,7 +82,7 @@ def test_broadcasting_repeats_missing_blocks_as_missing() -> None:
     x = arrays.scan("x", np.array([0.0, 0, 5, 6]), (2,), sparse=True)
     plan = Broadcast(x, (3, 4), (1, 2))
     check(plan, arrays)
-    keys = operator(plan, BroadcastBlocks).join(arrays.keys("x")).keys
+    keys = operator(plan, BroadcastBlocks).join(NumpyBackend(), arrays.keys("x")).keys
     assert keys.tolist() == [[0, 1], [1, 1], [2, 1]]
 
 
@@ -116,7 +116,9 @@ def test_aligned_parts_keep_missing_blocks_missing() -> None:
     x = arrays.scan("x", np.array([0.0, 0, 5, 6]), (2,), sparse=True)
     plan = Concat((x, x), 0)
     check(plan, arrays)
-    assert operator(plan, ConcatBlocks).join(*(arrays.keys("x"),) * 2).keys.tolist() == [[1], [3]]
+    assert operator(plan, ConcatBlocks).join(
+        NumpyBackend(), *(arrays.keys("x"),) * 2
+    ).keys.tolist() == [[1], [3]]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -142,7 +144,7 @@ def test_a_slice_does_not_touch_blocks_outside() -> None:
     arrays = Arrays()
     plan = Slice(arrays.scan("x", _numbers((100, 9)), (10, 3)), (43, 3), (58, 7))
     op = operator(plan, SliceBlocks)
-    (rows,) = op.join(arrays.keys("x")).rows
+    (rows,) = op.join(NumpyBackend(), arrays.keys("x")).rows
     assert arrays.keys("x")[rows].tolist() == [[4, 1], [4, 2], [5, 1], [5, 2]]
     (shift,) = (o for o in operators(plan) if isinstance(o, ShiftLines))
     assert (shift.axis, shift.start) == (0, 3)
@@ -178,7 +180,7 @@ def test_splitting_and_merging_move_no_element() -> None:
         op = operator(plan, kind)
         assert op.is_view
         blocks = arrays.blocks["x"]
-        joined = op.join(arrays.keys("x"))
+        joined = op.join(NumpyBackend(), arrays.keys("x"))
         ctx = Context(NumpyBackend(), NO_SOURCE, {})
         assert np.shares_memory(op.run(ctx, joined, blocks), blocks)
 

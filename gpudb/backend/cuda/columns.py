@@ -1,0 +1,121 @@
+"""Blocks as cuDF columns and back, without a copy.
+
+cuDF has no type for arrays of a fixed shape, and none of 16 bits: a block is one row of a LIST
+column, half types are kept as uint16, and shape and dtype come from the tensor's schema. A LIST
+column holds fewer than 2**31 elements, so many blocks are several columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import prod
+from typing import Any
+
+import cupy as cp
+import numpy as np
+import pylibcudf as plc
+
+from gpudb.errors import DeviceError
+
+MAX_ELEMENTS = 2**31 - 1
+"""Of one LIST column: cuDF counts in int32."""
+
+TYPES = {
+    "float64": plc.TypeId.FLOAT64,
+    "float32": plc.TypeId.FLOAT32,
+    "float16": plc.TypeId.UINT16,
+    "uint16": plc.TypeId.UINT16,
+    "int64": plc.TypeId.INT64,
+    "int32": plc.TypeId.INT32,
+    "int8": plc.TypeId.INT8,
+}
+"""Dtype of an array -> type of the column that holds it."""
+
+
+def blocks_per_column(block: Sequence[int]) -> int:
+    """How many blocks of this shape one LIST column holds; a join may double it, so half of it.
+
+    Raises
+    ------
+    DeviceError
+        Not even one does.
+    """
+    elements = max(1, prod(block))
+    if elements > MAX_ELEMENTS:
+        raise DeviceError(
+            f"a block of {'×'.join(map(str, block))} has {elements:,} elements, cuDF takes "
+            f"{MAX_ELEMENTS:,} in a column; store the tensor in smaller blocks"
+        )
+    return max(1, MAX_ELEMENTS // 2 // elements)
+
+
+def list_columns(blocks: Any) -> list[plc.Column]:
+    """Blocks ``(n, *block)``, C-contiguous, as LIST columns over the same memory."""
+    most = blocks_per_column(blocks.shape[1:])
+    chunks = range(0, max(1, len(blocks)), most)
+    return [_list_column(blocks[start : start + most]) for start in chunks]
+
+
+def list_view(column: plc.Column, block: Sequence[int], dtype: str) -> Any:
+    """A LIST column of blocks as an array ``(n, *block)`` over the same memory.
+
+    Parameters
+    ----------
+    column
+        Every row has as many elements as a block; may be a slice of a larger column.
+    block
+        Shape of a block.
+    dtype
+        NumPy's name of the elements' type; ``float16`` where the column has uint16.
+
+    Raises
+    ------
+    DeviceError
+        The column has nulls, or another number of elements.
+    """
+    if column.null_count():
+        raise DeviceError(f"column of blocks: {column.null_count()} rows are null, expected none")
+    rows, elements = column.size(), prod(block)
+    child = column.list_view().get_sliced_child() if rows else column.list_view().child()
+    if child.size() != rows * elements:
+        raise DeviceError(
+            f"column of blocks: {rows} rows with {child.size()} elements, expected {elements} in "
+            "every row"
+        )
+    return column_view(child, dtype).reshape(rows, *block)
+
+
+def column_view(column: plc.Column, dtype: str) -> Any:
+    """A column of numbers as an array over the same memory; a slice keeps its place."""
+    itemsize = np.dtype(dtype).itemsize
+    if not column.size():
+        return cp.empty((0,), dtype)
+    memory = cp.asarray(column.data()).reshape(-1).view(np.uint8)
+    first = column.offset() * itemsize
+    return memory[first : first + column.size() * itemsize].view(dtype)
+
+
+def number_column(x: Any) -> plc.Column:
+    """An array ``(n,)`` as a column over the same memory."""
+    kind = plc.DataType(TYPES[str(x.dtype)])
+    return plc.Column(kind, x.size, plc.gpumemoryview(_bytes(x)), None, 0, 0, [])
+
+
+def key_columns(keys: Any) -> Iterator[plc.Column]:
+    """Block keys ``(n, ndim)``, host or device, as one int32 column per axis."""
+    on_device = cp.asarray(keys, dtype=np.int32)
+    for axis in range(on_device.shape[1]):
+        yield number_column(cp.ascontiguousarray(on_device[:, axis]))
+
+
+def _list_column(blocks: Any) -> plc.Column:
+    rows = len(blocks)
+    elements = prod(blocks.shape[1:])
+    child = number_column(blocks.reshape(-1))
+    offsets = number_column(cp.arange(rows + 1, dtype=np.int32) * np.int32(elements))
+    return plc.Column(plc.DataType(plc.TypeId.LIST), rows, None, None, 0, 0, [offsets, child])
+
+
+def _bytes(x: Any) -> Any:
+    """The same memory as bytes: cuDF knows no float16, and takes no empty span otherwise."""
+    return x.view(np.uint8)

@@ -1,0 +1,88 @@
+"""Runs of a model's plan that are recorded for a size of batch and launched again at once.
+
+A launch costs a GPU's driver microseconds, a small kernel takes less: so what a batch launches is
+recorded, where the device can do that, and batches of about the same size use it again. Sizes go in
+steps of an eighth; rows and sequences that a batch lacks are filled up, belong to no sequence and
+are dropped from the result.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TypeAlias
+
+import numpy as np
+
+from gpudb.backend import Array, Backend
+from gpudb.exec.prepared import PreparedPlan
+from gpudb.models.batches import Batch
+from gpudb.types import HostArray, Sizes
+
+LEAST = 8
+"""Rows and sequences of the smallest size."""
+KEPT = 16
+"""Recorded sizes; the one not used for longest goes."""
+
+Replay: TypeAlias = Callable[[Mapping[str, HostArray]], Array]
+
+
+def size_step(n: int) -> int:
+    """The next size that is recorded: at most an eighth above ``n``, or :data:`LEAST`."""
+    step = max(LEAST, 1 << max(0, n.bit_length() - 4))
+    return max(LEAST, -(-n // step) * step)
+
+
+@dataclass(slots=True, eq=False)
+class Recordings:
+    """Of one plan on one device."""
+
+    plan: PreparedPlan
+    backend: Backend
+    _kept: OrderedDict[tuple[int, int], Replay] = field(default_factory=OrderedDict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def run(self, batch: Batch, inputs: Mapping[str, HostArray]) -> tuple[HostArray, int] | None:
+        """The result of a batch, and the rows computed for it; None where nothing is recorded.
+
+        Parameters
+        ----------
+        batch
+            Its sequences.
+        inputs
+            ``sequences``, and one value or row for each row of the batch.
+        """
+        rows = size_step(len(batch.rows))
+        sequences = size_step(len(batch.sequences))
+        padded = {
+            name: _padded(x, sequences + 1, int(x[-1]))
+            if name == "sequences"
+            else _padded(x, rows, 0)
+            for name, x in inputs.items()
+        }
+        with self._lock:
+            replay = self._recorded(padded, {**batch.sizes, "tokens": rows, "sequences": sequences})
+            if replay is None:
+                return None
+            result = self.backend.to_host(replay(padded))[0]
+        pooled = self.plan.schema.shape[0] == "sequences"
+        return result[: len(batch.sequences) if pooled else len(batch.rows)], rows
+
+    def _recorded(self, inputs: Mapping[str, HostArray], sizes: Sizes) -> Replay | None:
+        key = (sizes["tokens"], sizes["sequences"])
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        replay = self.backend.record(lambda arrays: self.plan.run(arrays, sizes).data, inputs)
+        if replay is not None:
+            self._kept[key] = replay
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return replay
+
+
+def _padded(x: HostArray, rows: int, value: int) -> HostArray:
+    missing = np.full((rows - len(x), *x.shape[1:]), value, x.dtype)
+    return np.concatenate([x, missing])
