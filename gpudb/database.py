@@ -49,15 +49,18 @@ class Database(Closing):
         token_budget: int,
         verify: bool,
         history: bool = True,
+        precision: str = "float32",
     ) -> None:
-        self.backend = open_backend(device)
+        exact = precision if precision == "tf32" else "float32"
+        self.backend = open_backend(device, memory_limit, exact)
         self.memory_limit = memory_limit or self.backend.memory_nbytes()
         self.threads = threads
         self._store = TensorStore(folder, verify=verify)
         try:
             limits = Limits(threads, token_budget, self.memory_limit)
             notes = tuple(filter(None, [fallback(device, self.backend)]))
-            self._library = ModelLibrary(self._store, self.backend, limits, notes)
+            models = open_backend(device, memory_limit, precision)
+            self._library = ModelLibrary(self._store, models, limits, notes)
             self._tables = UserTables(self._store)
             self._engine = TensorEngine(self._store, self.backend, self.memory_limit)
             self.history = History(self._store.folder / HISTORY if history else None)
@@ -401,6 +404,7 @@ def connect(
     memory_limit: int | str | None = None,
     threads: int | None = None,
     history: bool | None = None,
+    precision: str = "float32",
 ) -> Database:
     """Open a database, or make a new one.
 
@@ -409,7 +413,8 @@ def connect(
     path
         The database's folder; ``":memory:"`` keeps it in a temporary folder until it is closed.
     device
-        ``"auto"`` (the default), ``"numpy"`` or ``"null"``; None reads ``GPUDB_DEVICE``.
+        ``"auto"`` (the default: the GPU where one answers, else the CPU), ``"cuda"``, ``"numpy"``
+        or ``"null"``; None reads ``GPUDB_DEVICE``.
     memory_limit
         Most bytes a model run may hold, as a number or as text such as ``"4GB"``; also DuckDB's
         limit. None: what the device has.
@@ -417,6 +422,10 @@ def connect(
         Worker threads; None reads ``GPUDB_THREADS``, else one per processor.
     history
         Record statements, for ``gpudb.queries``; None reads ``GPUDB_HISTORY``, else yes.
+    precision
+        What models compute in: ``"float32"``; on a GPU also ``"tf32"`` (operands of products are
+        rounded to 11 bits), ``"float16"`` and ``"bfloat16"`` (products are added up in float32).
+        Tensor expressions keep float32, or take tf32.
 
     Raises
     ------
@@ -448,4 +457,5 @@ def connect(
         token_budget=config.token_budget,
         verify=config.verify_pages,
         history=config.history if history is None else bool(history),
+        precision=precision,
     )

@@ -13,6 +13,7 @@ from gpudb.backend import Backend
 from gpudb.catalog import StoredTensor
 from gpudb.catalog.tensors import tensor
 from gpudb.errors import CatalogError, DeviceError
+from gpudb.exec.batch import BlockBatch
 from gpudb.exec.block_table import block_table
 from gpudb.exec.missing import dense_result
 from gpudb.exec.placement import Placement
@@ -28,6 +29,7 @@ from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, Rule, optimize
 from gpudb.plan.serialize import fingerprint
 from gpudb.plan.tensor import Reblock
+from gpudb.relation.device_tensor import DeviceTensor
 from gpudb.report import PlanReport, PlanText
 from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
@@ -71,6 +73,16 @@ class TensorEngine:
         ready.placement.check(f"computing {plan.schema.name}")
         result = ready.batch() if isinstance(ready, SpilledPlan) else ready.run({}, {})
         return block_table(result.keys, self.backend.to_host(result.data), ready.schema)
+
+    def on_device(self, plan: Node, sources: Sources) -> DeviceTensor:
+        """The result of a plan where it was computed."""
+        ready = self._prepare(plan, sources)
+        ready.placement.check(f"computing {plan.schema.name}")
+        result = ready.batch() if isinstance(ready, SpilledPlan) else ready.run({}, {})
+        data = (
+            self.backend.to_device(result.data) if isinstance(ready, SpilledPlan) else result.data
+        )
+        return DeviceTensor(BlockBatch(result.keys, data), ready.schema, self.backend)
 
     def batches(
         self, plan: Node, sources: Sources

@@ -12,6 +12,7 @@ from gpudb.catalog import StoredTensor
 from gpudb.errors import InputError, SchemaError
 from gpudb.plan.node import Node
 from gpudb.plan.tensor import Scan
+from gpudb.relation.device_tensor import DeviceTensor
 from gpudb.relation.engine import TensorEngine
 from gpudb.report import RENDERERS, Report
 from gpudb.types import HostArray, TensorSchema
@@ -64,6 +65,10 @@ class Expression:
     def collect(self) -> HostArray:
         """Compute it: a dense array; half types come as float32."""
         return self.engine.collect(self.plan, self.sources)
+
+    def on_device(self) -> DeviceTensor:
+        """Compute it and leave the result where it is, for other libraries to take over."""
+        return self.engine.on_device(self.plan, self.sources)
 
     def arrow(self) -> pa.Table:
         """Compute it: the relation as a table, one row per block that is there.

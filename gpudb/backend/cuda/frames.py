@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from os import PathLike, fspath
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 import pylibcudf as plc
 
 from gpudb.backend.cuda.columns import (
-    blocks_per_column,
     column_view,
     key_columns,
     list_columns,
@@ -24,6 +24,8 @@ from gpudb.types import HostArray, TensorSchema, storage_dtype
 ELEMENTS_PER_ROW_GROUP = 1 << 27
 """cuDF's Parquet writer takes a million rows at a time unless told otherwise; of blocks, that is
 more than it can address."""
+ROWS_PER_GROUP = 1_000_000
+"""The writer's own limit."""
 
 
 def block_frames(keys: HostArray, blocks: Any) -> list[cudf.DataFrame]:
@@ -47,11 +49,9 @@ def block_frames(keys: HostArray, blocks: Any) -> list[cudf.DataFrame]:
     return frames
 
 
-def write_parquet(
-    path: str | PathLike[str], keys: HostArray, blocks: Any, block: Sequence[int]
-) -> list[str]:
+def write_parquet(path: str | PathLike[str], keys: HostArray, blocks: Any) -> list[str]:
     """Write blocks as Parquet; the paths, numbered where cuDF needs more than one file."""
-    rows = max(1, min(ELEMENTS_PER_ROW_GROUP // max(1, int(np.prod(block))), 1_000_000))
+    rows = max(1, min(ELEMENTS_PER_ROW_GROUP // max(1, prod(blocks.shape[1:])), ROWS_PER_GROUP))
     frames = block_frames(keys, blocks)
     paths = [fspath(path)]
     if len(frames) > 1:
@@ -81,5 +81,4 @@ def read_parquet(paths: Sequence[str], schema: TensorSchema) -> tuple[HostArray,
         keys.append(np.stack([cp.asnumpy(column_view(c, "int32")) for c in axes], axis=1))
         dtype = str(storage_dtype(schema.dtype))
         blocks.append(list_view(block, schema.block_numbers, dtype))
-    blocks_per_column(schema.block_numbers)
     return np.concatenate(keys), cp.concatenate(blocks)
