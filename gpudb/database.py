@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,16 +22,15 @@ from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.relation import StoredTensors, TensorEngine, TensorRelation, scan
-from gpudb.report import RENDERERS, Report
+from gpudb.report import RENDERERS
 from gpudb.result import Result
 from gpudb.settings import Settings
 from gpudb.sql import SqlEngine
 from gpudb.sql.history import FILE as HISTORY
 from gpudb.sql.history import History
 from gpudb.store import TensorStore
-from gpudb.store.panels import row_panels
 from gpudb.tables import UserTables
-from gpudb.types import STORAGE_DTYPES, HostArray, TensorSchema
+from gpudb.types import HostArray
 
 
 class Database(Closing):
@@ -63,6 +60,7 @@ class Database(Closing):
             self._library = ModelLibrary(self._store, models, limits, notes)
             self._tables = UserTables(self._store)
             self._engine = TensorEngine(self._store, self.backend, self.memory_limit)
+            self._tensors = StoredTensors(self._store, self._engine)
             self.history = History(self._store.folder / HISTORY if history else None)
             self._sql = SqlEngine(
                 self._library,
@@ -70,7 +68,7 @@ class Database(Closing):
                 threads=threads,
                 memory_limit=memory_limit,
                 history=self.history,
-                tensors=StoredTensors(self._store, self._engine),
+                tensors=self._tensors,
                 change_setting=lambda name, value: self.set(**{name: value}),
             )
         except BaseException:
@@ -215,22 +213,13 @@ class Database(Closing):
         if not what.split()[1:]:
             if analyze:
                 raise InputError(f"analyze runs a statement; {what!r} is the name of a model")
-            return self._explain_model(what.strip(), relational, stored, format)
+            return self._library.explained(what.strip(), relational, stored, format)
         options = [
             *(["ANALYZE"] if analyze else []),
             *(["RELATIONAL"] if relational else []),
             f"FORMAT {_format(format)}",
         ]
         return self.sql(f"EXPLAIN ({', '.join(options)}) {what}", params).plan_text
-
-    def _explain_model(self, name: str, relational: bool, stored: bool, format: str) -> str:
-        if format not in RENDERERS:
-            raise InputError(f"format is {format!r}; expected one of {', '.join(RENDERERS)}")
-        library = self._library
-        plan = library.report_relational(name) if relational else library.report(name)
-        if stored:
-            plan = replace(plan, texts=(library.stored(name), *plan.texts))
-        return RENDERERS[format](Report(plan.name, plans=(plan,)))
 
     # Tables
 
@@ -294,35 +283,7 @@ class Database(Closing):
         keys
             What SQL calls the key columns, one name per axis; None for i0, i1, ….
         """
-        if keys is None:
-            return self._create_tensor(name, values, block, sparse)
-        ndim = values.ndim if isinstance(values, TensorRelation) else np.ndim(values)
-        catalog_tensors.check_keys(TensorSchema(name, (1,) * ndim, (1,) * ndim), keys)
-        stored = self._create_tensor(name, values, block, sparse)
-        catalog_tensors.name_keys(self._store.catalog, stored.sources[name].id, keys)
-        return self.tensor(name)
-
-    def _create_tensor(
-        self, name: str, values: Any, block: tuple[int, ...] | None, sparse: bool
-    ) -> TensorRelation:
-        if isinstance(values, TensorRelation):
-            if values.engine is not self._engine:
-                raise InputError(
-                    f"{values.schema.name} belongs to another database; store what its collect() "
-                    "returns"
-                )
-            return values.store(name, block=block, sparse=sparse)
-        array = np.asarray(values)
-        dtype = array.dtype.name
-        if dtype not in STORAGE_DTYPES or array.ndim == 0:
-            raise InputError(
-                f"tensor {name!r}: found {dtype} of shape {array.shape}; expected at least one "
-                f"axis and one of {', '.join(STORAGE_DTYPES)}"
-            )
-        blocks = block if block is not None else row_panels(array.shape, dtype)
-        schema = TensorSchema(name, array.shape, blocks, dtype)
-        stored = np.ascontiguousarray(array, STORAGE_DTYPES[dtype])
-        self._store.put(schema, stored, sparse=sparse)
+        self._tensors.store(name, values, block=block, sparse=sparse, keys=keys)
         return self.tensor(name)
 
     def tensor(self, name: str, model: str | None = None) -> TensorRelation:

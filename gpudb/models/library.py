@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from os import PathLike
 from threading import Lock
 
@@ -24,7 +25,7 @@ from gpudb.models.text_column import as_text_column
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.plan.node import walk
 from gpudb.plan.tensor import Gather, Input
-from gpudb.report import PlanReport, PlanText
+from gpudb.report import RENDERERS, PlanReport, PlanText, Report
 from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
 from gpudb.types import HostArray
@@ -177,6 +178,15 @@ class ModelLibrary:
 
     def _relational(self, encoder: Encoder) -> PlanText:
         return relational_text(encoder, self.settings.block_size)
+
+    def explained(self, name: str, relational: bool, stored: bool, format: str) -> str:
+        """The plans of a model, rendered: see :meth:`gpudb.Database.explain`."""
+        if format not in RENDERERS:
+            raise InputError(f"format is {format!r}; expected one of {', '.join(RENDERERS)}")
+        plan = self.report_relational(name) if relational else self.report(name)
+        if stored:
+            plan = replace(plan, texts=(self.stored(name), *plan.texts))
+        return RENDERERS[format](Report(plan.name, plans=(plan,)))
 
     def _optimized(self, encoder: Encoder) -> PlanText:
         """The logical plan after the rules; made once, for every statement is reported on."""

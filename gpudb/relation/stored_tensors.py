@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from gpudb.catalog import NamedTensor, StoredTensor
 from gpudb.catalog.models import model_names
 from gpudb.catalog.models import version as find_version
 from gpudb.catalog.tensors import check_keys, drop_tensor, name_keys, rename_tensor, tensor, tensors
-from gpudb.errors import CatalogError
+from gpudb.errors import CatalogError, InputError
 from gpudb.plan.node import Node
 from gpudb.relation.block_lists import BlockName, block_lists
 from gpudb.relation.block_rows import placed
 from gpudb.relation.engine import TensorEngine
+from gpudb.relation.tensor_relation import TensorRelation
 from gpudb.report import PlanReport
 from gpudb.store import TensorStore
+from gpudb.store.panels import row_panels
+from gpudb.types import STORAGE_DTYPES, HostArray, TensorSchema
 
 
 class StoredTensors:
@@ -115,6 +120,34 @@ class StoredTensors:
                 name_keys(catalog, stored.id, keys)
         return len(self._store.keys(stored))
 
+    def store(
+        self,
+        name: str,
+        values: Any,
+        *,
+        block: tuple[int, ...] | None,
+        sparse: bool,
+        keys: Sequence[str] | None,
+    ) -> None:
+        """Store an array or an expression, see :meth:`gpudb.Database.create_tensor`."""
+        catalog = self._store.catalog
+        if keys is not None:
+            ndim = values.ndim if isinstance(values, TensorRelation) else np.ndim(values)
+            check_keys(TensorSchema(name, (1,) * ndim, (1,) * ndim), keys)
+        with catalog.transaction():
+            if isinstance(values, TensorRelation):
+                if values.engine is not self._engine:
+                    raise InputError(
+                        f"{values.schema.name} belongs to another database; store what its "
+                        "collect() returns"
+                    )
+                values.store(name, block=block, sparse=sparse)
+            else:
+                schema, elements = _as_stored(name, values, block)
+                self._store.put(schema, elements, sparse=sparse)
+            if keys is not None:
+                name_keys(catalog, tensor(catalog, name).id, keys)
+
     def insert(self, name: str, rows: pa.Table) -> None:
         """Add blocks at keys that a tensor lacks, all or none.
 
@@ -146,3 +179,19 @@ class StoredTensors:
             if len(alike) != 1:
                 raise
             return alike[0]
+
+
+def _as_stored(
+    name: str, values: Any, block: tuple[int, ...] | None
+) -> tuple[TensorSchema, HostArray]:
+    """A schema for an array, and its elements as they are stored."""
+    array = np.asarray(values)
+    dtype = array.dtype.name
+    if dtype not in STORAGE_DTYPES or array.ndim == 0:
+        raise InputError(
+            f"tensor {name!r}: found {dtype} of shape {array.shape}; expected at least one axis "
+            f"and one of {', '.join(STORAGE_DTYPES)}"
+        )
+    blocks = block if block is not None else row_panels(array.shape, dtype)
+    elements = np.ascontiguousarray(array, STORAGE_DTYPES[dtype])
+    return TensorSchema(name, array.shape, blocks, dtype), elements

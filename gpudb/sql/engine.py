@@ -13,6 +13,7 @@ from sqlglot import exp
 from gpudb.errors import SqlError, UnsupportedError
 from gpudb.report import RENDERERS, Report, to_text
 from gpudb.sql.calls import has_call
+from gpudb.sql.changes import Changes, empty_result
 from gpudb.sql.connection import Connection, Parameters
 from gpudb.sql.explain import Explain, split_explain
 from gpudb.sql.history import History
@@ -20,14 +21,10 @@ from gpudb.sql.plan import Finish, Measured, SqlPlan, SqlResult, SqlStatistics
 from gpudb.sql.protocols import ModelFunctions, TableStore, TensorFunctions
 from gpudb.sql.recorded import recorded
 from gpudb.sql.report import report_relational, report_statement
-from gpudb.sql.scope import with_ctes
 from gpudb.sql.settings import read_setting
 from gpudb.sql.split import Splitter
 from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse
-from gpudb.sql.tensors import ddl
 from gpudb.sql.tensors.door import TensorDoor
-
-NOTHING = pa.table({})
 
 
 class SqlEngine:
@@ -74,6 +71,9 @@ class SqlEngine:
             tensors=tensors.names if tensors is not None else tuple,
         )
         self._tensors = TensorDoor(tensors, tables, self._connection)
+        self._changes = Changes(
+            tables, self._tensors, self._connection, run=self._split, plain=self._plain
+        )
 
     def run(self, text: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> SqlResult:
         """Run the statements of a text, in order; the result of the last.
@@ -112,15 +112,15 @@ class SqlEngine:
         if kind is Kind.EXPLAIN:
             return self._explain(text, parameters)
         if kind is Kind.CREATE:
-            return self._create(text, parameters)
+            return self._changes.create(text, parameters)
         if kind is Kind.INSERT:
-            return self._insert(text, parameters)
+            return self._changes.insert(text, parameters)
         if kind is Kind.DROP:
-            return self._drop(text, parameters)
+            return self._changes.drop(text, parameters)
         setting = read_setting(text) if statement.type == StatementType.SET else None
         if setting is not None and self._change_setting is not None:
             self._change_setting(*setting)
-            return _empty()
+            return empty_result()
         if may_call(statement.type, text):
             return self._split(parse(text), text, parameters)
         if (tree := self._tensors.tree(text)) is None:
@@ -260,112 +260,6 @@ class SqlEngine:
         explained = "\n".join(str(row) for row in result.table.column(1).to_pylist())
         return SqlResult(result.table, explained, result.stats)
 
-    def _create(self, text: str, parameters: Parameters) -> SqlResult:
-        tree = parse(text)
-        query = _as_query(tree)
-        if (tensor := ddl.target(tree.this)) is not None:
-            return self._tensors.create(tensor, tree, parameters)
-        if not isinstance(tree, exp.Create) or not isinstance(query, exp.Query):
-            raise UnsupportedError(
-                "CREATE TABLE with columns is not supported: stored tables do not change, so an "
-                "empty one is of no use; write CREATE TABLE … AS SELECT …"
-            )
-        if tree.find(exp.WithDataProperty):
-            raise UnsupportedError("CREATE TABLE … WITH [NO] DATA: write LIMIT 0 for no rows")
-        name = _table_name(tree.this)
-        exists = bool(tree.args.get("exists"))
-        if exists and name.lower() in (n.lower() for n in self._tables.views()):
-            return _empty()
-        result = self._query(query, parameters)
-        self._tables.create(
-            name, result.table, replace=bool(tree.args.get("replace")), if_not_exists=exists
-        )
-        return SqlResult(NOTHING, result.text, result.stats)
-
-    def _insert(self, text: str, parameters: Parameters) -> SqlResult:
-        tree = parse(text)
-        query = _as_query(tree)
-        if not isinstance(tree, exp.Insert) or not isinstance(query, exp.Query):
-            raise UnsupportedError(f"{text[:60]!r}…: write INSERT INTO t SELECT … or VALUES …")
-        if any(tree.args.get(k) for k in ("alternative", "conflict", "returning", "overwrite")):
-            raise UnsupportedError(
-                f"{text[:60]!r}…: stored tables have no keys, and INSERT returns nothing; write "
-                "INSERT INTO t SELECT … or VALUES …"
-            )
-        with_ctes(query, tree.args.get("with_"))
-        target, columns = tree.this, None
-        if isinstance(target, exp.Schema):
-            columns = [c.name for c in target.expressions]
-            target = target.this
-        name = _table_name(target)
-        if self._connection.is_temporary(name):
-            return self._split(tree, text, parameters)
-        if self._tensors.is_tensor(name):
-            result = self._query(query, parameters)
-            by_name = result.table.column_names if tree.args.get("by_name") else None
-            self._tensors.insert(name, result.table, columns or by_name)
-            return SqlResult(NOTHING, result.text, result.stats)
-        schema = self._tables.schema(name)
-        result = self._query(query, parameters)
-        given = columns or (result.table.column_names if tree.args.get("by_name") else schema.names)
-        rows = self._in_columns(name, schema, result.table, given)
-        self._tables.insert(name, rows)
-        return SqlResult(NOTHING, result.text, result.stats)
-
-    def _in_columns(
-        self, name: str, schema: pa.Schema, rows: pa.Table, given: list[str]
-    ) -> pa.Table:
-        """Rows in the columns and types of a table; columns that are not given are null."""
-        known = {n.lower(): n for n in schema.names}
-        names = {g.lower() for g in given}
-        if not len(names) == len(given) == rows.num_columns or not names <= known.keys():
-            raise SqlError(
-                f"INSERT INTO {name}: found {rows.num_columns} columns for {', '.join(given)}; "
-                f"the table has {', '.join(schema.names)}"
-            )
-        by_name = {known[g.lower()]: rows.column(i) for i, g in enumerate(given)}
-        try:
-            columns = [
-                by_name[f.name].cast(f.type) if f.name in by_name else pa.nulls(len(rows), f.type)
-                for f in schema
-            ]
-        except pa.ArrowException as error:
-            raise SqlError(
-                f"INSERT INTO {name}: the values do not fit the column types ({error}); "
-                f"columns are {', '.join(f'{f.name} {f.type}' for f in schema)}"
-            ) from error
-        return pa.Table.from_arrays(columns, schema=schema)
-
-    def _drop(self, text: str, parameters: Parameters) -> SqlResult:
-        tree = parse(text)
-        tables: list[exp.Expr] = tree.args.get("tables") or []
-        if len(tables) != 1:
-            return self._plain(text, parameters)  # DuckDB's error
-        if (tensor := ddl.target(tables[0])) is not None:
-            self._tensors.drop(tensor, if_exists=bool(tree.args.get("exists")))
-            return _empty()
-        name = _table_name(tables[0])
-        stored = name.lower() in (n.lower() for n in self._tables.views())
-        if not stored or self._connection.is_temporary(name):
-            return self._plain(text, parameters)  # a temporary one, or an error that DuckDB tells
-        if tree.args.get("kind") == "VIEW":
-            raise UnsupportedError(f"{name} is a table; write DROP TABLE {name}")
-        self._tables.drop(name)
-        return _empty()
-
-    def _query(self, query: exp.Query, parameters: Parameters) -> SqlResult:
-        """Run the query inside a statement."""
-        sql = query.sql("duckdb")
-        return self._split(query, sql, parameters)
-
-
-def _as_query(tree: exp.Expr) -> object:
-    """What a statement puts into a table."""
-    query = tree.args.get("expression")
-    if isinstance(query, exp.Values):
-        return exp.select("*").from_(exp.Subquery(this=query))
-    return query
-
 
 def _by_name(params: Sequence[Any] | Mapping[str, Any] | None) -> dict[str, Any]:
     if params is None:
@@ -389,21 +283,8 @@ def _check_excess(parameters: Parameters, statements: Sequence[Any]) -> None:
         )
 
 
-def _table_name(table: exp.Expr) -> str:
-    if not isinstance(table, exp.Table) or table.args.get("db"):
-        raise UnsupportedError(
-            f"{table.sql('duckdb')}: tables have no schema or column list here; write the name "
-            "alone, and the columns in the SELECT"
-        )
-    return table.name
-
-
 def _explained(report: Report, form: str, stats: SqlStatistics) -> SqlResult:
     """A plan as rows: one for each line of text, else one for all."""
     text = RENDERERS[form](report)
     table = pa.table({"plan": text.split("\n") if form == "text" else [text]})
     return SqlResult(table, text, stats, report)
-
-
-def _empty() -> SqlResult:
-    return SqlResult(NOTHING, "", SqlStatistics((), 0.0))
