@@ -58,6 +58,8 @@ class Batch:
         self.everybody = Lanes(np.arange(self.n), self)
         self.shared = BlockMemory(len(numbers), launch.shared_nbytes, "shared")
         self.races = self._race_check(launch) if launch.check and launch.shared_nbytes else None
+        self.partners: dict[Any, Any] = {}
+        """Of shuffles that all threads have made, to be made again."""
         self._local_nbytes = launch.kernel.local_nbytes
 
     @cached_property
@@ -99,8 +101,8 @@ class Batch:
         return bits.astype(np.uint32)
 
     def count(self, region: Region, addresses: Any, numbers: Any, nbytes: int, write: bool) -> None:
-        """Add an access to the region's traffic."""
-        touched = sectors(addresses, self.warp[numbers])
+        """Add an access to the region's traffic; on a device, regions start with a sector."""
+        touched = sectors(addresses - region.base, self.warp[numbers])
         region.traffic.add(nbytes * len(addresses), touched, write)
 
     def _race_check(self, launch: Any) -> RaceCheck:

@@ -169,4 +169,9 @@ def _block(
 
 
 def _bits(mask: int) -> tuple[int, ...]:
-    return tuple(i for i, bit in enumerate(reversed(bin(mask)[2:])) if bit == "1")
+    numbers = []
+    while mask:
+        lowest = mask & -mask
+        numbers.append(lowest.bit_length() - 1)
+        mask ^= lowest
+    return tuple(numbers)

@@ -224,3 +224,22 @@ def _bits(decoder: Decoder, instruction: Instruction) -> Step:
         "clz": leading,
     }
     return decoder.pure(functions[instruction.opcode], instruction, kind)
+
+
+@opcode("bfind")
+def _find(decoder: Decoder, instruction: Instruction) -> Step:
+    """Place of the highest bit that says something (in signed numbers: that is not the sign)."""
+    kind = instruction.type
+    width = 8 * DTYPES[kind].itemsize
+    none = np.uint32(2**32 - 1)
+
+    def found(a: Any) -> Any:
+        a = np.where(a < 0, ~a, a) if a.dtype.kind == "i" else a
+        places: Any = none
+        for bit in range(width):
+            places = np.where(a >> a.dtype.type(bit) & a.dtype.type(1), np.uint32(bit), places)
+        if instruction.has("shiftamt"):
+            places = np.where(places == none, none, np.uint32(width - 1) - places)
+        return places
+
+    return decoder.pure(found, instruction, kind)

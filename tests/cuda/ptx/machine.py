@@ -23,7 +23,7 @@ from tests.cuda.ptx.memory import GlobalMemory, Region, owner_of
 from tests.cuda.ptx.program import PtxKernel
 from tests.cuda.ptx.traffic import Traffic
 
-BATCH = 1 << 14
+BATCH = 1 << 15
 """Threads that run together: their registers fit in cache."""
 
 MAX_STEPS = 20_000_000

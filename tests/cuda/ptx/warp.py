@@ -25,23 +25,40 @@ def _shfl(decoder: Decoder, instruction: Instruction) -> Step:
     others = [decoder.read(x, "u32") for x in instruction.operands[2:]]
 
     def step(registers: Registers, lanes: Any) -> None:
-        steps, limits, mask = (np.asarray(read(registers)) for read in others)
-        batch = lanes.batch
-        lane = batch.lane[lanes.numbers]
-        source, valid = _source(mode, lane, steps.astype(np.int64), limits.astype(np.int64))
-        source = np.where(valid, source, lane)
-        absent = (mask >> source.astype(np.uint32)) & np.uint32(1) == 0
-        if absent.any():
-            at = int(np.flatnonzero(absent)[0])
-            raise Fault(f"shuffle from lane {int(source[at])}, which is not in the mask", at)
+        steps, limits, mask = (read(registers) for read in others)
+        partners, valid = _partners(mode, lanes, steps, limits, mask)
         if result:
-            whole = np.empty(batch.n, np.uint32)
-            whole[lanes.numbers] = value(registers, lanes)
-            registers[result[0]] = recast(whole[lanes.numbers - lane + source], result[1])
+            whole = value(registers, lanes)
+            if lanes is not lanes.batch.everybody:
+                whole, some = np.empty(lanes.batch.n, np.uint32), whole
+                whole[lanes.numbers] = some
+            registers[result[0]] = recast(whole.take(partners), result[1])
         if found is not None:
-            registers[found] = valid
+            registers[found] = valid.copy()
 
     return step
+
+
+def _partners(mode: str, lanes: Any, step: Any, limit: Any, mask: Any) -> tuple[Any, Any]:
+    """Numbers of the threads that these read from; remembered where everybody does the same."""
+    constant = not (np.ndim(step) or np.ndim(limit) or np.ndim(mask))
+    memo, key = lanes.batch.partners, (mode, int(step), int(limit), int(mask)) if constant else None
+    everybody = lanes is lanes.batch.everybody
+    if constant and everybody and key in memo:
+        return memo[key]
+    lane = lanes.batch.lane[lanes.numbers]
+    source, valid = _source(
+        mode, lane, np.asarray(step).astype(np.int64), np.asarray(limit).astype(np.int64)
+    )
+    source = np.where(valid, source, lane)
+    absent = (np.asarray(mask) >> source.astype(np.uint32)) & np.uint32(1) == 0
+    if absent.any():
+        at = int(np.flatnonzero(absent)[0])
+        raise Fault(f"shuffle from lane {int(source[at])}, which is not in the mask", at)
+    partners = lanes.numbers - lane + source
+    if constant and everybody:
+        memo[key] = (partners, valid)
+    return partners, valid
 
 
 def _source(mode: str, lane: Any, step: Any, limit: Any) -> tuple[Any, Any]:
