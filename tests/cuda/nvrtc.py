@@ -69,9 +69,7 @@ def resources(source: str, architecture: int) -> dict[str, Resources]:
     """What each function of a text takes, by name."""
     report = _compile(source, f"-arch=sm_{architecture}", "CUBIN", "--ptxas-options=-v")[1]
     parts = re.split(r"Compiling entry function '([^']+)'", report)[1:]
-    return {
-        name: _resources(text) for name, text in zip(parts[::2], parts[1::2], strict=True)
-    }
+    return {name: _resources(text) for name, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def _resources(report: str) -> Resources:

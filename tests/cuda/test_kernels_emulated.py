@@ -10,7 +10,9 @@ from tests.cuda.emulated import EmulatedDevice
 from tests.cuda.run_case import check_case
 
 RUNS = [
-    pytest.param(case, dtype, threads, id=f"{case.kernel.name}-{case.label}-{dtype}-{threads or ''}")
+    pytest.param(
+        case, dtype, threads, id=f"{case.kernel.name}-{case.label}-{dtype}-{threads or ''}"
+    )
     for case in all_cases()
     for dtype in case.dtypes
     for threads in (None, *case.block_sizes)
@@ -18,9 +20,7 @@ RUNS = [
 
 
 @pytest.mark.parametrize(("case", "dtype", "threads"), RUNS)
-def test_kernel_gives_what_its_reference_gives(
-    case: Case, dtype: str, threads: int | None
-) -> None:
+def test_kernel_gives_what_its_reference_gives(case: Case, dtype: str, threads: int | None) -> None:
     check_case(case, dtype, EmulatedDevice(threads))
 
 

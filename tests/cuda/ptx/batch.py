@@ -135,5 +135,3 @@ def _granule(kernel: PtxKernel) -> int:
         if i.opcode in ("ld", "st", "atom", "red") and space_of(i) in ("shared", "generic")
     ]
     return min(sizes, default=4)
-
-

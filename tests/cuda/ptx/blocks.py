@@ -59,7 +59,9 @@ def blocks_of(kernel: PtxKernel, decoder: Decoder) -> tuple[Block, ...]:
     number = {start: i for i, (start, _) in enumerate(ranges)}
     number[len(kernel.code)] = END
     labels = {name: number[at] for name, at in kernel.labels.items()}
-    successors = [_successors(kernel, i, stop, ranges, labels) for i, (_, stop) in enumerate(ranges)]
+    successors = [
+        _successors(kernel, i, stop, ranges, labels) for i, (_, stop) in enumerate(ranges)
+    ]
     uses = [_uses(kernel.code[start:stop], decoder) for start, stop in ranges]
     live_after = _live_after(uses, successors)
     return tuple(

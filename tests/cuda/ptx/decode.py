@@ -187,9 +187,7 @@ class Decoder:
 
         return more
 
-    def pure(
-        self, function: Callable[..., Any], instruction: Instruction, *types: str
-    ) -> Step:
+    def pure(self, function: Callable[..., Any], instruction: Instruction, *types: str) -> Step:
         """A step whose operands after the first are read as ``types``."""
         into, *sources = instruction.operands
         if len(sources) != len(types):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 
 class PtxError(RuntimeError):
-    """PTX that cannot be read, or a fault of the kernel: names kernel, block, thread, instruction."""
+    """PTX that cannot be read, or a fault of a kernel: says where and at which instruction."""
 
 
 class Fault(Exception):
-    """Some lanes of a step do what they must not; the machine adds where and turns it into PtxError.
+    """Some threads do in a step what they must not; the machine adds where: :class:`PtxError`.
 
     Parameters
     ----------
     message
         What they do.
     at
-        Place of the first such lane among those that run.
+        Place of the first such thread among those that run.
     """
 
     def __init__(self, message: str, at: int) -> None:

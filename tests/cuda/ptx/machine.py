@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-# Importing these registers the builders of their instructions.
-from tests.cuda.ptx import accesses, convert, floats, integers, moves, warp  # noqa: F401
+from tests.cuda.ptx import instructions  # noqa: F401  # registers what is known
 from tests.cuda.ptx.batch import Batch, Lanes
 from tests.cuda.ptx.blocks import END, Block, blocks_of
 from tests.cuda.ptx.decode import Decoder, Step

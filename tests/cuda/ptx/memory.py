@@ -84,7 +84,9 @@ class GlobalMemory:
         if near is None:
             return f"access of {nbytes} bytes outside every array"
         past = address + nbytes - near.end
-        where = f"{past} bytes past the end of" if past > 0 else f"{near.base - address} bytes before"
+        where = (
+            f"{past} bytes past the end of" if past > 0 else f"{near.base - address} bytes before"
+        )
         return f"out-of-bounds access of {nbytes} bytes, {where} {near.name}"
 
 

@@ -1,13 +1,13 @@
 """Races and reads of unwritten memory, in the shared memory of the blocks of a batch.
 
-Two threads race where both touch a place, one of them writes, and nothing orders them: no barrier of
-the block and, within a warp, no __syncwarp. (Shuffles and votes order nothing: the CUDA C++
-Programming Guide says that they imply no memory barrier.) This does not depend on the order in which
+Two threads race where both touch a place, one of them writes, and nothing orders them: no barrier
+of the block and, within a warp, no __syncwarp. (Shuffles and votes order nothing: the CUDA C++
+Programming Guide says that they imply no memory barrier.) It does not depend on the order in which
 the emulator happens to run the threads.
 
-For each place it is enough to know the last writer and the first and last number of its readers since
-the last barrier: if anybody other than the thread itself has read it, one of the two is another one.
-A __syncwarp of a part of a warp counts for the whole warp, so that a race may be missed there.
+For each place it is enough to know the last writer, and the first and last number of its readers
+since the last barrier: if any but the thread itself has read it, one of the two is another one. A
+__syncwarp of a part of a warp counts for the whole warp, so that a race may be missed there.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ class RaceCheck:
         Threads of a block, for reports.
     """
 
-    def __init__(
-        self, nbytes: int, granule: int, threads: int, warp: Any, per_block: int
-    ) -> None:
+    def __init__(self, nbytes: int, granule: int, threads: int, warp: Any, per_block: int) -> None:
         places = -(-nbytes // granule)
         self.granule = granule
         self.warp = warp
