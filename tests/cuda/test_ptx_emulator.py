@@ -462,6 +462,12 @@ def test_an_unknown_instruction_is_named() -> None:
         launch(text, (np.zeros(2, "u4"),))
 
 
+def test_a_call_that_is_not_inlined_is_named() -> None:
+    text = """extern "C" __global__ void f(double* x) { x[threadIdx.x] = sin(x[threadIdx.x]); }"""
+    with pytest.raises(PtxError, match=r"calls are not known: `call.*trig_reduction"):
+        launch(text, (np.zeros(32),))
+
+
 def test_arguments_are_counted_and_typed() -> None:
     text = 'extern "C" __global__ void f(float* x, int n) { if (n) x[0] = n; }'
     with pytest.raises(PtxError, match="takes 2 parameters, got 1"):

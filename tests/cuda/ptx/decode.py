@@ -65,6 +65,8 @@ class Decoder:
         self.kernel = kernel
         self.dtypes = dict(kernel.registers)
         for instruction in kernel.code:
+            if instruction.opcode == "call":
+                raise PtxError(f"{kernel.name}: calls are not known: `{instruction.text}`")
             for operand in instruction.operands:
                 if SPECIAL.match(operand):
                     self.dtypes.setdefault(operand, DTYPES["u32"])

@@ -1,7 +1,7 @@
 """PTX text -> kernels.
 
 Reads what NVRTC writes: the entries of a module with its variables. Registers of inner scopes
-(inline assembly) get names of their own.
+(inline assembly) get names of their own. Functions that are called, not inlined, are left out.
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ def parse(text: str) -> dict[str, PtxKernel]:
     heads = list(_ENTRY.finditer(text))
     outside = _outside_bodies(text)
     module_variables = [v for m in _VARIABLE.finditer(outside) if (v := _variable(m))]
-    functions = set(re.findall(r"\.func\b[^;{]*?(\w+)\s*\([^()]*\)\s*(?:\.\w+\s*)*\{", outside))
     kernels = {}
     for head in heads:
-        body = _Body(module_variables, functions)
+        body = _Body(module_variables)
         body.read(_braced(text, head.end() - 1))
         kernels[head[1]] = body.kernel(head[1], _parameters(head[2]))
     return kernels
@@ -38,7 +37,6 @@ class _Body:
     """What has been read of a kernel so far."""
 
     module_variables: list[Variable]
-    functions: set[str]
     registers: dict[str, np.dtype[Any]] = field(default_factory=dict)
     variables: list[Variable] = field(default_factory=list)
     code: list[Instruction] = field(default_factory=list)
