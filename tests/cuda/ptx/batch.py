@@ -79,11 +79,11 @@ class Batch:
         if axis:
             place = "xyz".index(axis)
             values = {
-                "%tid": lambda: _along(self._in_block, self._block, place),
-                "%ctaid": lambda: _along(self.numbers[self.block], self._grid, place),
-                "%ntid": lambda: np.full(self.n, self._block[place]),
-                "%nctaid": lambda: np.full(self.n, self._grid[place]),
-            }[base]()
+                "%tid": _along(self._in_block, self._block, place),
+                "%ctaid": _along(self.numbers[self.block], self._grid, place),
+                "%ntid": np.full(self.n, self._block[place]),
+                "%nctaid": np.full(self.n, self._grid[place]),
+            }[base]
         elif name == "%laneid":
             values = self.lane
         elif name == "%warpid":

@@ -24,7 +24,9 @@ WARP_SYNCS = frozenset({"shfl", "vote", "match", "redux", "bar.warp"})
 class Block:
     """A straight run of instructions."""
 
+    code: tuple[Instruction, ...]
     steps: tuple[Step, ...]
+    """One for each instruction, without the jump or barrier at the end."""
     reads: tuple[int, ...]
     """Registers that it takes from before."""
     writes: tuple[int, ...]
@@ -39,8 +41,8 @@ class Block:
     """All threads of the CUDA block meet at its end."""
     sync_mask: Callable[[Registers], Any] | None = None
     """Mask of its first instruction, which waits for the lanes in it."""
-    last: Instruction | None = None
-    first: Instruction | None = None
+    mask_reads: tuple[int, ...] = ()
+    """The register that the mask is in."""
 
 
 END = -1
@@ -148,6 +150,7 @@ def _block(
 ) -> Block:
     first, last = code[0], code[-1]
     opcode = opcode_of(last)
+    waits = opcode_of(first) in WARP_SYNCS
     ends = opcode in JUMPS or opcode in BARRIERS
     if opcode == "trap" or (opcode in BARRIERS and last.predicate):
         raise PtxError(f"`{last.text}` is not known")
@@ -157,6 +160,7 @@ def _block(
     if last.predicate and opcode in JUMPS:
         condition = decoder.condition(last)
     return Block(
+        code=code,
         steps=tuple(decoder.step(x) for x in (code[:-1] if ends else code)),
         reads=_bits(uses.reads),
         writes=_bits(uses.writes & live_after),
@@ -164,10 +168,14 @@ def _block(
         condition=condition,
         selector=decoder.read(last.operands[0], "u32") if opcode == "brx" else None,
         barrier=opcode in BARRIERS,
-        sync_mask=decoder.sync_mask(first) if opcode_of(first) in WARP_SYNCS else None,
-        first=first,
-        last=last,
+        sync_mask=decoder.sync_mask(first) if waits else None,
+        mask_reads=_mask_registers(first, decoder) if waits else (),
     )
+
+
+def _mask_registers(instruction: Instruction, decoder: Decoder) -> tuple[int, ...]:
+    mask = instruction.operands[-1]
+    return (decoder.result(mask)[0],) if decoder.is_register(mask) else ()
 
 
 def _bits(mask: int) -> tuple[int, ...]:

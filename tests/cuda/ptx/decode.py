@@ -101,7 +101,6 @@ class Decoder:
             raise PtxError(f"{name}: `{instruction.text}` is not known ({error})") from error
         if instruction.predicate:
             step = self._predicated(step, instruction)
-        step.instruction = instruction  # type: ignore[attr-defined]  # for reports of faults
         return step
 
     def read(self, operand: str, ptx_type: str) -> Reader:

@@ -134,7 +134,8 @@ def _directed(name: str, kind: str, mode: str) -> Function:
 
     if name == "fma" and kind == "f64":
         raise KeyError(mode)
-    return {"fma": fma, "add": add, "sub": sub, "mul": mul}[name]
+    functions: dict[str, Function] = {"fma": fma, "add": add, "sub": sub, "mul": mul}
+    return functions[name]
 
 
 def _denormals(decoder: Decoder, instruction: Instruction) -> tuple[bool, ...]:
@@ -194,12 +195,12 @@ def _copysign(decoder: Decoder, instruction: Instruction) -> Step:
 def _testp(decoder: Decoder, instruction: Instruction) -> Step:
     kind = instruction.type
     tiny = {"f32": np.finfo(np.float32).tiny, "f64": np.finfo(np.float64).tiny}[kind]
-    test: Function = {
+    tests: dict[str, Function] = {
         "finite": np.isfinite,
         "infinite": np.isinf,
         "number": lambda x: ~np.isnan(x),
         "notanumber": np.isnan,
         "normal": lambda x: np.isfinite(x) & (np.abs(x) >= tiny),
         "subnormal": lambda x: (np.abs(x) < tiny) & (x != 0),
-    }[instruction.modifiers[0]]
-    return decoder.pure(test, instruction, kind)
+    }
+    return decoder.pure(tests[instruction.modifiers[0]], instruction, kind)

@@ -70,7 +70,8 @@ def _multiply(decoder: Decoder, instruction: Instruction) -> Step:
     if len(instruction.modifiers) != 2:
         raise KeyError(".".join(instruction.modifiers))
     part = instruction.modifiers[0]
-    product = _wide(kind) if part == "wide" else {"lo": np.multiply, "hi": high_product}[part]
+    halves: dict[str, Function] = {"lo": np.multiply, "hi": high_product}
+    product = _wide(kind) if part == "wide" else halves[part]
     if instruction.opcode == "mul":
         return decoder.pure(product, instruction, kind, kind)
     third = wider(kind) if part == "wide" else kind

@@ -15,7 +15,7 @@ import numpy as np
 from tests.cuda.ptx import instructions  # noqa: F401  # registers what is known
 from tests.cuda.ptx.batch import Batch, Lanes
 from tests.cuda.ptx.blocks import END, Block, blocks_of
-from tests.cuda.ptx.decode import Decoder, Step
+from tests.cuda.ptx.decode import Decoder
 from tests.cuda.ptx.dtypes import DTYPES
 from tests.cuda.ptx.errors import Fault, PtxError
 from tests.cuda.ptx.memory import GlobalMemory, Region, owner_of
@@ -193,7 +193,7 @@ class _Launch:
         everybody = len(arrived) == batch.n
         lanes = batch.everybody if everybody else Lanes(arrived, batch)
         mine = registers if everybody else {r: registers[r].take(arrived) for r in block.reads}
-        self._carry_out(block.steps, mine, lanes)
+        self._carry_out(block, mine, lanes)
         self.traffic.steps += len(block.steps) + 1
         self.traffic.instructions += (len(block.steps) + 1) * lanes.n
         if not everybody:
@@ -208,14 +208,15 @@ class _Launch:
         else:
             _go_on(block, mine, arrived, pending)
 
-    def _carry_out(self, steps: tuple[Step, ...], registers: dict[int, Any], lanes: Lanes) -> None:
-        step = None
+    def _carry_out(self, block: Block, registers: dict[int, Any], lanes: Lanes) -> None:
+        done = 0
         try:
-            for step in steps:
+            for step in block.steps:
                 step(registers, lanes)
+                done += 1
         except Fault as fault:
             thread = int(lanes.numbers[fault.at])
-            raise self._error(fault, step.instruction, thread, lanes.batch) from None
+            raise self._error(fault, block.code[done], thread, lanes.batch) from None
 
     def _ready(
         self, batch: Batch, block: Block, arrived: Any, registers: dict[int, Any]
@@ -223,12 +224,14 @@ class _Launch:
         """Threads all of whose partners have arrived, and those that wait for some."""
         if len(arrived) == batch.n and prod(self.block) % 32 == 0:
             return arrived, arrived[:0]
-        mask = np.asarray(block.sync_mask(_Picked(registers, arrived)))  # type: ignore[misc]
+        assert block.sync_mask is not None
+        first = {r: registers[r].take(arrived) for r in block.mask_reads}
+        mask = np.asarray(block.sync_mask(first))
         lane, warp = batch.lane[arrived], batch.warp[arrived]
         out = (mask >> lane.astype(np.uint32)) & np.uint32(1) == 0
         if out.any():
             fault = Fault("the lane is not in its own mask", 0)
-            raise self._error(fault, block.first, int(arrived[np.flatnonzero(out)[0]]), batch)
+            raise self._error(fault, block.code[0], int(arrived[np.flatnonzero(out)[0]]), batch)
         late = mask & ~batch.lane_bits(arrived)[warp] != 0
         return arrived[~late], arrived[late]
 
@@ -239,7 +242,7 @@ class _Launch:
         if parked:
             number, late = min(parked.items())
             fault = Fault("lanes named in the mask are not here", 0)
-            raise self._error(fault, self.blocks[number].first, int(late[0]), batch)
+            raise self._error(fault, self.blocks[number].code[0], int(late[0]), batch)
         at = np.full(batch.n, END)
         for number, _, numbers in waiting:
             at[numbers] = number
@@ -251,7 +254,7 @@ class _Launch:
             here, thread = int((row == number).sum()), int(np.flatnonzero(row == number)[0])
             fault = Fault(f"barrier reached by {here} of {len(row)} threads", 0)
             thread += int(apart[0]) * len(row)
-            raise self._error(fault, self.blocks[number].last, thread, batch)
+            raise self._error(fault, self.blocks[number].code[-1], thread, batch)
         pending: dict[int, list[Any]] = {}
         for _, target, numbers in waiting:
             _add(pending, target, numbers)
@@ -265,17 +268,6 @@ class _Launch:
         block = int(batch.numbers[thread // threads])
         where = f"{self.kernel.name}: block {block}, thread {thread % threads}"
         return PtxError(f"{where}: {fault} in `{instruction.text}`")
-
-
-class _Picked:
-    """Registers of some threads, picked when they are asked for."""
-
-    def __init__(self, registers: dict[int, Any], numbers: Any) -> None:
-        self._registers = registers
-        self._numbers = numbers
-
-    def __getitem__(self, register: int) -> Any:
-        return self._registers[register].take(self._numbers)
 
 
 def _merged(arrived: list[Any], parked: Any) -> Any:

@@ -185,6 +185,7 @@ def _element(text: str, dtype: np.dtype[Any]) -> bytes:
         digits = found[1] or found[2]
         return int(digits, 16).to_bytes(len(digits) // 2, "little")
     try:
-        return (int(text, 0) & (2 ** (8 * dtype.itemsize) - 1)).to_bytes(dtype.itemsize, "little")
+        bits = int(text, 0) & ((1 << 8 * dtype.itemsize) - 1)
+        return bits.to_bytes(dtype.itemsize, "little")
     except ValueError:
         raise PtxError(f"a variable starts as `{text}`, which is not a number") from None

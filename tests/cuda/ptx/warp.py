@@ -45,7 +45,8 @@ def _partners(mode: str, lanes: Any, step: Any, limit: Any, mask: Any) -> tuple[
     memo, key = lanes.batch.partners, (mode, int(step), int(limit), int(mask)) if constant else None
     everybody = lanes is lanes.batch.everybody
     if constant and everybody and key in memo:
-        return memo[key]
+        known: tuple[Any, Any] = memo[key]
+        return known
     lane = lanes.batch.lane[lanes.numbers]
     source, valid = _source(
         mode, lane, np.asarray(step).astype(np.int64), np.asarray(limit).astype(np.int64)
