@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -93,24 +94,42 @@ class EmulatedDevice:
         Of every block; None: as the launch code wants.
     architecture
         Compute capability to compile for.
+    most_blocks
+        Of a grid, as if it could not be larger: kernels walk on in steps of the grid.
+    offset
+        Elements in front of every array, which then starts anywhere.
     """
 
-    def __init__(self, threads: int | None = None, architecture: int = 80) -> None:
+    def __init__(
+        self,
+        threads: int | None = None,
+        architecture: int = 80,
+        most_blocks: int = MAX_BLOCKS,
+        offset: int = 0,
+    ) -> None:
         self.threads = threads
         self.architecture = architecture
+        self.most_blocks = most_blocks
+        self.offset = offset
         self.launched: list[tuple[Cuda, Traffic]] = []
 
     def asarray(self, x: Any) -> DeviceArray:
         """A copy of a NumPy array on the device, in its memory layout."""
-        return DeviceArray(np.array(x, order="K", copy=True))
+        if not self.offset:
+            return DeviceArray(np.array(x, order="K", copy=True))
+        array = self.empty(x.shape, x.dtype)
+        array._memory[...] = x
+        return array
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> DeviceArray:
-        memory = np.empty(shape, dtype)
-        memory.reshape(-1).view(np.uint8)[...] = POISON
-        return DeviceArray(memory)
+        memory = np.empty(prod(shape) + self.offset, dtype)
+        memory.view(np.uint8)[...] = POISON
+        return DeviceArray(memory[self.offset :].reshape(shape))
 
     def zeros(self, shape: tuple[int, ...], dtype: Any) -> DeviceArray:
-        return DeviceArray(np.zeros(shape, dtype))
+        array = self.empty(shape, dtype)
+        array._memory[...] = 0
+        return array
 
     def rows(self, x: Any) -> DeviceArray:
         memory = x._memory if isinstance(x, DeviceArray) else np.asarray(x)
@@ -134,7 +153,7 @@ class EmulatedDevice:
         kernel = compiled(function, self.architecture)
         assert kernel.static_shared + shared <= MAX_SHARED_NBYTES, f"{shared} bytes shared"
         memory = [x._memory if isinstance(x, DeviceArray) else x for x in bound]
-        traffic = run(kernel, (blocks,), (threads,), memory, shared)
+        traffic = run(kernel, (min(blocks, self.most_blocks),), (threads,), memory, shared)
         self.launched.append((function, traffic))
 
 

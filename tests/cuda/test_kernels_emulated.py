@@ -24,6 +24,13 @@ def test_kernel_gives_what_its_reference_gives(case: Case, dtype: str, threads: 
     check_case(case, dtype, EmulatedDevice(threads))
 
 
+@pytest.mark.parametrize("case", all_cases(), ids=lambda c: f"{c.kernel.name}-{c.label}")
+def test_arrays_may_start_anywhere_and_grids_be_small(case: Case) -> None:
+    """No 16-byte accesses where addresses forbid them; rows beyond the grid are done as well."""
+    for dtype in case.dtypes:
+        check_case(case, dtype, EmulatedDevice(most_blocks=2, offset=1))
+
+
 @pytest.mark.parametrize("architecture", [75, 90, 120])
 def test_other_architectures_give_the_same(architecture: int) -> None:
     """Conversions are other instructions there: one case of each kernel, in every dtype."""
