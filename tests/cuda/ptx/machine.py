@@ -23,7 +23,7 @@ from tests.cuda.ptx.program import PtxKernel
 from tests.cuda.ptx.traffic import Traffic
 
 BATCH = 1 << 15
-"""Threads that run together: their registers fit in cache."""
+"""Threads that run together: so many that the calls of NumPy cost little beside their work."""
 
 MAX_STEPS = 20_000_000
 """Blocks of instructions that a batch may carry out: beyond, a loop does not end."""
