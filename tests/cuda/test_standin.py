@@ -1,0 +1,350 @@
+"""The stand-in for CuPy refuses what CuPy or a GPU would refuse, and computes what they would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+cupy = pytest.importorskip("cupy")
+
+from tests.cuda.standin.checked import Module  # noqa: E402
+from tests.cuda.standin.install import standin  # noqa: E402
+from tests.cuda.standin.memory import IllegalAddress  # noqa: E402
+from tests.cuda.standin.real import NotInStandin, has_nvrtc  # noqa: E402
+
+SOURCE = """
+extern "C" __global__ void scale(float* x, long long n, float a) {
+  long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  if (i < n) x[i] *= a;
+}
+"""
+DYNAMIC = """
+extern "C" __global__ void uses_shared(float* x) {
+  extern __shared__ float scratch[];
+  scratch[threadIdx.x] = x[threadIdx.x];
+  __syncthreads();
+  x[threadIdx.x] = scratch[blockDim.x - 1 - threadIdx.x];
+}
+"""
+
+
+class Scale:
+    """Runs the kernel of this file, and remembers how it was launched."""
+
+    def __init__(self) -> None:
+        self.launches: list[tuple[Any, ...]] = []
+
+    def run(
+        self, ptx: str, name: str, grid: Any, block: Any, args: Sequence[Any], shared: int
+    ) -> None:
+        self.launches.append((name, grid, block, shared))
+        if name == "scale":
+            x, n, a = args
+            x.view(np.float32)[: int(n)] *= a
+
+
+@pytest.fixture
+def engine() -> Scale:
+    return Scale()
+
+
+@pytest.fixture
+def cp(engine: Scale) -> Iterator[Module]:
+    with standin(engine, device_nbytes=1 << 20) as module:
+        yield module
+
+
+@pytest.fixture
+def scale(cp: Module) -> Any:
+    if not has_nvrtc():
+        pytest.skip("NVRTC is not installed")
+    return cp.RawModule(code=SOURCE).get_function("scale")
+
+
+def host(*shape: int) -> Any:
+    return np.random.default_rng(shape).standard_normal(shape).astype(np.float32)
+
+
+# Arrays
+
+
+def test_import_gives_the_standin_while_it_lasts(cp: Module) -> None:
+    import cupy as imported
+    from cupy.cuda import cublas
+
+    assert imported is cp
+    assert cublas.CUBLAS_OP_T == 1
+
+
+def test_import_gives_the_installed_cupy_afterwards() -> None:
+    with standin(Scale()):
+        pass
+    import cupy as imported
+
+    assert imported is cupy
+
+
+def test_new_memory_is_not_zero_and_aligned(cp: Module) -> None:
+    x = cp.empty((3, 5), np.float32)
+    assert np.isnan(x.get()).all()
+    assert x.data.ptr % 256 == 0
+
+
+def test_attributes_are_those_of_cupy(cp: Module) -> None:
+    x = cp.asarray(host(4, 6))[1:, ::2]
+    assert (x.shape, x.ndim, x.size, x.nbytes, x.itemsize) == ((3, 3), 2, 9, 36, 4)
+    assert x.strides == (24, 8)
+    assert not x.flags.c_contiguous
+    interface = x.__cuda_array_interface__
+    assert interface["strides"] == (24, 8)
+    assert interface["data"] == (x.data.ptr, False)
+    assert interface["version"] == 3
+
+
+def test_views_share_memory_and_keep_it_alive(cp: Module) -> None:
+    x = cp.zeros((4, 6), np.float32)
+    view = x[1:3].reshape(12).view(np.int32)
+    view[...] = 7
+    address = x.data.ptr
+    del x
+    assert view.data.ptr == address + 24
+    assert (view.get() == 7).all()
+
+
+def test_reshape_copies_where_it_must(cp: Module) -> None:
+    x = host(4, 6)
+    flat = cp.asarray(x).T.reshape(-1)
+    assert np.array_equal(flat.get(), x.T.reshape(-1))
+
+
+def test_one_element_stays_on_the_device(cp: Module) -> None:
+    x = cp.asarray(host(2, 3))
+    assert isinstance(x[1, 2], cp.ndarray)
+    assert float(x[1, 2]) == host(2, 3)[1, 2]
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda cp, x: np.asarray(x),
+        lambda cp, x: np.exp(x),
+        lambda cp, x: x + np.ones(3, np.float32),
+        lambda cp, x: np.ones(3, np.float32) + x,
+        lambda cp, x: x[np.array([0, 1])],
+        lambda cp, x: cp.maximum(x, np.ones(3, np.float32)),
+        lambda cp, x: cp.maximum(x, [1, 2, 3]),
+        lambda cp, x: cp.take(x, np.array([0])),
+        lambda cp, x: cp.concatenate([x, np.ones(3, np.float32)]),
+        lambda cp, x: x.__setitem__(slice(None), np.ones(3, np.float32)),
+        lambda cp, x: range(x[0]),
+        lambda cp, x: cp.empty(3, np.float32, device="cuda"),
+        lambda cp, x: x.get(sync=True),
+        lambda cp, x: cp.add(x, x, where=x),
+        lambda cp, x: cp.cuda.Stream(nonblocking=True),
+    ],
+)
+def test_type_errors(cp: Module, mistake: Any) -> None:
+    with pytest.raises(TypeError):
+        mistake(cp, cp.zeros(3, np.float32))
+
+
+def test_names_that_cupy_has_not(cp: Module) -> None:
+    for owner, name in ((cp, "from_dlpack_"), (cp.ndarray, "numpy"), (cp.cuda, "stream_")):
+        with pytest.raises(AttributeError):
+            getattr(owner, name)
+    with pytest.raises(AttributeError):
+        _ = cp.zeros(1).cpu
+
+
+def test_names_that_only_the_standin_has_not(cp: Module) -> None:
+    for absent in (lambda: cp.einsum, lambda: cp.zeros(1).argsort, lambda: cp.cuda.cublas.ssyrk):
+        with pytest.raises(NotInStandin):
+            absent()
+
+
+def test_dlpack_is_not_handed_to_numpy(cp: Module) -> None:
+    x = cp.zeros(3, np.float32)
+    assert x.__dlpack_device__() == (2, 0)
+    with pytest.raises(BufferError):
+        np.from_dlpack(x)
+
+
+@pytest.mark.parametrize(
+    ("name", "nin"),
+    [("add", 2), ("multiply", 2), ("maximum", 2), ("exp", 1), ("tanh", 1), ("less", 2)],
+)
+def test_elementwise(cp: Module, name: str, nin: int) -> None:
+    operands = [host(3, 4), host(4)][:nin]
+    got = getattr(cp, name)(*map(cp.asarray, operands)).get()
+    want = getattr(np, name)(*operands)
+    assert got.dtype == want.dtype
+    assert np.array_equal(got, want)
+
+
+def test_operators_follow_numpy(cp: Module) -> None:
+    x, y = host(3, 4), host(4)
+    a, b = cp.asarray(x), cp.asarray(y)
+    assert np.array_equal((2 * a - b / 3 + np.float32(1)).get(), 2 * x - y / 3 + np.float32(1))
+    a += b
+    assert np.array_equal(a.get(), x + y)
+    assert np.array_equal(cp.where(a > 0, a, 0).get(), np.where(x + y > 0, x + y, np.float32(0)))
+    assert np.array_equal((-a).get(), -(x + y))
+
+
+def test_joining_and_taking(cp: Module) -> None:
+    x, y = host(3, 4), host(2, 4)
+    a, b = cp.asarray(x), cp.asarray(y)
+    assert np.array_equal(cp.concatenate([a, b]).get(), np.concatenate([x, y]))
+    assert np.array_equal(cp.stack([a, a], axis=1).get(), np.stack([x, x], axis=1))
+    rows = cp.asarray([2, 0, 2])
+    assert np.array_equal(cp.take(a, rows, axis=0).get(), x[[2, 0, 2]])
+    assert np.array_equal(cp.cumsum(a, axis=1).get(), np.cumsum(x, axis=1))
+    assert np.array_equal(cp.arange(3).get(), np.arange(3))
+
+
+def test_rows_out_of_range(cp: Module) -> None:
+    with pytest.raises(IndexError):
+        cp.take(cp.zeros((3, 2)), cp.asarray([3]), axis=0)
+
+
+# Kernels
+
+
+def test_launch(cp: Module, scale: Any, engine: Scale) -> None:
+    x = cp.asarray(host(10))
+    scale((1,), (32,), (x[2:], np.int64(8), np.float32(3)))
+    want = host(10)
+    want[2:] *= np.float32(3)
+    assert np.array_equal(x.get(), want)
+    assert engine.launches == [("scale", (1, 1, 1), (32, 1, 1), 0)]
+
+
+ONE, N = np.float32(1), np.int64(3)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        lambda x: (np.zeros(3, np.float32), N, ONE),
+        lambda x: (x, 3, 1.0),
+        lambda x: (x, N, 1),
+        lambda x: (x, np.int32(3), ONE),
+        lambda x: (x, N),
+        lambda x: (x, N, x),
+        lambda x: (np.float64(3), N, ONE),
+        lambda x: (x, None, ONE),
+    ],
+    ids=["host", "python_float", "python_int", "int32", "missing", "array", "number", "none"],
+)
+def test_arguments_that_the_kernel_would_misread(cp: Module, scale: Any, args: Any) -> None:
+    with pytest.raises(TypeError):
+        scale((1,), (32,), args(cp.zeros(3, np.float32)))
+
+
+def test_python_int_is_64_bits(cp: Module, scale: Any) -> None:
+    scale((1,), (32,), (cp.zeros(3, np.float32), 3, ONE))
+
+
+@pytest.mark.parametrize(
+    ("grid", "block"),
+    [((0,), (32,)), ((2**31,), (32,)), ((1, 65536), (32,)), ((1,), (1025,)), ((1,), (64, 32))],
+)
+def test_grids_that_a_gpu_refuses(cp: Module, scale: Any, grid: Any, block: Any) -> None:
+    with pytest.raises(RuntimeError, match="INVALID_VALUE: scale"):
+        scale(grid, block, (cp.zeros(3, np.float32), N, ONE))
+
+
+def test_grid_must_be_a_tuple(cp: Module, scale: Any) -> None:
+    with pytest.raises(TypeError, match="tuple"):
+        scale(1, 32, (cp.zeros(3, np.float32), N, ONE))
+
+
+def test_dynamic_shared_memory(cp: Module, scale: Any, engine: Scale) -> None:
+    function = cp.RawModule(code=DYNAMIC).get_function("uses_shared")
+    x = cp.zeros(32, np.float32)
+    with pytest.raises(RuntimeError, match="max_dynamic_shared_size_bytes"):
+        function((1,), (32,), (x,), shared_mem=49 << 10)
+    function.max_dynamic_shared_size_bytes = 64 << 10
+    function((1,), (32,), (x,), shared_mem=49 << 10)
+    assert engine.launches[-1][-1] == 49 << 10
+    with pytest.raises(RuntimeError, match="INVALID_VALUE"):
+        function.max_dynamic_shared_size_bytes = 1 << 20
+
+
+def test_source_that_does_not_compile(cp: Module, scale: Any) -> None:
+    with pytest.raises(cp.cuda.compiler.CompileException, match="nowhere"):
+        cp.RawModule(code='extern "C" __global__ void f() { nowhere(); }').get_function("f")
+
+
+def test_function_that_the_source_has_not(cp: Module, scale: Any) -> None:
+    with pytest.raises(RuntimeError, match="NOT_FOUND"):
+        cp.RawModule(code=SOURCE).get_function("scales")
+
+
+def test_options_must_be_a_tuple(cp: Module) -> None:
+    with pytest.raises(TypeError):
+        cp.RawModule(code=SOURCE, options=["-std=c++17"])
+
+
+# Memory
+
+
+def test_pointer_after_free(cp: Module) -> None:
+    x = cp.zeros(3, np.float32)
+    stale = cp.ndarray(3, np.float32, cp.cuda.MemoryPointer(FakeOwner(x.data.ptr), 0))
+    assert (stale.get() == 0).all()
+    del x
+    with pytest.raises(IllegalAddress):
+        stale.get()
+
+
+class FakeOwner:
+    """Somebody who kept the address and not the memory."""
+
+    def __init__(self, ptr: int) -> None:
+        self.ptr = ptr
+
+
+def test_more_than_the_device_has(cp: Module) -> None:
+    with pytest.raises(cp.cuda.memory.OutOfMemoryError):
+        cp.empty(1 << 20, np.float32)
+
+
+def test_limit_of_a_pool(cp: Module) -> None:
+    pool = cp.cuda.MemoryPool()
+    pool.set_limit(size=4096)
+    cp.cuda.set_allocator(pool.malloc)
+    x = cp.empty(512, np.float32)
+    y = cp.empty(512, np.float32)
+    with pytest.raises(MemoryError, match="4,096 bytes"):
+        cp.empty(1, np.float32)
+    assert pool.used_bytes() == pool.total_bytes() == 4096
+    del x, y
+    assert (pool.used_bytes(), pool.free_bytes()) == (0, 4096)
+    before = cp.cuda.runtime.memGetInfo()[0]
+    pool.free_all_blocks()
+    assert cp.cuda.runtime.memGetInfo()[0] == before + 4096
+
+
+def test_copies_by_address(cp: Module) -> None:
+    runtime, stream = cp.cuda.runtime, cp.cuda.Stream(non_blocking=True)
+    x, y = host(8), cp.empty(8, np.float32)
+    runtime.memcpyAsync(y.data.ptr, x.ctypes.data, 32, runtime.memcpyHostToDevice, stream.ptr)
+    back = np.zeros(8, np.float32)
+    runtime.memcpyAsync(back.ctypes.data, y.data.ptr, 32, runtime.memcpyDeviceToHost, stream.ptr)
+    assert np.array_equal(back, x)
+    with pytest.raises(IllegalAddress):
+        runtime.memcpyAsync(y.data.ptr, x.ctypes.data, 36, runtime.memcpyHostToDevice, stream.ptr)
+    with pytest.raises(runtime.CUDARuntimeError):
+        runtime.memcpyAsync(y.data.ptr, y.data.ptr, 32, runtime.memcpyHostToDevice, stream.ptr)
+
+
+def test_pinned_memory_is_a_buffer(cp: Module) -> None:
+    pinned = cp.cuda.alloc_pinned_memory(32)
+    array = np.frombuffer(pinned, np.float32, 8)
+    array[...] = host(8)
+    assert array.ctypes.data == pinned.ptr
+    assert np.array_equal(cp.asarray(array).get(), host(8))
