@@ -22,10 +22,12 @@ from tests.cuda.standin import (
     pinned,
     pools,
     real,
+    rmm,
     runtime,
     streams,
 )
 from tests.cuda.standin.checked import Module
+from tests.cuda.standin.modules import pylibcudf_modules, rmm_modules
 
 DTYPES = (
     *("bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -37,7 +39,7 @@ DTYPES = (
 def standin(
     runs: engine.Engine | None = None, device_nbytes: int = 1 << 30
 ) -> Iterator[ModuleType]:
-    """While it lasts, ``import cupy`` gives the stand-in.
+    """While it lasts, ``import cupy``, rmm and pylibcudf give the stand-ins.
 
     Parameters
     ----------
@@ -68,6 +70,7 @@ def standin(
 def _reset() -> None:
     streams.forget_captures()
     pools.reset()
+    rmm.reset()
     cublas.reset()
 
 
@@ -76,7 +79,7 @@ def _is_replaced(name: str) -> bool:
     return any(name == top or name.startswith(f"{top}.") for top in REPLACED)
 
 
-REPLACED = ("cupy", "gpudb.backend.cuda")
+REPLACED = ("cupy", "rmm", "pylibcudf", "gpudb.backend.cuda")
 
 
 def _modules() -> dict[str, ModuleType]:
@@ -108,6 +111,8 @@ def _modules() -> dict[str, ModuleType]:
         "cupy": cupy,
         "cupy.cuda": cuda,
         **{f"cupy.cuda.{name}": getattr(cuda, name) for name in SUBMODULES},
+        **rmm_modules(),
+        **pylibcudf_modules(),
     }
 
 

@@ -18,6 +18,17 @@ OUT_OF_MEMORY = 2
 """cudaErrorMemoryAllocation."""
 
 
+def when_gone(owner: Any, free: Callable[..., None], *args: Any) -> None:
+    """Call ``free`` when nobody holds the owner, unless the device is another one by then."""
+    device = memory.device
+
+    def finish() -> None:
+        if memory.device is device:
+            free(*args)
+
+    weakref.finalize(owner, finish)
+
+
 def cuda_malloc(nbytes: int) -> None:
     """Take memory from the device."""
     streams.forbid_malloc()
@@ -36,12 +47,12 @@ class Memory:
         if size:
             cuda_malloc(size)
             self.ptr = memory.device.place(size)
-            weakref.finalize(self, _cuda_free, memory.device, self.ptr, size)
+            when_gone(self, _cuda_free, self.ptr, size)
 
 
-def _cuda_free(device: memory.DeviceMemory, address: int, nbytes: int) -> None:
-    device.retire(address)
-    device.release(nbytes)
+def _cuda_free(address: int, nbytes: int) -> None:
+    memory.device.retire(address)
+    memory.device.release(nbytes)
 
 
 @like("cupy.cuda.UnownedMemory")
@@ -125,11 +136,11 @@ class PooledMemory:
         self.size, self.device_id = size, 0
         self.ptr = memory.device.place(size)
         chunk.used += nbytes
-        weakref.finalize(self, _back_to_pool, memory.device, chunk, self.ptr, nbytes)
+        when_gone(self, _back_to_pool, chunk, self.ptr, nbytes)
 
 
-def _back_to_pool(device: memory.DeviceMemory, chunk: Chunk, address: int, nbytes: int) -> None:
-    device.retire(address)
+def _back_to_pool(chunk: Chunk, address: int, nbytes: int) -> None:
+    memory.device.retire(address)
     chunk.used -= nbytes
 
 

@@ -1,4 +1,4 @@
-"""What the installed CuPy has, and how its functions are called.
+"""What the installed CuPy (or rmm, or pylibcudf) has, and how its functions are called.
 
 Functions written in Cython have no signature, but say it in the first line of their text.
 """
@@ -18,6 +18,8 @@ from typing import Any
 import cupy as cp
 import cupy.cuda.compiler
 import cupy_backends
+
+from tests.cuda.standin import stubs
 
 CUBLAS = "cupy.cuda.cublas"
 """Cannot be imported where libcublas is missing; its names are read from the binary."""
@@ -42,12 +44,14 @@ def missing(path: str) -> Exception:
     owner, _, name = path.rpartition(".")
     if has(path):
         return NotInStandin(f"{path} is not in the stand-in")
-    return AttributeError(f"{owner!r} has no attribute {name!r} (CuPy {cp.__version__})")
+    return AttributeError(f"{owner!r} has no attribute {name!r}")
 
 
 @cache
 def has(path: str) -> bool:
-    """True where the installed CuPy has this name, given from ``cupy`` on."""
+    """True where the installed package has this name, given from ``cupy`` or ``rmm`` on."""
+    if not path.startswith("cupy."):
+        return stubs.has(path)
     if path.startswith(f"{CUBLAS}."):
         return path.rpartition(".")[2] in cublas_names()
     try:
@@ -80,6 +84,8 @@ def check_call(path: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Non
 @cache
 def signature(path: str) -> inspect.Signature | None:
     """How a function is called; without ``self``. None where nothing says it."""
+    if not path.startswith("cupy."):
+        return stubs.signature(path)
     if path.startswith(f"{CUBLAS}."):
         return parsed(cublas_names().get(path.rpartition(".")[2], ""))
     found = find(path)
