@@ -8,12 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-cupy = pytest.importorskip("cupy")
-
-from tests.cuda.standin.checked import Module  # noqa: E402
-from tests.cuda.standin.install import standin  # noqa: E402
-from tests.cuda.standin.memory import IllegalAddress  # noqa: E402
-from tests.cuda.standin.real import NotInStandin, has_nvrtc  # noqa: E402
+from tests.cuda.standin.errors import IllegalAddress, NotInStandin
 
 SOURCE = """
 extern "C" __global__ void scale(float* x, long long n, float a) {
@@ -52,13 +47,18 @@ def engine() -> Scale:
 
 
 @pytest.fixture
-def cp(engine: Scale) -> Iterator[Module]:
+def cp(engine: Scale) -> Iterator[Any]:
+    pytest.importorskip("cupy")
+    from tests.cuda.standin.install import standin
+
     with standin(engine, device_nbytes=1 << 20) as module:
         yield module
 
 
 @pytest.fixture
-def scale(cp: Module) -> Any:
+def scale(cp: Any) -> Any:
+    from tests.cuda.standin.real import has_nvrtc
+
     if not has_nvrtc():
         pytest.skip("NVRTC is not installed")
     return cp.RawModule(code=SOURCE).get_function("scale")
@@ -71,7 +71,7 @@ def host(*shape: int) -> Any:
 # Arrays
 
 
-def test_import_gives_the_standin_while_it_lasts(cp: Module) -> None:
+def test_import_gives_the_standin_while_it_lasts(cp: Any) -> None:
     import cupy as imported
     from cupy.cuda import cublas
 
@@ -80,20 +80,23 @@ def test_import_gives_the_standin_while_it_lasts(cp: Module) -> None:
 
 
 def test_import_gives_the_installed_cupy_afterwards() -> None:
-    with standin(Scale()):
-        pass
+    cupy = pytest.importorskip("cupy")
+    from tests.cuda.standin.install import standin
+
+    with standin(Scale()) as module:
+        assert module is not cupy
     import cupy as imported
 
     assert imported is cupy
 
 
-def test_new_memory_is_not_zero_and_aligned(cp: Module) -> None:
+def test_new_memory_is_not_zero_and_aligned(cp: Any) -> None:
     x = cp.empty((3, 5), np.float32)
     assert np.isnan(x.get()).all()
     assert x.data.ptr % 256 == 0
 
 
-def test_attributes_are_those_of_cupy(cp: Module) -> None:
+def test_attributes_are_those_of_cupy(cp: Any) -> None:
     x = cp.asarray(host(4, 6))[1:, ::2]
     assert (x.shape, x.ndim, x.size, x.nbytes, x.itemsize) == ((3, 3), 2, 9, 36, 4)
     assert x.strides == (24, 8)
@@ -104,7 +107,7 @@ def test_attributes_are_those_of_cupy(cp: Module) -> None:
     assert interface["version"] == 3
 
 
-def test_views_share_memory_and_keep_it_alive(cp: Module) -> None:
+def test_views_share_memory_and_keep_it_alive(cp: Any) -> None:
     x = cp.zeros((4, 6), np.float32)
     view = x[1:3].reshape(12).view(np.int32)
     view[...] = 7
@@ -114,13 +117,13 @@ def test_views_share_memory_and_keep_it_alive(cp: Module) -> None:
     assert (view.get() == 7).all()
 
 
-def test_reshape_copies_where_it_must(cp: Module) -> None:
+def test_reshape_copies_where_it_must(cp: Any) -> None:
     x = host(4, 6)
     flat = cp.asarray(x).T.reshape(-1)
     assert np.array_equal(flat.get(), x.T.reshape(-1))
 
 
-def test_one_element_stays_on_the_device(cp: Module) -> None:
+def test_one_element_stays_on_the_device(cp: Any) -> None:
     x = cp.asarray(host(2, 3))
     assert isinstance(x[1, 2], cp.ndarray)
     assert float(x[1, 2]) == host(2, 3)[1, 2]
@@ -146,12 +149,12 @@ def test_one_element_stays_on_the_device(cp: Module) -> None:
         lambda cp, x: cp.cuda.Stream(nonblocking=True),
     ],
 )
-def test_type_errors(cp: Module, mistake: Any) -> None:
+def test_type_errors(cp: Any, mistake: Any) -> None:
     with pytest.raises(TypeError):
         mistake(cp, cp.zeros(3, np.float32))
 
 
-def test_names_that_cupy_has_not(cp: Module) -> None:
+def test_names_that_cupy_has_not(cp: Any) -> None:
     for owner, name in ((cp, "from_dlpack_"), (cp.ndarray, "numpy"), (cp.cuda, "stream_")):
         with pytest.raises(AttributeError):
             getattr(owner, name)
@@ -159,13 +162,13 @@ def test_names_that_cupy_has_not(cp: Module) -> None:
         _ = cp.zeros(1).cpu
 
 
-def test_names_that_only_the_standin_has_not(cp: Module) -> None:
+def test_names_that_only_the_standin_has_not(cp: Any) -> None:
     for absent in (lambda: cp.einsum, lambda: cp.zeros(1).argsort, lambda: cp.cuda.cublas.ssyrk):
         with pytest.raises(NotInStandin):
             absent()
 
 
-def test_dlpack_is_not_handed_to_numpy(cp: Module) -> None:
+def test_dlpack_is_not_handed_to_numpy(cp: Any) -> None:
     x = cp.zeros(3, np.float32)
     assert x.__dlpack_device__() == (2, 0)
     with pytest.raises(BufferError):
@@ -176,7 +179,7 @@ def test_dlpack_is_not_handed_to_numpy(cp: Module) -> None:
     ("name", "nin"),
     [("add", 2), ("multiply", 2), ("maximum", 2), ("exp", 1), ("tanh", 1), ("less", 2)],
 )
-def test_elementwise(cp: Module, name: str, nin: int) -> None:
+def test_elementwise(cp: Any, name: str, nin: int) -> None:
     operands = [host(3, 4), host(4)][:nin]
     got = getattr(cp, name)(*map(cp.asarray, operands)).get()
     want = getattr(np, name)(*operands)
@@ -184,7 +187,7 @@ def test_elementwise(cp: Module, name: str, nin: int) -> None:
     assert np.array_equal(got, want)
 
 
-def test_operators_follow_numpy(cp: Module) -> None:
+def test_operators_follow_numpy(cp: Any) -> None:
     x, y = host(3, 4), host(4)
     a, b = cp.asarray(x), cp.asarray(y)
     assert np.array_equal((2 * a - b / 3 + np.float32(1)).get(), 2 * x - y / 3 + np.float32(1))
@@ -194,7 +197,7 @@ def test_operators_follow_numpy(cp: Module) -> None:
     assert np.array_equal((-a).get(), -(x + y))
 
 
-def test_joining_and_taking(cp: Module) -> None:
+def test_joining_and_taking(cp: Any) -> None:
     x, y = host(3, 4), host(2, 4)
     a, b = cp.asarray(x), cp.asarray(y)
     assert np.array_equal(cp.concatenate([a, b]).get(), np.concatenate([x, y]))
@@ -205,7 +208,7 @@ def test_joining_and_taking(cp: Module) -> None:
     assert np.array_equal(cp.arange(3).get(), np.arange(3))
 
 
-def test_rows_out_of_range(cp: Module) -> None:
+def test_rows_out_of_range(cp: Any) -> None:
     with pytest.raises(IndexError):
         cp.take(cp.zeros((3, 2)), cp.asarray([3]), axis=0)
 
@@ -213,7 +216,7 @@ def test_rows_out_of_range(cp: Module) -> None:
 # Kernels
 
 
-def test_launch(cp: Module, scale: Any, engine: Scale) -> None:
+def test_launch(cp: Any, scale: Any, engine: Scale) -> None:
     x = cp.asarray(host(10))
     scale((1,), (32,), (x[2:], np.int64(8), np.float32(3)))
     want = host(10)
@@ -239,12 +242,12 @@ ONE, N = np.float32(1), np.int64(3)
     ],
     ids=["host", "python_float", "python_int", "int32", "missing", "array", "number", "none"],
 )
-def test_arguments_that_the_kernel_would_misread(cp: Module, scale: Any, args: Any) -> None:
+def test_arguments_that_the_kernel_would_misread(cp: Any, scale: Any, args: Any) -> None:
     with pytest.raises(TypeError):
         scale((1,), (32,), args(cp.zeros(3, np.float32)))
 
 
-def test_python_int_is_64_bits(cp: Module, scale: Any) -> None:
+def test_python_int_is_64_bits(cp: Any, scale: Any) -> None:
     scale((1,), (32,), (cp.zeros(3, np.float32), 3, ONE))
 
 
@@ -252,17 +255,17 @@ def test_python_int_is_64_bits(cp: Module, scale: Any) -> None:
     ("grid", "block"),
     [((0,), (32,)), ((2**31,), (32,)), ((1, 65536), (32,)), ((1,), (1025,)), ((1,), (64, 32))],
 )
-def test_grids_that_a_gpu_refuses(cp: Module, scale: Any, grid: Any, block: Any) -> None:
+def test_grids_that_a_gpu_refuses(cp: Any, scale: Any, grid: Any, block: Any) -> None:
     with pytest.raises(RuntimeError, match="INVALID_VALUE: scale"):
         scale(grid, block, (cp.zeros(3, np.float32), N, ONE))
 
 
-def test_grid_must_be_a_tuple(cp: Module, scale: Any) -> None:
+def test_grid_must_be_a_tuple(cp: Any, scale: Any) -> None:
     with pytest.raises(TypeError, match="tuple"):
         scale(1, 32, (cp.zeros(3, np.float32), N, ONE))
 
 
-def test_dynamic_shared_memory(cp: Module, scale: Any, engine: Scale) -> None:
+def test_dynamic_shared_memory(cp: Any, scale: Any, engine: Scale) -> None:
     function = cp.RawModule(code=DYNAMIC).get_function("uses_shared")
     x = cp.zeros(32, np.float32)
     with pytest.raises(RuntimeError, match="max_dynamic_shared_size_bytes"):
@@ -274,17 +277,17 @@ def test_dynamic_shared_memory(cp: Module, scale: Any, engine: Scale) -> None:
         function.max_dynamic_shared_size_bytes = 1 << 20
 
 
-def test_source_that_does_not_compile(cp: Module, scale: Any) -> None:
+def test_source_that_does_not_compile(cp: Any, scale: Any) -> None:
     with pytest.raises(cp.cuda.compiler.CompileException, match="nowhere"):
         cp.RawModule(code='extern "C" __global__ void f() { nowhere(); }').get_function("f")
 
 
-def test_function_that_the_source_has_not(cp: Module, scale: Any) -> None:
+def test_function_that_the_source_has_not(cp: Any, scale: Any) -> None:
     with pytest.raises(RuntimeError, match="NOT_FOUND"):
         cp.RawModule(code=SOURCE).get_function("scales")
 
 
-def test_options_must_be_a_tuple(cp: Module) -> None:
+def test_options_must_be_a_tuple(cp: Any) -> None:
     with pytest.raises(TypeError):
         cp.RawModule(code=SOURCE, options=["-std=c++17"])
 
@@ -292,7 +295,7 @@ def test_options_must_be_a_tuple(cp: Module) -> None:
 # Memory
 
 
-def test_pointer_after_free(cp: Module) -> None:
+def test_pointer_after_free(cp: Any) -> None:
     x = cp.zeros(3, np.float32)
     stale = cp.ndarray(3, np.float32, cp.cuda.MemoryPointer(FakeOwner(x.data.ptr), 0))
     assert (stale.get() == 0).all()
@@ -308,12 +311,12 @@ class FakeOwner:
         self.ptr = ptr
 
 
-def test_more_than_the_device_has(cp: Module) -> None:
+def test_more_than_the_device_has(cp: Any) -> None:
     with pytest.raises(cp.cuda.memory.OutOfMemoryError):
         cp.empty(1 << 20, np.float32)
 
 
-def test_limit_of_a_pool(cp: Module) -> None:
+def test_limit_of_a_pool(cp: Any) -> None:
     pool = cp.cuda.MemoryPool()
     pool.set_limit(size=4096)
     cp.cuda.set_allocator(pool.malloc)
@@ -329,7 +332,7 @@ def test_limit_of_a_pool(cp: Module) -> None:
     assert cp.cuda.runtime.memGetInfo()[0] == before + 4096
 
 
-def test_copies_by_address(cp: Module) -> None:
+def test_copies_by_address(cp: Any) -> None:
     runtime, stream = cp.cuda.runtime, cp.cuda.Stream(non_blocking=True)
     x, y = host(8), cp.empty(8, np.float32)
     runtime.memcpyAsync(y.data.ptr, x.ctypes.data, 32, runtime.memcpyHostToDevice, stream.ptr)
@@ -342,7 +345,7 @@ def test_copies_by_address(cp: Module) -> None:
         runtime.memcpyAsync(y.data.ptr, y.data.ptr, 32, runtime.memcpyHostToDevice, stream.ptr)
 
 
-def test_pinned_memory_is_a_buffer(cp: Module) -> None:
+def test_pinned_memory_is_a_buffer(cp: Any) -> None:
     pinned = cp.cuda.alloc_pinned_memory(32)
     array = np.frombuffer(pinned, np.float32, 8)
     array[...] = host(8)

@@ -9,51 +9,50 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("cupy")
-
 from tests.cuda.standin import stubs
-from tests.cuda.standin.checked import Module
-from tests.cuda.standin.install import standin
-from tests.cuda.standin.plc import types
 
 KIB = 1024
 
 
 @pytest.fixture
-def cp() -> Iterator[Module]:
+def cp() -> Iterator[Any]:
+    pytest.importorskip("cupy")
+    from tests.cuda.standin.install import standin
+
     with standin(device_nbytes=256 * KIB) as module:
         yield module
 
 
 @pytest.fixture
-def plc(cp: Module) -> Any:
+def plc(cp: Any) -> Any:
     import pylibcudf
 
     return pylibcudf
 
 
 @pytest.fixture
-def rmm(cp: Module) -> Any:
+def rmm(cp: Any) -> Any:
     import rmm
 
     return rmm
 
 
-def numbers(cp: Module, column: Any) -> list[Any]:
+def numbers(cp: Any, column: Any) -> list[Any]:
     """The values of a column, read through CuPy."""
-    dtype = types.dtype_of(column.type())
-    flat = cp.asarray(column.data()).view(dtype)
+    from tests.cuda.standin.plc.types import dtype_of
+
+    flat = cp.asarray(column.data()).view(dtype_of(column.type()))
     return list(flat[column.offset() : column.offset() + column.size()].get())
 
 
-def column(cp: Module, plc: Any, values: Any) -> Any:
+def column(cp: Any, plc: Any, values: Any) -> Any:
     return plc.Column.from_cuda_array_interface(cp.asarray(values))
 
 
 # rmm
 
 
-def test_a_pool_keeps_its_maximum(cp: Module, rmm: Any) -> None:
+def test_a_pool_keeps_its_maximum(cp: Any, rmm: Any) -> None:
     pool = rmm.mr.PoolMemoryResource(
         rmm.mr.CudaMemoryResource(), initial_pool_size=4 * KIB, maximum_pool_size=8 * KIB
     )
@@ -75,7 +74,7 @@ def test_a_pool_over_more_than_the_device_has(rmm: Any) -> None:
         rmm.mr.PoolMemoryResource(rmm.mr.CudaMemoryResource(), initial_pool_size=512 * KIB)
 
 
-def test_limits_and_statistics(cp: Module, rmm: Any) -> None:
+def test_limits_and_statistics(cp: Any, rmm: Any) -> None:
     counted = rmm.mr.StatisticsResourceAdaptor(rmm.mr.CudaMemoryResource())
     limited = rmm.mr.LimitingResourceAdaptor(counted, allocation_limit=KIB)
     rmm.mr.set_current_device_resource(limited)
@@ -90,7 +89,7 @@ def test_limits_and_statistics(cp: Module, rmm: Any) -> None:
     assert (counts.current_bytes, counts.peak_bytes, counts.total_count) == (0, KIB, 1)
 
 
-def test_results_of_libcudf_count_as_well(cp: Module, plc: Any, rmm: Any) -> None:
+def test_results_of_libcudf_count_as_well(cp: Any, plc: Any, rmm: Any) -> None:
     keys = plc.Table([column(cp, plc, np.arange(300))])
     limited = rmm.mr.LimitingResourceAdaptor(rmm.mr.CudaMemoryResource(), KIB)
     rmm.mr.set_current_device_resource(limited)
@@ -120,7 +119,7 @@ def test_sizes_of_a_pool_are_whole_blocks(rmm: Any) -> None:
 # Columns
 
 
-def test_blocks_as_a_list_column_without_a_copy(cp: Module, plc: Any) -> None:
+def test_blocks_as_a_list_column_without_a_copy(cp: Any, plc: Any) -> None:
     blocks = cp.asarray(np.arange(24, dtype=np.float32).reshape(3, 8))
     lists = plc.Column.from_cuda_array_interface(blocks)
     assert lists.type() == plc.DataType(plc.TypeId.LIST)
@@ -132,7 +131,7 @@ def test_blocks_as_a_list_column_without_a_copy(cp: Module, plc: Any) -> None:
     assert np.array_equal(back.get(), blocks.get())
 
 
-def test_a_list_column_from_its_parts(cp: Module, plc: Any) -> None:
+def test_a_list_column_from_its_parts(cp: Any, plc: Any) -> None:
     offsets = column(cp, plc, np.array([0, 2, 5], np.int32))
     child = column(cp, plc, np.arange(5, dtype=np.float32))
     kind = plc.DataType(plc.TypeId.LIST)
@@ -179,7 +178,7 @@ def test_a_list_column_from_its_parts(cp: Module, plc: Any) -> None:
         "missing",
     ],
 )
-def test_columns_that_are_wrong(cp: Module, plc: Any, mistake: Any, error: type) -> None:
+def test_columns_that_are_wrong(cp: Any, plc: Any, mistake: Any, error: type) -> None:
     with pytest.raises(error):
         mistake(cp, plc)
 
@@ -187,7 +186,7 @@ def test_columns_that_are_wrong(cp: Module, plc: Any, mistake: Any, error: type)
 # Functions
 
 
-def test_a_join_gives_all_pairs_in_no_order(cp: Module, plc: Any) -> None:
+def test_a_join_gives_all_pairs_in_no_order(cp: Any, plc: Any) -> None:
     rng = np.random.default_rng(0)
     left, right = rng.integers(0, 9, (40, 2)), rng.integers(0, 9, (30, 2))
     tables = [
@@ -205,7 +204,7 @@ def test_a_join_gives_all_pairs_in_no_order(cp: Module, plc: Any) -> None:
     assert want not in orders
 
 
-def test_a_join_of_other_types(cp: Module, plc: Any) -> None:
+def test_a_join_of_other_types(cp: Any, plc: Any) -> None:
     left, right = (plc.Table([column(cp, plc, np.arange(3, dtype=t))]) for t in ("i4", "i8"))
     with pytest.raises(TypeError, match="types"):
         plc.join.inner_join(left, right, plc.types.NullEquality.EQUAL)
@@ -213,7 +212,7 @@ def test_a_join_of_other_types(cp: Module, plc: Any) -> None:
         plc.join.inner_join(left, left)
 
 
-def test_sorting_is_stable(cp: Module, plc: Any) -> None:
+def test_sorting_is_stable(cp: Any, plc: Any) -> None:
     first, second = np.array([2, 1, 2, 1, 0]), np.array([1, 5, 0, 5, 9])
     table = plc.Table([column(cp, plc, first), column(cp, plc, second)])
     order = plc.types.Order.ASCENDING
@@ -223,7 +222,7 @@ def test_sorting_is_stable(cp: Module, plc: Any) -> None:
     assert numbers(cp, got) == [4, 1, 3, 2, 0]
 
 
-def test_gathering_and_concatenating_lists(cp: Module, plc: Any) -> None:
+def test_gathering_and_concatenating_lists(cp: Any, plc: Any) -> None:
     lists = column(cp, plc, np.arange(12, dtype=np.int64).reshape(4, 3))
     rows = column(cp, plc, np.array([3, 0], np.int32))
     policy = plc.copying.OutOfBoundsPolicy.DONT_CHECK
@@ -235,7 +234,7 @@ def test_gathering_and_concatenating_lists(cp: Module, plc: Any) -> None:
     assert numbers(cp, both.list_view().child())[:7] == [9, 10, 11, 0, 1, 2, 0]
 
 
-def test_gathering_rows_that_are_not_there(cp: Module, plc: Any) -> None:
+def test_gathering_rows_that_are_not_there(cp: Any, plc: Any) -> None:
     table = plc.Table([column(cp, plc, np.arange(3))])
     policy = plc.copying.OutOfBoundsPolicy.DONT_CHECK
     with pytest.raises(IndexError):
@@ -244,7 +243,7 @@ def test_gathering_rows_that_are_not_there(cp: Module, plc: Any) -> None:
         plc.copying.gather(table, column(cp, plc, np.array([0])), policy)
 
 
-def test_libcudf_waits_and_so_cannot_be_captured(cp: Module, plc: Any) -> None:
+def test_libcudf_waits_and_so_cannot_be_captured(cp: Any, plc: Any) -> None:
     table = plc.Table([column(cp, plc, np.arange(3))])
     stream = cp.cuda.Stream(non_blocking=True)
     with stream:
@@ -253,7 +252,7 @@ def test_libcudf_waits_and_so_cannot_be_captured(cp: Module, plc: Any) -> None:
             plc.join.inner_join(table, table, plc.types.NullEquality.EQUAL)
 
 
-def test_parquet_and_back(cp: Module, plc: Any, tmp_path: Path) -> None:
+def test_parquet_and_back(cp: Any, plc: Any, tmp_path: Path) -> None:
     from pyarrow import parquet as files
 
     io = plc.io
@@ -281,7 +280,8 @@ def test_parquet_and_back(cp: Module, plc: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not stubs.is_installed("pylibcudf"), reason="stubs are not installed")
-def test_members_of_enums_are_those_of_the_stubs() -> None:
+def test_members_of_enums_are_those_of_the_stubs(plc: Any) -> None:
+    types = plc.types
     for enum in (types.TypeId, types.NullEquality, types.NullOrder, types.Order):
         for member in enum:
             assert stubs.has(f"pylibcudf.types.{enum.__name__}.{member.name}")
@@ -289,7 +289,7 @@ def test_members_of_enums_are_those_of_the_stubs() -> None:
 
 
 @pytest.mark.skipif(not stubs.is_installed("pylibcudf"), reason="stubs are not installed")
-def test_names_and_arguments_are_those_of_the_stubs(cp: Module, plc: Any) -> None:
+def test_names_and_arguments_are_those_of_the_stubs(cp: Any, plc: Any) -> None:
     with pytest.raises(AttributeError):
         _ = plc.Tabel
     with pytest.raises(NotImplementedError):

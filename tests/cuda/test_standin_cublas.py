@@ -8,30 +8,24 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("cupy")
-
-from tests.cuda.standin.checked import Module
-from tests.cuda.standin.gemm import (
-    CUBLASError,
-    round_to_bfloat16,
-    round_to_tf32,
-    widen_bfloat16,
-)
-from tests.cuda.standin.install import standin
-from tests.cuda.standin.memory import IllegalAddress
+from tests.cuda.standin.errors import CUBLASError, IllegalAddress
+from tests.cuda.standin.rounding import round_to_bfloat16, round_to_tf32, widen_bfloat16
 
 ONE = {"float32": np.array(1, np.float32), "float64": np.array(1, np.float64)}
 ZERO = {"float32": np.array(0, np.float32), "float64": np.array(0, np.float64)}
 
 
 @pytest.fixture
-def cp() -> Iterator[Module]:
+def cp() -> Iterator[Any]:
+    pytest.importorskip("cupy")
+    from tests.cuda.standin.install import standin
+
     with standin() as module:
         yield module
 
 
 @pytest.fixture
-def handle(cp: Module) -> int:
+def handle(cp: Any) -> int:
     return int(cp.cuda.device.get_cublas_handle())
 
 
@@ -44,7 +38,7 @@ def normal(*shape: int, dtype: str = "float32") -> Any:
 @pytest.mark.parametrize("transb", [0, 1])
 @pytest.mark.parametrize("size", [(1, 1, 1), (3, 5, 7), (8, 2, 0), (4, 1, 33)])
 def test_column_major_product(
-    cp: Module, handle: int, dtype: str, transa: int, transb: int, size: tuple[int, int, int]
+    cp: Any, handle: int, dtype: str, transa: int, transb: int, size: tuple[int, int, int]
 ) -> None:
     """Matrices lie in larger ones: every leading dimension is more than the rows."""
     m, n, k = size
@@ -69,7 +63,7 @@ def test_column_major_product(
     assert (got[:, m] == 0).all()
 
 
-def test_beta_adds_and_zero_forgets(cp: Module, handle: int) -> None:
+def test_beta_adds_and_zero_forgets(cp: Any, handle: int) -> None:
     a, b = normal(2, 3), normal(4, 2)
     one, two, zero = (np.array(x, np.float32) for x in (1, 2, 0))
     x, y = cp.asarray(a), cp.asarray(b)
@@ -89,7 +83,7 @@ def test_beta_adds_and_zero_forgets(cp: Module, handle: int) -> None:
 
 @pytest.mark.parametrize("kind", ["float16", "bfloat16"])
 @pytest.mark.parametrize("wide", [False, True])
-def test_half_inputs_are_added_up_in_float(cp: Module, handle: int, kind: str, wide: bool) -> None:
+def test_half_inputs_are_added_up_in_float(cp: Any, handle: int, kind: str, wide: bool) -> None:
     runtime, cublas = cp.cuda.runtime, cp.cuda.cublas
     code = {"float16": runtime.CUDA_R_16F, "bfloat16": runtime.CUDA_R_16BF}[kind]
     narrow = (lambda x: x.astype("float16")) if kind == "float16" else round_to_bfloat16
@@ -108,7 +102,7 @@ def test_half_inputs_are_added_up_in_float(cp: Module, handle: int, kind: str, w
     assert np.allclose(got, want, rtol=0 if wide else 0.01, atol=1e-5)
 
 
-def test_tf32_only_where_asked_for(cp: Module, handle: int) -> None:
+def test_tf32_only_where_asked_for(cp: Any, handle: int) -> None:
     runtime, cublas = cp.cuda.runtime, cp.cuda.cublas
     a, b = normal(16, 5), normal(6, 16)
     x, y, c = cp.asarray(a), cp.asarray(b), cp.empty((6, 5), np.float32)
@@ -144,7 +138,7 @@ def test_bfloat16_rounds_to_even() -> None:
     assert np.array_equal(widen_bfloat16(round_to_bfloat16(x)), np.float32(want), equal_nan=True)
 
 
-def test_strided_batch(cp: Module, handle: int) -> None:
+def test_strided_batch(cp: Any, handle: int) -> None:
     runtime, cublas = cp.cuda.runtime, cp.cuda.cublas
     a, b = normal(3, 2, 4), normal(5, 2)
     x, y, c = cp.asarray(a), cp.asarray(b), cp.empty((3, 5, 4), np.float32)
@@ -158,7 +152,7 @@ def test_strided_batch(cp: Module, handle: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_batch_of_pointers(cp: Module, handle: int, dtype: str) -> None:
+def test_batch_of_pointers(cp: Any, handle: int, dtype: str) -> None:
     a, b = normal(3, 2, 4, dtype=dtype), normal(3, 5, 2, dtype=dtype)
     x, y, c = cp.asarray(a), cp.asarray(b), cp.empty((3, 5, 4), dtype)
     order = [2, 0, 1]
@@ -175,7 +169,7 @@ def test_batch_of_pointers(cp: Module, handle: int, dtype: str) -> None:
     assert np.allclose(c.get(), b @ a, atol=1e-6)
 
 
-def call(cp: Module, own_handle: int, **changes: int) -> None:
+def call(cp: Any, own_handle: int, **changes: int) -> None:
     """A right call of sgemm, with some arguments changed."""
     x, y, c = (cp.zeros((n, m), np.float32) for n, m in ((2, 4), (5, 2), (5, 4)))
     given = {
@@ -197,7 +191,7 @@ def call(cp: Module, own_handle: int, **changes: int) -> None:
     cp.cuda.cublas.sgemm(**{**given, **changes})
 
 
-def test_the_right_call(cp: Module, handle: int) -> None:
+def test_the_right_call(cp: Any, handle: int) -> None:
     call(cp, handle)
 
 
@@ -219,13 +213,13 @@ def test_the_right_call(cp: Module, handle: int) -> None:
     ],
 )
 def test_products_out_of_bounds_or_misused(
-    cp: Module, handle: int, changes: dict[str, int], error: Any
+    cp: Any, handle: int, changes: dict[str, int], error: Any
 ) -> None:
     with pytest.raises(error):
         call(cp, handle, **changes)
 
 
-def test_types_that_cublas_has_not(cp: Module, handle: int) -> None:
+def test_types_that_cublas_has_not(cp: Any, handle: int) -> None:
     runtime, cublas = cp.cuda.runtime, cp.cuda.cublas
     x = cp.zeros((2, 2), np.float32)
     f, h = runtime.CUDA_R_32F, runtime.CUDA_R_16F
@@ -242,12 +236,12 @@ def test_types_that_cublas_has_not(cp: Module, handle: int) -> None:
             )
 
 
-def test_missing_argument(cp: Module, handle: int) -> None:
+def test_missing_argument(cp: Any, handle: int) -> None:
     with pytest.raises(TypeError, match="missing"):
         cp.cuda.cublas.sgemm(handle, 0, 0)
 
 
-def test_pointer_on_the_device_is_no_alpha(cp: Module, handle: int) -> None:
+def test_pointer_on_the_device_is_no_alpha(cp: Any, handle: int) -> None:
     one = cp.asarray(ONE["float32"])
     with pytest.raises(CUBLASError, match="host"):
         call(cp, handle, alpha=one.data.ptr)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tests.cuda.standin import gemm, memory, streams
-from tests.cuda.standin.gemm import BFLOAT16, TYPES, CUBLASError, Matrix, Product
+from tests.cuda.standin.errors import CUBLASError
+from tests.cuda.standin.gemm import BFLOAT16, TYPES, Matrix, Product
 from tests.cuda.standin.memory import Span
 from tests.cuda.standin.real import signature
 from tests.cuda.standin.runtime import CUBLAS_HANDLE

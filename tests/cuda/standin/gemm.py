@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from tests.cuda.standin import memory
+from tests.cuda.standin.errors import CUBLASError
 from tests.cuda.standin.memory import Span
 from tests.cuda.standin.real import runtime
+from tests.cuda.standin.rounding import round_to_bfloat16, round_to_tf32, widen_bfloat16
 
 OP_N, OP_T, OP_C = 0, 1, 2
 COMPUTE_32F, COMPUTE_32F_PEDANTIC, COMPUTE_32F_FAST_TF32 = 68, 69, 77
@@ -25,10 +27,6 @@ TYPES = {
 
 WIDE = (COMPUTE_64F, COMPUTE_64F_PEDANTIC)
 """Compute types of double; the others compute in float."""
-
-
-class CUBLASError(RuntimeError):
-    """What cuBLAS answers; here with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +99,6 @@ class Product:
     def _before(self) -> Any:
         stored = memory.device.view(self.c.span)
         return widen_bfloat16(stored) if self.c.type == BFLOAT16 else stored
-
-
-def widen_bfloat16(bits: Any) -> Any:
-    return (bits.astype(np.uint32) << 16).view(np.float32)
-
-
-def round_to_bfloat16(x: Any) -> Any:
-    """Bits of the nearest bfloat16, ties to even; NaN stays NaN."""
-    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
-    rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-    return np.where(np.isnan(x), 0x7FFF, rounded).astype(np.uint16)
-
-
-def round_to_tf32(x: Any) -> Any:
-    """10 bits of mantissa, ties away from zero; infinities and NaN as they are."""
-    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
-    rounded = ((bits + 0x1000) & ~np.uint32(0x1FFF)).view(np.float32)
-    return np.where(np.isfinite(x), rounded, x)
 
 
 def _narrow(x: Any, wanted: str) -> Any:

@@ -17,6 +17,7 @@ from tests.cuda.standin import memory, real, streams
 from tests.cuda.standin.array import ndarray, span
 from tests.cuda.standin.checked import like
 from tests.cuda.standin.engine import current
+from tests.cuda.standin.errors import LaunchError
 from tests.cuda.standin.memory import Span
 
 ARCHITECTURE = "80"
@@ -44,10 +45,6 @@ SCALARS = {
     "f64": ("d", 8),
 }
 """Type of a parameter in PTX -> NumPy characters that fit, and bytes."""
-
-
-class LaunchError(TypeError):
-    """A launch that CuPy would let through, and the kernel would read garbage."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.cuda.standin.errors import IllegalAddress
+
 ALIGNMENT = 256
 """Of every allocation, as cudaMalloc's."""
 
@@ -22,10 +24,6 @@ FREED = 0xFB
 
 QUARANTINE_NBYTES = 64 << 20
 """Freed memory that is kept from being handed out again: stale pointers lead nowhere."""
-
-
-class IllegalAddress(RuntimeError):
-    """A pointer that leads out of every live allocation, or past the end of one."""
 
 
 @dataclass(frozen=True, slots=True)

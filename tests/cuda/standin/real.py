@@ -20,6 +20,7 @@ import cupy.cuda.compiler
 import cupy_backends
 
 from tests.cuda.standin import stubs
+from tests.cuda.standin.errors import NotInStandin
 
 CUBLAS = "cupy.cuda.cublas"
 """Cannot be imported where libcublas is missing; its names are read from the binary."""
@@ -33,10 +34,6 @@ UFUNC = inspect.Signature(
         ),
     ]
 )
-
-
-class NotInStandin(NotImplementedError):
-    """CuPy has it, the stand-in has not."""
 
 
 def missing(path: str) -> Exception:
