@@ -140,6 +140,7 @@ def test_one_element_stays_on_the_device(cp: Any) -> None:
         lambda cp, x: cp.maximum(x, np.ones(3, np.float32)),
         lambda cp, x: cp.maximum(x, [1, 2, 3]),
         lambda cp, x: cp.take(x, np.array([0])),
+        lambda cp, x: cp.ascontiguousarray(np.ones(3, np.float32)),
         lambda cp, x: cp.concatenate([x, np.ones(3, np.float32)]),
         lambda cp, x: x.__setitem__(slice(None), np.ones(3, np.float32)),
         lambda cp, x: range(x[0]),

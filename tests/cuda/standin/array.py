@@ -252,6 +252,8 @@ def write(out: Any, function: Callable[..., Any], *operands: Any) -> None:
 
 def gather(source: Any, rows: Any, axis: int) -> Any:
     """Chosen rows. CuPy wraps numbers that are out of range, without a word: an error here."""
+    if rows.dtype.kind not in "iu":
+        raise NotImplementedError(f"choosing rows by {rows.dtype} is not in the stand-in")
     out = ndarray((*source.shape[:axis], *rows.shape, *source.shape[axis + 1 :]), source.dtype)
     write(out, lambda x, at: np.take(x, at, axis), source, rows)
     return out

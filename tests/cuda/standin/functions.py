@@ -95,7 +95,8 @@ def array(
 
 
 def ascontiguousarray(a: Any, dtype: Any = None) -> Any:
-    x = asarray(a, dtype)
+    """CuPy would copy a host array to the device, without a word."""
+    x = operand(a).astype(a.dtype if dtype is None else dtype, copy=False)
     return x if x.flags.c_contiguous else x.copy()
 
 

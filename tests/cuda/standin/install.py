@@ -132,6 +132,7 @@ def _cuda() -> Module:
     pinned_names = {
         "alloc_pinned_memory": pinned.alloc_pinned_memory,
         "PinnedMemoryPool": pinned.PinnedMemoryPool,
+        "set_pinned_memory_allocator": pinned.set_pinned_memory_allocator,
     }
     stream_names = {
         "Stream": streams.Stream,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import re
 from collections.abc import Sequence
@@ -217,10 +218,15 @@ def as_cupy_passes(value: Any) -> Any:
 
 
 def _bytes(place: Span) -> Any:
-    """From the first element to the last: what a kernel may touch of an array, or of a view."""
+    """From the first element to the last: what a kernel may touch of an array, or of a view.
+
+    By address, so that the array is nobody's view: an engine that follows ``base`` would give the
+    kernel the whole allocation.
+    """
     if 0 in place.shape:
         return np.empty(0, np.uint8)
     low, high = place.bounds
     if low != place.address:
         raise NotImplementedError("arrays with negative strides as arguments")
-    return memory.device.view(Span(low, (high - low,), np.dtype(np.uint8), (1,)))
+    memory.device.find(low, high - low)
+    return np.frombuffer((ctypes.c_uint8 * (high - low)).from_address(low), np.uint8)

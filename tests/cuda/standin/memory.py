@@ -7,6 +7,7 @@ from bisect import bisect_right, insort
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class DeviceMemory:
         self._addresses: list[int] = []
         self._freed: deque[Any] = deque()
         self._freed_nbytes = 0
+        self._lock = RLock()
 
     @property
     def free_nbytes(self) -> int:
@@ -71,26 +73,29 @@ class DeviceMemory:
         start = -raw.ctypes.data % ALIGNMENT
         memory = raw[start : start + nbytes]
         address = memory.ctypes.data
-        self._live[address] = Allocation(address, memory)
-        insort(self._addresses, address)
+        with self._lock:
+            self._live[address] = Allocation(address, memory)
+            insort(self._addresses, address)
         return address
 
     def retire(self, address: int) -> None:
         """Forget memory; pointers into it lead nowhere from now on."""
-        if address not in self._live:
-            raise IllegalAddress(f"{address:#x} was freed before, or never allocated")
-        memory = self._live.pop(address).bytes
-        self._addresses.remove(address)
-        memory[...] = FREED
-        self._freed.append(memory)
-        self._freed_nbytes += memory.nbytes
-        while self._freed_nbytes > QUARANTINE_NBYTES:
-            self._freed_nbytes -= self._freed.popleft().nbytes
+        with self._lock:
+            if address not in self._live:
+                raise IllegalAddress(f"{address:#x} was freed before, or never allocated")
+            memory = self._live.pop(address).bytes
+            self._addresses.remove(address)
+            memory[...] = FREED
+            self._freed.append(memory)
+            self._freed_nbytes += memory.nbytes
+            while self._freed_nbytes > QUARANTINE_NBYTES:
+                self._freed_nbytes -= self._freed.popleft().nbytes
 
     def find(self, address: int, nbytes: int) -> Allocation:
         """The live allocation that holds these bytes."""
-        place = bisect_right(self._addresses, address) - 1
-        found = self._live[self._addresses[place]] if place >= 0 else None
+        with self._lock:
+            place = bisect_right(self._addresses, address) - 1
+            found = self._live[self._addresses[place]] if place >= 0 else None
         if found is None or address >= found.end:
             raise IllegalAddress(f"{address:#x} is not in memory that is allocated now")
         if address + nbytes > found.end:

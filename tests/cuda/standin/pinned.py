@@ -30,7 +30,7 @@ class _Pinned:
 def alloc_pinned_memory(size: int) -> Any:
     pinned = type("PinnedMemoryPointer", (_Pinned, ctypes.c_uint8 * size), {})()
     _pinned[pinned.ptr] = size
-    weakref.finalize(pinned, _pinned.pop, pinned.ptr)
+    weakref.finalize(pinned, _pinned.pop, pinned.ptr).atexit = False
     return pinned
 
 
@@ -49,6 +49,10 @@ class PinnedMemoryPool:
 
     def free_all_blocks(self) -> None:
         pass
+
+
+def set_pinned_memory_allocator(allocator: Any = None) -> None:
+    """Without effect: every allocator here is the same."""
 
 
 def is_pinned(address: int, nbytes: int) -> bool:

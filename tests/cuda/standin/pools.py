@@ -26,7 +26,7 @@ def when_gone(owner: Any, free: Callable[..., None], *args: Any) -> None:
         if memory.device is device:
             free(*args)
 
-    weakref.finalize(owner, finish)
+    weakref.finalize(owner, finish).atexit = False
 
 
 def cuda_malloc(nbytes: int) -> None:
