@@ -339,6 +339,7 @@ def test_copies_by_address(cp: Any) -> None:
     runtime.memcpyAsync(y.data.ptr, x.ctypes.data, 32, runtime.memcpyHostToDevice, stream.ptr)
     back = np.zeros(8, np.float32)
     runtime.memcpyAsync(back.ctypes.data, y.data.ptr, 32, runtime.memcpyDeviceToHost, stream.ptr)
+    stream.synchronize()
     assert np.array_equal(back, x)
     with pytest.raises(IllegalAddress):
         runtime.memcpyAsync(y.data.ptr, x.ctypes.data, 36, runtime.memcpyHostToDevice, stream.ptr)

@@ -51,6 +51,7 @@ def test_a_kernel_through_the_device(cp: Any, device: Any, dtype: str) -> None:
 
 def test_a_kernel_in_a_graph(cp: Any, device: Any) -> None:
     x = cp.zeros((2, 8), np.float32)
+    cp.cuda.Device().synchronize()
     stream = cp.cuda.Stream(non_blocking=True)
     with stream:
         stream.begin_capture()
@@ -58,10 +59,11 @@ def test_a_kernel_in_a_graph(cp: Any, device: Any) -> None:
         graph = stream.end_capture()
     assert np.isnan(out.get()).all()
     for value in (1.0, 3.0):
-        x[0, 0] = value
-        graph.launch(stream)
-        want = row_softmax.reference(x.get().astype(np.float64), 8)
-        assert np.allclose(out.get(), want, atol=1e-6)
+        with stream:
+            x[0, 0] = value
+            graph.launch()
+            want = row_softmax.reference(x.get().astype(np.float64), 8)
+            assert np.allclose(out.get(), want, atol=1e-6)
 
 
 def test_a_host_array_does_not_get_through(device: Any) -> None:

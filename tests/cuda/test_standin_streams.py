@@ -60,7 +60,7 @@ def test_a_graph_reads_pinned_memory_when_launched(cp: Any, stream: Any) -> None
     for value in (3, 5):
         pinned[...] = value
         graph.launch(stream)
-        assert (x.get() == value).all()
+        assert (x.get(stream=stream) == value).all()
 
 
 def test_products_are_captured(cp: Any, stream: Any) -> None:
@@ -75,7 +75,7 @@ def test_products_are_captured(cp: Any, stream: Any) -> None:
         graph = stream.end_capture()
     assert np.isnan(c.get()).all()
     graph.launch(stream)
-    assert c.get()[0] == 9
+    assert c.get(stream=stream)[0] == 9
 
 
 def test_memory_freed_after_capture(cp: Any, stream: Any) -> None:
@@ -152,6 +152,7 @@ def test_the_default_stream_waits_for_blocking_streams(cp: Any) -> None:
 
 def test_forked_work_is_captured_and_must_be_joined(cp: Any, stream: Any) -> None:
     x, y = cp.zeros(4, np.float32), cp.zeros(4, np.float32)
+    cp.cuda.Device().synchronize()
     other = cp.cuda.Stream(non_blocking=True)
 
     def capture(join: bool) -> Any:
@@ -166,7 +167,7 @@ def test_forked_work_is_captured_and_must_be_joined(cp: Any, stream: Any) -> Non
             return stream.end_capture()
 
     capture(join=True).launch(stream)
-    assert (y.get() == 2).all()
+    assert (y.get(stream=stream) == 2).all()
     assert not other.is_capturing()
     with pytest.raises(RuntimeError, match="Unjoined"):
         capture(join=False)

@@ -4,6 +4,6 @@ Arrays lie in host memory but refuse to be NumPy arrays; kernels are compiled by
 whatever engine is handed in; cuBLAS is worked out with NumPy from raw addresses, bounds checked.
 Names and arguments are compared with those of the CuPy that is installed.
 
-Work runs at once, in the order in which it was asked for: streams and events are checked for
-wrong use, but a missing wait between two streams is not found.
+Work runs at once, in the order in which it was asked for. What two streams do with the same memory
+must be ordered by events or by the host all the same: ``order.py`` keeps count.
 """

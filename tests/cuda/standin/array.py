@@ -11,6 +11,7 @@ import numpy as np
 from tests.cuda.standin import memory, pinned, pools, streams
 from tests.cuda.standin.checked import like
 from tests.cuda.standin.memory import Span, contiguous_strides
+from tests.cuda.standin.order import reads, writes
 
 IMPLICIT = (
     "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a "
@@ -139,9 +140,12 @@ class ndarray:
         source = span(self)
 
         def copy() -> None:
+            reads(source)
             out[...] = memory.device.view(source)
 
         streams.submit(copy, target)
+        if blocking:
+            target.synchronize()
         return out
 
     def set(self, arr: Any, stream: Any = None) -> None:
@@ -155,6 +159,7 @@ class ndarray:
         place = span(self)
 
         def copy() -> None:
+            writes(place)
             memory.device.view(place)[...] = arr
 
         streams.submit(copy, target)
@@ -239,6 +244,8 @@ def write(out: Any, function: Callable[..., Any], *operands: Any) -> None:
     target = span(out)
 
     def work() -> None:
+        reads(*(s for s in sources if isinstance(s, Span)))
+        writes(target)
         values = [memory.device.view(s) if isinstance(s, Span) else s for s in sources]
         with np.errstate(all="ignore"):
             memory.device.view(target)[...] = function(*values)

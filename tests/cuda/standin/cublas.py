@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.cuda.standin import gemm, memory, streams
+from tests.cuda.standin import gemm, memory, order, streams
 from tests.cuda.standin.errors import CUBLASError
 from tests.cuda.standin.gemm import BFLOAT16, TYPES, Matrix, Product
 from tests.cuda.standin.memory import Span
@@ -157,6 +157,7 @@ def _batched(given: dict[str, int], dtype: str, compute: int) -> None:
         memory.device.view(place)
 
     def work() -> None:
+        order.reads(*lists)
         addresses = zip(*(memory.device.view(place).tolist() for place in lists), strict=True)
         for a, b, c in addresses:
             product = one.with_matrices(one.a.at(a), one.b.at(b), one.c.at(c))

@@ -18,8 +18,12 @@ class Engine(Protocol):
         block: tuple[int, int, int],
         args: Sequence[Any],
         shared: int,
-    ) -> None:
-        """``args``: NumPy arrays of bytes where the kernel takes pointers, and NumPy scalars."""
+    ) -> Any:
+        """Run to the end.
+
+        ``args`` are NumPy arrays of bytes where the kernel takes pointers, and NumPy scalars. The
+        result is None, or has ``arrays`` with ``read_nbytes`` and ``written_nbytes`` of each.
+        """
 
 
 class Emulator:
@@ -27,6 +31,8 @@ class Emulator:
 
     def __init__(self, check: bool = True) -> None:
         self.check = check
+        self.launched: list[tuple[str, Any]] = []
+        """Name of the kernel, and the bytes it moved."""
 
     def run(
         self,
@@ -36,11 +42,13 @@ class Emulator:
         block: tuple[int, int, int],
         args: Sequence[Any],
         shared: int,
-    ) -> None:
+    ) -> Any:
         from tests.cuda import ptx as emulator
 
         kernel = _parsed(ptx)[name]
-        emulator.run(kernel, grid, block, list(args), shared=shared, check=self.check)
+        done = emulator.run(kernel, grid, block, list(args), shared=shared, check=self.check)
+        self.launched.append((name, done))
+        return done
 
 
 @cache

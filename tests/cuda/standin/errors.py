@@ -17,3 +17,7 @@ class LaunchError(TypeError):
 
 class CUBLASError(RuntimeError):
     """What cuBLAS answers, with the reason."""
+
+
+class UnorderedAccess(RuntimeError):
+    """Two streams use the same memory, one of them writes, and nothing says which comes first."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.cuda.standin import memory
+from tests.cuda.standin import memory, order
 from tests.cuda.standin.errors import CUBLASError
 from tests.cuda.standin.memory import Span
 from tests.cuda.standin.real import runtime
@@ -81,6 +81,8 @@ class Product:
             memory.device.view(matrix.span)
 
     def run(self) -> None:
+        order.reads(self.a.span, self.b.span)
+        order.writes(self.c.span)
         wide = np.float64 if self.compute in WIDE else np.float32
         left, right = self._read(self.a, self.transa), self._read(self.b, self.transb)
         with np.errstate(all="ignore"):

@@ -19,6 +19,7 @@ from tests.cuda.standin import (
     kernels,
     memory,
     operators,
+    order,
     pinned,
     pools,
     real,
@@ -59,6 +60,7 @@ def standin(
     _reset()
     try:
         yield modules["cupy"]
+        order.current.raise_faults()
     finally:
         _reset()
         for name in [name for name in sys.modules if _is_replaced(name)]:
@@ -68,6 +70,7 @@ def standin(
 
 
 def _reset() -> None:
+    order.current = order.Order()
     streams.forget_captures()
     pools.reset()
     rmm.reset()

@@ -14,7 +14,7 @@ import cupy._core.core
 import cupy.cuda.compiler
 import numpy as np
 
-from tests.cuda.standin import memory, real, streams
+from tests.cuda.standin import memory, order, real, streams
 from tests.cuda.standin.array import ndarray, span
 from tests.cuda.standin.checked import like
 from tests.cuda.standin.engine import current
@@ -160,7 +160,8 @@ class RawKernel:
 
         def work() -> None:
             values = [_bytes(p) if isinstance(p, Span) else p for p in places]
-            current().run(self._ptx, self.name, blocks, threads, values, shared_mem)
+            done = current().run(self._ptx, self.name, blocks, threads, values, shared_mem)
+            _touch([p for p in places if isinstance(p, Span)], done)
 
         for place in places:
             if isinstance(place, Span):
@@ -215,6 +216,16 @@ def as_cupy_passes(value: Any) -> Any:
         if isinstance(value, kind):
             return scalar(value)
     raise TypeError(f"Unsupported type {type(value)}")
+
+
+def _touch(places: Sequence[Span], done: Any) -> None:
+    """Say what a launch read and wrote, where the engine counts it; else both, of all arrays."""
+    for i, place in enumerate(places):
+        moved = done.arrays[i] if done is not None else None
+        if moved is None or moved.read_nbytes:
+            order.reads(place)
+        if moved is None or moved.written_nbytes:
+            order.writes(place)
 
 
 def _bytes(place: Span) -> Any:

@@ -115,8 +115,7 @@ class DeviceMemory:
 
     def fill(self, address: int, nbytes: int, byte: int) -> None:
         """Overwrite some bytes."""
-        if nbytes:
-            self.view(Span(address, (nbytes,), np.dtype(np.uint8), (1,)))[...] = byte
+        self.view(bytes_at(address, nbytes))[...] = byte
 
     def view(self, span: Span) -> Any:
         """The elements as a NumPy array over the same memory."""
@@ -144,6 +143,11 @@ class Span:
         reach = [(n - 1) * step for n, step in zip(self.shape, self.strides, strict=True)]
         low = self.address + sum(step for step in reach if step < 0)
         return low, self.address + sum(step for step in reach if step > 0) + self.dtype.itemsize
+
+
+def bytes_at(address: int, nbytes: int) -> Span:
+    """Some bytes."""
+    return Span(address, (nbytes,), np.dtype(np.uint8), (1,))
 
 
 def contiguous_strides(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:

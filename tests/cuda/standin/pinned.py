@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.cuda.standin import memory, streams
+from tests.cuda.standin import memory, order, streams
 from tests.cuda.standin.checked import like
 from tests.cuda.standin.real import CUDARuntimeError, runtime
 
@@ -72,6 +72,10 @@ def memcpy_async(dst: int, src: int, size: int, kind: int, stream: int) -> None:
             streams.forbid_capture(target)
 
     def work() -> None:
+        if src_on_device:
+            order.reads(memory.bytes_at(src, size))
+        if dst_on_device:
+            order.writes(memory.bytes_at(dst, size))
         _bytes_at(dst, size, dst_on_device)[...] = _bytes_at(src, size, src_on_device)
 
     streams.submit(work, target)
@@ -79,7 +83,7 @@ def memcpy_async(dst: int, src: int, size: int, kind: int, stream: int) -> None:
 
 def _bytes_at(address: int, nbytes: int, on_device: bool) -> Any:
     if on_device:
-        return memory.device.view(memory.Span(address, (nbytes,), np.dtype(np.uint8), (1,)))
+        return memory.device.view(memory.bytes_at(address, nbytes))
     if memory.device.holds(address):
         raise CUDARuntimeError(INVALID_VALUE)
     return np.frombuffer((ctypes.c_uint8 * nbytes).from_address(address), np.uint8)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cuda.standin import memory, streams
+from tests.cuda.standin import memory, order, streams
 from tests.cuda.standin.checked import like
 from tests.cuda.standin.real import CUDARuntimeError, OutOfMemoryError
 
@@ -27,6 +27,16 @@ def when_gone(owner: Any, free: Callable[..., None], *args: Any) -> None:
             free(*args)
 
     weakref.finalize(owner, finish).atexit = False
+
+
+def filling(address: int, nbytes: int, byte: int) -> streams.Work:
+    """Work that overwrites some bytes."""
+
+    def work() -> None:
+        order.writes(memory.bytes_at(address, nbytes))
+        memory.device.fill(address, nbytes, byte)
+
+    return work
 
 
 def cuda_malloc(nbytes: int) -> None:
@@ -82,8 +92,7 @@ class MemoryPointer:
         return MemoryPointer(self.mem, self.ptr - self.mem.ptr + offset)
 
     def memset_async(self, value: int, size: int, stream: Any = None) -> None:
-        address = self.ptr
-        streams.submit(lambda: memory.device.fill(address, size, value), stream)
+        streams.submit(filling(self.ptr, size, value), stream)
 
 
 @dataclass(slots=True)
@@ -136,10 +145,12 @@ class PooledMemory:
         self.size, self.device_id = size, 0
         self.ptr = memory.device.place(size)
         chunk.used += nbytes
-        when_gone(self, _back_to_pool, chunk, self.ptr, nbytes)
+        stream = streams.get_current_stream().ptr
+        when_gone(self, _back_to_pool, chunk, self.ptr, nbytes, stream)
 
 
-def _back_to_pool(chunk: Chunk, address: int, nbytes: int) -> None:
+def _back_to_pool(chunk: Chunk, address: int, nbytes: int, stream: int) -> None:
+    order.current.freed(address, stream)
     memory.device.retire(address)
     chunk.used -= nbytes
 

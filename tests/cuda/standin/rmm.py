@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cuda.standin import memory, pools, streams
+from tests.cuda.standin import memory, order, pools, streams
 from tests.cuda.standin.checked import like
 
 ALIGNMENT = 256
@@ -181,7 +181,8 @@ class DeviceBuffer:
         self._size = size
         self._ptr = self.mr.allocate(size) if size else 0
         if size:
-            pools.when_gone(self, self.mr.deallocate, self._ptr, size)
+            allocated_on = (stream or streams.get_current_stream()).ptr
+            pools.when_gone(self, _give_back, self.mr, self._ptr, size, allocated_on)
 
     @property
     def ptr(self) -> int:
@@ -194,6 +195,11 @@ class DeviceBuffer:
     @property
     def nbytes(self) -> int:
         return self._size
+
+
+def _give_back(mr: Any, address: int, nbytes: int, stream: int) -> None:
+    order.current.freed(address, stream)
+    mr.deallocate(address, nbytes)
 
 
 def rmm_cupy_allocator(nbytes: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cuda.standin import memory, pinned, streams
+from tests.cuda.standin import memory, pinned, pools, streams
 from tests.cuda.standin.checked import like
 from tests.cuda.standin.real import CUDARuntimeError, runtime
 
@@ -97,7 +97,7 @@ def get_device_properties(device: int) -> dict[str, Any]:
 
 
 def memset_async(ptr: int, value: int, size: int, stream: int) -> None:
-    streams.submit(lambda: memory.device.fill(ptr, size, value), streams.by_pointer(stream))
+    streams.submit(pools.filling(ptr, size, value), streams.by_pointer(stream))
 
 
 CONSTANTS = {

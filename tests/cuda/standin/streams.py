@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from tests.cuda.standin import order
 from tests.cuda.standin.checked import like
 from tests.cuda.standin.real import CUDARuntimeError, runtime
 
@@ -72,6 +73,7 @@ class Event:
         self._capture: Capture | None = None
         self._stream: Any = None
         self._position = 0
+        self._clock: order.Clock = {}
 
     @property
     def done(self) -> bool:
@@ -83,9 +85,12 @@ class Event:
         self._capture = self._stream._capture
         if self._capture:
             self._position = self._capture.done.get(self._stream.ptr, 0)
+        else:
+            self._clock = dict(order.current.clock(self._stream.ptr))
 
     def synchronize(self) -> None:
         self._forbid_captured()
+        order.merge(order.current.host, self._clock)
 
     def _forbid_captured(self) -> None:
         if self._capture:
@@ -145,6 +150,7 @@ class Stream:
 
     def synchronize(self) -> None:
         forbid_capture(self)
+        order.merge(order.current.host, order.current.clock(self.ptr))
 
     def record(self, event: Any = None) -> Any:
         event = Event() if event is None else event
@@ -154,6 +160,7 @@ class Stream:
     def wait_event(self, event: Any) -> None:
         capture = event._capture
         if capture is None:
+            order.merge(order.current.clock(self.ptr), event._clock)
             return
         if self._capture is None:  # forked: this stream is captured too from now on
             self._capture = capture
@@ -209,7 +216,9 @@ def submit(work: Work, stream: Any = None) -> None:
         return
     if target.ptr == 0 and any(not c.origin.is_non_blocking for c in _capturing):
         raise CUDARuntimeError(IMPLICIT)  # the default stream waits for blocking streams
-    work()
+    order.current.raise_faults()
+    with order.current.running(target):
+        work()
 
 
 def forbid_capture(stream: Any = None) -> None:
@@ -232,6 +241,8 @@ def device_synchronize() -> None:
     for capture in _capturing:
         capture.valid = False
         raise CUDARuntimeError(UNSUPPORTED)
+    for stream in list(_streams.values()):
+        order.merge(order.current.host, order.current.clock(stream.ptr))
 
 
 def forget_captures() -> None:

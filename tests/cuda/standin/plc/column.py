@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from tests.cuda.standin import memory, streams
+from tests.cuda.standin import memory, order, streams
 from tests.cuda.standin.checked import like
 from tests.cuda.standin.memory import Span, contiguous_strides
 from tests.cuda.standin.plc.types import MOST_ROWS, DataType, TypeId, dtype_of, type_of
@@ -164,7 +165,8 @@ class Column:
         for axis in range(len(shape) - 1, 0, -1):
             rows = math.prod(shape[:axis])
             offsets = np.arange(rows + 1, dtype=np.int32) * np.int32(shape[axis])
-            children = [from_host(offsets), column]
+            with on_stream(stream):
+                children = [from_host(offsets), column]
             column = Column(DataType(TypeId.LIST), rows, None, None, 0, 0, children)
         return column
 
@@ -184,8 +186,8 @@ class ListsColumnView:
         return self._column.child(1)
 
     def get_sliced_child(self, stream: Any = None) -> Any:
-        streams.forbid_capture()  # reads two offsets on the host
-        first, last = (int(n) for n in offsets_of(self._column)[[0, -1]])
+        with on_stream(stream):
+            first, last = (int(n) for n in offsets_of(self._column)[[0, -1]])
         whole = self.child()
         return Column(
             *(whole.type(), last - first, whole.data(), None, 0, whole.offset() + first),
@@ -215,12 +217,22 @@ class Table:
         return self.num_rows(), self.num_columns()
 
 
+@contextmanager
+def on_stream(stream: Any) -> Iterator[None]:
+    """Libcudf works on the default stream unless given one, whatever CuPy's current stream is."""
+    streams.forbid_capture()
+    target = streams.Stream.null if stream is None else stream
+    with order.current.running(target):
+        yield
+
+
 def from_host(values: Any) -> Column:
     """A column of its own, in memory of the current resource: what libcudf returns."""
     flat = np.ascontiguousarray(values)
     buffer = DeviceBuffer(size=flat.nbytes)
     if flat.size:
         span = Span(buffer.ptr, flat.shape, flat.dtype, flat.strides)
+        order.writes(span)
         memory.device.view(span)[...] = flat
     return Column(type_of(flat.dtype), flat.size, gpumemoryview(ByteView(buffer)), None, 0, 0, [])
 
@@ -231,7 +243,9 @@ def values_of(column: Any) -> Any:
     if not column.size():
         return np.empty(0, dtype)
     address = column.data().ptr + column.offset() * dtype.itemsize
-    return memory.device.view(Span(address, (column.size(),), dtype, (dtype.itemsize,)))
+    span = Span(address, (column.size(),), dtype, (dtype.itemsize,))
+    order.reads(span)
+    return memory.device.view(span)
 
 
 def offsets_of(column: Any) -> Any:

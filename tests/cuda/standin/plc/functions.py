@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.cuda.standin import streams
-from tests.cuda.standin.plc.column import Column, Table, from_host, offsets_of, values_of
+from tests.cuda.standin.plc.column import Column, Table, from_host, offsets_of, on_stream, values_of
 from tests.cuda.standin.plc.types import (
     MOST_ROWS,
     DataType,
@@ -27,18 +26,13 @@ def inner_join(
     _expect(left_keys, Table)
     _expect(right_keys, Table)
     _expect(nulls_equal, NullEquality)
-    streams.forbid_capture()
     types = [[c.type() for c in t.columns()] for t in (left_keys, right_keys)]
     if types[0] != types[1]:
         raise TypeError(f"keys of different types: {types[0]} and {types[1]}")
-    rows: dict[Any, list[int]] = {}
-    for row, key in enumerate(_keys(right_keys)):
-        rows.setdefault(key, []).append(row)
-    left = list(enumerate(_keys(left_keys)))
-    pairs = [(i, j) for i, key in left for j in rows.get(key, ())]
-    np.random.default_rng(next(_calls)).shuffle(pairs)
-    maps = np.array(pairs, np.int32).reshape(-1, 2)
-    return from_host(maps[:, 0]), from_host(maps[:, 1])
+    with on_stream(stream):
+        maps = _pairs(_keys(left_keys), _keys(right_keys))
+        np.random.default_rng(next(_calls)).shuffle(maps)
+        return from_host(maps[:, 0]), from_host(maps[:, 1])
 
 
 def stable_sorted_order(
@@ -55,8 +49,8 @@ def stable_sorted_order(
             raise ValueError("one order for every column, or none")
     if any(order is not Order.ASCENDING for order in column_order):
         raise NotImplementedError("descending order is not in the stand-in")
-    streams.forbid_capture()
-    return from_host(np.lexsort([values_of(c) for c in reversed(columns)]).astype(np.int32))
+    with on_stream(stream):
+        return from_host(np.lexsort([values_of(c) for c in reversed(columns)]).astype(np.int32))
 
 
 def gather(
@@ -66,23 +60,23 @@ def gather(
     _expect(source_table, Table)
     _expect(gather_map, Column)
     _expect(bounds_policy, OutOfBoundsPolicy)
-    streams.forbid_capture()
     if gather_map.type().id() is not TypeId.INT32:
         raise TypeError(f"a gather map is int32, got {gather_map.type()}")
-    rows = values_of(gather_map)
-    if rows.size and not 0 <= rows.min() <= rows.max() < source_table.num_rows():
-        raise IndexError(f"rows {rows.min()}..{rows.max()} of {source_table.num_rows()}")
-    return Table([_gathered(column, rows) for column in source_table.columns()])
+    with on_stream(stream):
+        rows = values_of(gather_map)
+        if rows.size and not 0 <= rows.min() <= rows.max() < source_table.num_rows():
+            raise IndexError(f"rows {rows.min()}..{rows.max()} of {source_table.num_rows()}")
+        return Table([_gathered(column, rows) for column in source_table.columns()])
 
 
 def concatenate(objects: Sequence[Any], stream: Any = None, mr: Any = None) -> Any:
     if not objects:
         raise ValueError("nothing to concatenate")
-    streams.forbid_capture()
-    if isinstance(objects[0], Table):
-        columns = zip(*(t.columns() for t in objects), strict=True)
-        return Table([_joined(parts) for parts in columns])
-    return _joined(objects)
+    with on_stream(stream):
+        if isinstance(objects[0], Table):
+            columns = zip(*(t.columns() for t in objects), strict=True)
+            return Table([_joined(parts) for parts in columns])
+        return _joined(objects)
 
 
 def rows_of(column: Any, rows: Any) -> Any:
@@ -115,6 +109,14 @@ def _joined(parts: Sequence[Any]) -> Column:
 def _lists(lengths: Any, child: Column) -> Column:
     offsets = from_host(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     return Column(DataType(TypeId.LIST), len(lengths), None, None, 0, 0, [offsets, child])
+
+
+def _pairs(left: list[Any], right: list[Any]) -> Any:
+    rows: dict[Any, list[int]] = {}
+    for row, key in enumerate(right):
+        rows.setdefault(key, []).append(row)
+    pairs = [(i, j) for i, key in enumerate(left) for j in rows.get(key, ())]
+    return np.array(pairs, np.int32).reshape(-1, 2)
 
 
 def _keys(table: Any) -> list[tuple[Any, ...]]:

@@ -9,9 +9,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import parquet as files
 
-from tests.cuda.standin import streams
 from tests.cuda.standin.checked import like
-from tests.cuda.standin.plc.column import Column, Table, from_host, offsets_of, values_of
+from tests.cuda.standin.plc.column import Column, Table, from_host, offsets_of, on_stream, values_of
 from tests.cuda.standin.plc.types import DataType, TypeId
 
 
@@ -131,19 +130,19 @@ class ParquetWriterOptionsBuilder:
 def read_parquet(
     options: Any, stream: Any = None, mr: Any = None, parquet_metadatas: Any = None
 ) -> Any:
-    streams.forbid_capture()
     parts = [files.read_table(p, columns=options._columns) for p in options._source._paths]
     table = pa.concat_tables(parts).combine_chunks()
-    columns = [_from_arrow(table.column(name)) for name in table.column_names]
+    with on_stream(stream):
+        columns = [_from_arrow(table.column(name)) for name in table.column_names]
     return TableWithMetadata(Table(columns), list(table.column_names))
 
 
 def write_parquet(options: Any, stream: Any = None) -> Any:
-    streams.forbid_capture()
     given = options._metadata.column_metadata if options._metadata else []
     columns = options._table.columns()
     names = [c.get_name() for c in given] or [f"_col{i}" for i in range(len(columns))]
-    table = pa.table({n: _to_arrow(c) for n, c in zip(names, columns, strict=True)})
+    with on_stream(stream):
+        table = pa.table({n: _to_arrow(c) for n, c in zip(names, columns, strict=True)})
     (path,) = options._sink._paths
     files.write_table(table, path, row_group_size=options._row_group_rows)
     return memoryview(b"")
