@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,19 @@ def test_libcudf_works_on_the_default_stream(cp: Any, pair: Any) -> None:
         with pytest.raises(UnorderedAccess):
             plc.join.inner_join(keys, keys, plc.types.NullEquality.EQUAL)
         plc.join.inner_join(keys, keys, plc.types.NullEquality.EQUAL, stream=pair[0])
+
+
+def test_threads_have_streams_of_their_own(cp: Any, pair: Any) -> None:
+    def work(stream: Any) -> float:
+        with stream:
+            x = cp.zeros(64, np.float32)
+            for _ in range(50):
+                cp.add(x, 1, out=x)
+                assert cp.cuda.get_current_stream() == stream
+            return float(x[0])
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(work, pair)) == [50, 50]
 
 
 def test_freeing_what_another_stream_still_uses() -> None:

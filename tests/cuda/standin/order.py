@@ -6,6 +6,7 @@ from events it waited for, and from what the host had waited for when the work w
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ class Order:
         self._clocks: dict[int, Clock] = {}
         self._accesses: dict[int, list[Access]] = {}
         self._blocking: set[int] = set()
-        self._running = [0]
+        self._thread = threading.local()
+        self._lock = threading.RLock()
 
     def clock(self, stream: int) -> Clock:
         return self._clocks.setdefault(stream, {})
@@ -55,18 +57,25 @@ class Order:
     @contextmanager
     def running(self, stream: Any) -> Iterator[None]:
         """Accesses are those of one piece of work on a stream."""
-        clock = self.clock(stream.ptr)
-        merge(clock, self.host)
-        for other in self._waits_for(stream):
-            merge(clock, self.clock(other))
-        clock[stream.ptr] = clock.get(stream.ptr, 0) + 1
-        if not stream.is_non_blocking:
-            self._blocking.add(stream.ptr)
-        self._running.append(stream.ptr)
+        with self._lock:
+            clock = self.clock(stream.ptr)
+            merge(clock, self.host)
+            for other in self._waits_for(stream):
+                merge(clock, self.clock(other))
+            clock[stream.ptr] = clock.get(stream.ptr, 0) + 1
+            if not stream.is_non_blocking:
+                self._blocking.add(stream.ptr)
+        before = self._stream
+        self._thread.stream = stream.ptr
         try:
             yield
         finally:
-            self._running.pop()
+            self._thread.stream = before
+
+    @property
+    def _stream(self) -> int:
+        """That of the work which runs in this thread; the default stream outside of any."""
+        return getattr(self._thread, "stream", 0)
 
     def _waits_for(self, stream: Any) -> list[int]:
         """The default stream and blocking streams wait for each other."""
@@ -79,23 +88,30 @@ class Order:
         if 0 in span.shape:
             return
         low, high = span.bounds
-        stream = self._running[-1]
-        clock = self.clock(stream)
-        new = Access(low, high, stream, clock.get(stream, 0), write)
-        earlier = self._accesses.setdefault(memory.device.find(low, high - low).address, [])
-        for old in earlier:
-            if old.meets(new) and not _is_before(old, stream, clock):
-                raise UnorderedAccess(
-                    f"stream {stream:#x} {'writes' if write else 'reads'} what stream "
-                    f"{old.stream:#x} {'writes' if old.write else 'reads'}: no event between them"
-                )
-        earlier[:] = [old for old in earlier if not new.covers(old)] + [new]
+        stream = self._stream
+        with self._lock:
+            clock = self.clock(stream)
+            new = Access(low, high, stream, clock.get(stream, 0), write)
+            earlier = self._accesses.setdefault(memory.device.find(low, high - low).address, [])
+            for old in earlier:
+                if old.meets(new) and not _is_before(old, stream, clock):
+                    raise UnorderedAccess(
+                        f"stream {stream:#x} {_verb(write)} what stream {old.stream:#x} "
+                        f"{_verb(old.write)}: no event between them"
+                    )
+            earlier[:] = [old for old in earlier if self._matters(old, new)] + [new]
+
+    def _matters(self, old: Access, new: Access) -> bool:
+        """What the host has waited for, all work from now on comes after."""
+        return self.host.get(old.stream, 0) < old.tick and not new.covers(old)
 
     def freed(self, address: int, stream: int) -> None:
         """Memory goes back to a pool: safe for work that comes later on the pool's stream."""
-        clock = {**self.clock(stream)}
-        merge(clock, self.host)
-        for old in self._accesses.pop(address, ()):
+        with self._lock:
+            clock = {**self.clock(stream)}
+            merge(clock, self.host)
+            used = self._accesses.pop(address, [])
+        for old in used:
             if not _is_before(old, stream, clock):
                 self.faults.append(
                     f"memory at {address:#x} was freed while stream {old.stream:#x} may still use "
@@ -111,6 +127,10 @@ def merge(clock: Clock, other: Clock) -> None:
     """Know what the other knows as well."""
     for stream, tick in other.items():
         clock[stream] = max(clock.get(stream, 0), tick)
+
+
+def _verb(write: bool) -> str:
+    return "writes" if write else "reads"
 
 
 def _is_before(old: Access, stream: int, clock: Clock) -> bool:

@@ -116,7 +116,6 @@ class Stream:
         self.device_id = -1 if null else 0
         self._non_blocking = non_blocking
         self._capture: Capture | None = None
-        self._outer: list[Stream] = []
         _streams[self.ptr] = self
 
     @property
@@ -135,11 +134,11 @@ class Stream:
         return self.ptr
 
     def __enter__(self) -> Any:
-        self._outer.append(get_current_stream())
+        _outer_streams().append(get_current_stream())
         return self.use()
 
     def __exit__(self, *error: object) -> None:
-        self._outer.pop().use()
+        _outer_streams().pop().use()
 
     def __cuda_stream__(self) -> tuple[int, int]:
         return (0, self.ptr)
@@ -197,6 +196,14 @@ class Stream:
 
 def get_current_stream(device_id: int = -1) -> Any:
     return getattr(_thread, "current", Stream.null)
+
+
+def _outer_streams() -> list[Any]:
+    """Of this thread: those that were current before each ``with``."""
+    if not hasattr(_thread, "outer"):
+        _thread.outer = []
+    outer: list[Any] = _thread.outer
+    return outer
 
 
 def by_pointer(ptr: int) -> Any:
