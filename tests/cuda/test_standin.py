@@ -169,6 +169,47 @@ def test_names_that_only_the_standin_has_not(cp: Any) -> None:
             absent()
 
 
+def test_names_that_cannot_be_assigned_to(cp: Any, scale: Any) -> None:
+    with pytest.raises(AttributeError):
+        scale.max_dynamic_shared_size = 1 << 16
+    with pytest.raises(AttributeError):
+        cp.zeros(1).shape = (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("cupy.concatenate", "tup axis out dtype casting"),
+        ("cupy.ndarray.get", "stream order out blocking"),
+        ("cupy.cuda.alloc_pinned_memory", "size"),
+        ("cupy.cuda.runtime.memcpyAsync", "dst src size kind stream"),
+        ("cupy.cuda.MemoryPool.set_limit", "size fraction"),
+        ("cupy.cuda.cublas.setMathMode", "handle mode"),
+        ("cupy.cuda.get_current_stream", "device_id"),
+    ],
+)
+def test_signatures_are_read_from_the_installed_cupy(cp: Any, path: str, parameters: str) -> None:
+    from tests.cuda.standin.real import signature
+
+    known = signature(path)
+    assert known is not None
+    assert list(known.parameters) == parameters.split()
+
+
+def test_arrays_of_others(cp: Any) -> None:
+    class Owner:
+        def __init__(self, x: Any) -> None:
+            self.__cuda_array_interface__ = x.__cuda_array_interface__
+            self.x = x
+
+    x = cp.asarray(host(3, 4))
+    borrowed = cp.asarray(Owner(x.T))
+    address = x.data.ptr
+    del x
+    assert borrowed.data.ptr == address
+    assert np.array_equal(borrowed.get(), host(3, 4).T)
+
+
 def test_dlpack_is_not_handed_to_numpy(cp: Any) -> None:
     x = cp.zeros(3, np.float32)
     assert x.__dlpack_device__() == (2, 0)

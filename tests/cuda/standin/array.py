@@ -24,6 +24,7 @@ KDLCUDA = 2
 class ndarray:
     """An array on the device. Made by :func:`new`, :func:`viewed`, or as CuPy's class is."""
 
+    __slots__ = ("__weakref__", "_data", "_dtype", "_shape", "_strides")
     __array_ufunc__ = None  # np.float32(2) * x asks this class
     __array_priority__ = 100
 
@@ -37,10 +38,26 @@ class ndarray:
     ) -> None:
         if order != "C":
             raise NotImplementedError("only C order is in the stand-in")
-        self.shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
-        self.dtype = np.dtype(dtype)
-        self.strides = tuple(strides or contiguous_strides(self.shape, self.dtype.itemsize))
-        self.data = pools.alloc(self.nbytes) if memptr is None else memptr
+        self._shape = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+        self._dtype = np.dtype(dtype)
+        self._strides = tuple(strides or contiguous_strides(self._shape, self._dtype.itemsize))
+        self._data = pools.alloc(self.nbytes) if memptr is None else memptr
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    @property
+    def dtype(self) -> Any:
+        return self._dtype
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return self._strides
+
+    @property
+    def data(self) -> Any:
+        return self._data
 
     @property
     def ndim(self) -> int:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tests.cuda.standin import memory, pools
+from tests.cuda.standin import pools
 from tests.cuda.standin.array import gather, host, ndarray, operand, viewed, write
+from tests.cuda.standin.memory import Span, contiguous_strides
 
 
 class Ufunc:
@@ -166,14 +167,13 @@ def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
 def _borrowed(owner: Any) -> Any:
     """An array over memory of an object with ``__cuda_array_interface__``, which it keeps alive."""
     cai = owner.__cuda_array_interface__
-    dtype = np.dtype(cai["typestr"])
-    x = ndarray(cai["shape"], dtype, pools.MemoryPointer(pools.Memory(0), 0), cai.get("strides"))
-    address = cai["data"][0]
-    if x.size:
-        low, high = memory.Span(address, x.shape, x.dtype, x.strides).bounds
-        mem = pools.UnownedMemory(low, high - low, owner)
-        x.data = pools.MemoryPointer(mem, address - low)
-    return x
+    shape, dtype, (address, _) = cai["shape"], np.dtype(cai["typestr"]), cai["data"]
+    strides = cai.get("strides") or contiguous_strides(shape, dtype.itemsize)
+    if 0 in shape:
+        return ndarray(shape, dtype)
+    low, high = Span(address, shape, dtype, strides).bounds
+    mem = pools.UnownedMemory(low, high - low, owner)
+    return ndarray(shape, dtype, pools.MemoryPointer(mem, address - low), strides)
 
 
 def _arrays(parts: Sequence[Any], what: str) -> list[Any]:

@@ -115,13 +115,20 @@ class RawModule:
         return RawKernel(ptx, name, known)
 
 
+@like("cupy.RawKernel")
 class RawKernel:
-    """A kernel of a module; called as CuPy's is."""
+    """A kernel of a module; called as CuPy's is. A wrong name cannot be assigned to."""
+
+    __slots__ = ("_entry", "_most_dynamic", "_name", "_ptx")
 
     def __init__(self, ptx: str, name: str, known: Entry) -> None:
-        self.name = name
+        self._name = name
         self._ptx, self._entry = ptx, known
         self._most_dynamic = SHARED_NBYTES - known.static_shared
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     @property
     def max_dynamic_shared_size_bytes(self) -> int:
