@@ -81,3 +81,20 @@ def test_pinned_memory_is_a_buffer(cp: Any) -> None:
     array[...] = host(8)
     assert array.ctypes.data == pinned.ptr
     assert np.array_equal(cp.asarray(array).get(), host(8))
+
+
+def test_pages_of_others_are_locked(cp: Any) -> None:
+    runtime, stream = cp.cuda.runtime, cp.cuda.Stream(non_blocking=True)
+    pages, x = host(8), cp.empty(8, np.float32)
+    runtime.hostRegister(pages.ctypes.data, pages.nbytes, 0)
+    with stream:
+        stream.begin_capture()
+        x.set(pages)
+        graph = stream.end_capture()
+    graph.launch(stream)
+    assert np.array_equal(x.get(stream=stream), pages)
+    with pytest.raises(RuntimeError, match="AlreadyRegistered"):
+        runtime.hostRegister(pages.ctypes.data, pages.nbytes, 0)
+    runtime.hostUnregister(pages.ctypes.data)
+    with pytest.raises(RuntimeError, match="NotRegistered"):
+        runtime.hostUnregister(pages.ctypes.data)

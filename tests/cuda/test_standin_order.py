@@ -84,6 +84,14 @@ def test_ways_to_wait(cp: Any, pair: Any, how: str) -> None:
         assert (cp.add(x, 1).get() == 1).all()
 
 
+def test_the_device_waits_for_streams_that_are_gone(cp: Any, pair: Any) -> None:
+    with cp.cuda.Stream(non_blocking=True):
+        x = cp.zeros(4, np.float32)
+    cp.cuda.Device().synchronize()
+    with pair[0]:
+        assert (x.get() == 0).all()
+
+
 def test_an_event_recorded_too_early(cp: Any, pair: Any) -> None:
     first, second = pair
     with first:

@@ -83,6 +83,12 @@ class Order:
             return []
         return sorted(self._blocking) if stream.ptr == 0 else [0]
 
+    def host_waits_for_all(self) -> None:
+        """For streams that are gone, too."""
+        with self._lock:
+            for clock in self._clocks.values():
+                merge(self.host, clock)
+
     def touch(self, span: Span, write: bool) -> None:
         """Called by work as it runs. Raises where other work is neither before nor after."""
         if 0 in span.shape:

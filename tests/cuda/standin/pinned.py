@@ -12,8 +12,8 @@ from tests.cuda.standin import memory, order, streams
 from tests.cuda.standin.checked import like
 from tests.cuda.standin.real import CUDARuntimeError, runtime
 
-INVALID_VALUE = 1
-"""cudaErrorInvalidValue."""
+INVALID_VALUE, ALREADY_REGISTERED, NOT_REGISTERED = 1, 712, 713
+"""cudaError…: what the runtime answers."""
 
 
 class _Pinned:
@@ -53,6 +53,18 @@ class PinnedMemoryPool:
 
 def set_pinned_memory_allocator(allocator: Any = None) -> None:
     """Without effect: every allocator here is the same."""
+
+
+def host_register(ptr: int, size: int, flags: int) -> None:
+    """Lock pages that somebody else allocated: a file mapped into memory, say."""
+    if ptr in _pinned:
+        raise CUDARuntimeError(ALREADY_REGISTERED)
+    _pinned[ptr] = size
+
+
+def host_unregister(ptr: int) -> None:
+    if _pinned.pop(ptr, None) is None:
+        raise CUDARuntimeError(NOT_REGISTERED)
 
 
 def is_pinned(address: int, nbytes: int) -> bool:

@@ -120,5 +120,7 @@ FUNCTIONS = {
     "streamSynchronize": lambda stream: streams.by_pointer(stream).synchronize(),
     "memcpyAsync": pinned.memcpy_async,
     "memsetAsync": memset_async,
+    "hostRegister": pinned.host_register,
+    "hostUnregister": pinned.host_unregister,
     "CUDARuntimeError": CUDARuntimeError,
 }

@@ -248,8 +248,7 @@ def device_synchronize() -> None:
     for capture in _capturing:
         capture.valid = False
         raise CUDARuntimeError(UNSUPPORTED)
-    for stream in list(_streams.values()):
-        order.merge(order.current.host, order.current.clock(stream.ptr))
+    order.current.host_waits_for_all()
 
 
 def forget_captures() -> None:
