@@ -139,6 +139,9 @@ def test_a_list_column_from_its_parts(cp: Any, plc: Any) -> None:
     assert lists.list_view().child() is child
     later = plc.Column(kind, 1, None, None, 0, 1, [offsets, child])
     assert numbers(cp, later.list_view().get_sliced_child()) == [2, 3, 4]
+    child = plc.Column(child.type(), 3, child.data(), None, 0, 2, [])
+    shorter = plc.Column(kind, 1, None, None, 0, 1, [column(cp, plc, np.int32([0, 1, 3])), child])
+    assert numbers(cp, shorter.list_view().get_sliced_child()) == [3, 4]
 
 
 @pytest.mark.parametrize(

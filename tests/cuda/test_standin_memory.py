@@ -33,6 +33,15 @@ def test_pointer_after_free(cp: Any) -> None:
         stale.get()
 
 
+def test_freed_memory_is_overwritten(cp: Any) -> None:
+    from tests.cuda.standin.array import host as over_the_same_memory
+
+    x = cp.zeros(3, np.uint8)
+    seen = over_the_same_memory(x)
+    del x
+    assert (seen == 0xFB).all()
+
+
 class FakeOwner:
     """Somebody who kept the address and not the memory."""
 

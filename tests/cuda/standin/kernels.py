@@ -31,21 +31,21 @@ MOST_BLOCKS = (2**31 - 1, 65535, 65535)
 MOST_BLOCK = (1024, 1024, 64)
 
 SCALARS = {
-    "u8": ("?bB", 1),
-    "s8": ("?bB", 1),
-    "u16": ("hHe", 2),
-    "s16": ("hH", 2),
-    "b16": ("hHe", 2),
-    "u32": ("iI", 4),
-    "s32": ("iI", 4),
-    "b32": ("iI", 4),
-    "f32": ("f", 4),
-    "u64": ("lLqQ", 8),
-    "s64": ("lLqQ", 8),
-    "b64": ("lLqQ", 8),
-    "f64": ("d", 8),
+    "u8": "?bB",
+    "s8": "?bB",
+    "u16": "hHe",
+    "s16": "hH",
+    "b16": "hHe",
+    "u32": "iI",
+    "s32": "iI",
+    "b32": "iI",
+    "f32": "f",
+    "u64": "lLqQ",
+    "s64": "lLqQ",
+    "b64": "lLqQ",
+    "f64": "d",
 }
-"""Type of a parameter in PTX -> NumPy characters that fit, and bytes."""
+"""Type of a parameter in PTX -> NumPy's characters for numbers that fit (as Linux has them)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +209,7 @@ class RawKernel:
                 raise LaunchError(f"{where}, got an array")
             return span(value)
         scalar = as_cupy_passes(value)
-        fitting, nbytes = SCALARS.get(ptx_type, ("", 0))
-        if scalar.dtype.char not in fitting or scalar.nbytes != nbytes:
+        if scalar.dtype.char not in SCALARS.get(ptx_type, ""):
             raise LaunchError(f"{where}, CuPy would pass {scalar.dtype} for {value!r}")
         return scalar
 
