@@ -1,0 +1,1 @@
+"""pylibcudf over host memory: the part that a columnar backend needs, answered with NumPy."""
