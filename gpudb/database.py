@@ -16,11 +16,13 @@ from gpudb.catalog.models import version as find_version
 from gpudb.closing import Closing
 from gpudb.config import Config, available_threads, parse_nbytes
 from gpudb.errors import CatalogError, InputError
+from gpudb.models.batches import sizes_of_lengths
 from gpudb.models.encoder import Limits
 from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
+from gpudb.predict import Prediction, Setting, find_gpu, predict
 from gpudb.relation import StoredTensors, TensorEngine, TensorRelation, scan
 from gpudb.report import RENDERERS
 from gpudb.result import Result
@@ -220,6 +222,39 @@ class Database(Closing):
             f"FORMAT {_format(format)}",
         ]
         return self.sql(f"EXPLAIN ({', '.join(options)}) {what}", params).plan_text
+
+    def predict(
+        self,
+        model: str,
+        lengths: Sequence[int],
+        *,
+        gpu: str = "a100-80gb",
+        precision: str = "float16",
+        graph: bool = True,
+    ) -> Prediction:
+        """How fast a model should be on a GPU, from shapes and the data sheet; nothing is run.
+
+        Parameters
+        ----------
+        model
+            Name of a model.
+        lengths
+            Tokens of each text of one batch.
+        gpu
+            A name in :data:`gpudb.predict.GPUS`.
+        precision
+            Of products: ``"float32"``, ``"tf32"``, ``"float16"`` or ``"bfloat16"``.
+        graph
+            Whether all launches are one CUDA graph.
+        """
+        numbers = np.asarray(lengths)
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or not (numbers > 0).all():
+            raise InputError(
+                f"predict: lengths are {lengths!r:.80}; expected tokens of each text, at least 1"
+            )
+        setting = Setting(find_gpu(gpu), precision, graph)
+        steps = self._library.encoder(model).joined(True).steps
+        return predict(steps, sizes_of_lengths(numbers), setting)
 
     # Tables
 

@@ -1,7 +1,8 @@
 """Attention within sequences: q, k, v ``(n, heads·d)``, offsets ``(s + 1,)`` -> ``(n, heads·d)``.
 
 Each row of a sequence attends to the rows of the same sequence only; there is no padding and so no
-mask. q, k and v may be column slices of one array.
+mask. q, k and v may be column slices of one array. A bias ``(3·heads·d,)`` holds those of q, k and
+v, one after the other, which are added first.
 """
 
 from __future__ import annotations
@@ -17,21 +18,27 @@ SCORES_NBYTES = 1 << 20
 """Scores of so many bytes are alive at a time: they fit in cache together with their inputs."""
 
 
-def reference(q: Any, k: Any, v: Any, offsets: Any, heads: int, scale: float) -> Any:
+def reference(
+    q: Any, k: Any, v: Any, offsets: Any, heads: int, scale: float, bias: Any = None
+) -> Any:
     """Exact softmax over whole rows, a few equally long sequences at a time."""
     out = np.zeros_like(v, subok=False)
+    biases = (None,) * 3 if bias is None else bias.reshape(3, heads, 1, -1)
     for run in equal_length_runs(offsets):
         scores_nbytes = heads * run.length * run.length * v.itemsize
         step = max(1, SCORES_NBYTES // scores_nbytes)
         for first in range(0, run.count, step):
             count = min(step, run.count - first)
             part = Run(run.first + first, count, run.length, run.start + first * run.length)
-            by_head = (split_heads(x, part, heads) for x in (q, k, v))
+            inputs = zip((q, k, v), biases, strict=True)
+            by_head = (_add(split_heads(x, part, heads), third) for x, third in inputs)
             out[part.rows] = _attend(scale, *by_head)
     return out
 
 
-def shape(q: Any, k: Any, v: Any, offsets: Any, heads: int, scale: float) -> tuple[int, ...]:
+def shape(
+    q: Any, k: Any, v: Any, offsets: Any, heads: int, scale: float, bias: Any = None
+) -> tuple[int, ...]:
     """Shape of the result."""
     return tuple(v.shape)
 
@@ -47,6 +54,13 @@ def softmax_rows(scores: Any) -> None:
     scores -= scores.max(axis=-1, keepdims=True)
     np.exp(scores, out=scores)
     scores /= scores.sum(axis=-1, keepdims=True)
+
+
+def _add(x: Any, bias: Any) -> Any:
+    """Add to a copy that is still in cache; ``bias`` may be None."""
+    if bias is not None:
+        x += bias
+    return x
 
 
 def _attend(scale: float, q: Any, k: Any, v: Any) -> Any:

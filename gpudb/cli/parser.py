@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gpudb import __version__
-from gpudb.cli import demo, doctor, import_model, query, show
+from gpudb.cli import demo, doctor, import_model, predict, query, show
 
 DESCRIPTION = """\
 A columnar tensor database: run transformer encoders inside SQL.
@@ -27,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     import_model.add_to(commands)
     query.add_to(commands)
     show.add_to(commands)
+    predict.add_to(commands)
     demo.add_to(commands)
     doctor.add_to(commands)
     return parser

@@ -59,6 +59,25 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Launch:
+    """One kernel, or one product of matrices, that an operator starts on a GPU."""
+
+    name: str
+    """What it does; empty where it does all that its operator does."""
+    flops: int
+    read: int
+    """Bytes that it reads; what several of its blocks read counts once, the rest come from L2."""
+    written: int
+    product: tuple[int, int, int] | None = None
+    """Rows, columns and inner extent, of a product: the library's, which has tensor cores."""
+
+    @property
+    def moved(self) -> int:
+        """Bytes read and written."""
+        return self.read + self.written
+
+
+@dataclass(frozen=True, slots=True)
 class Pairing:
     """How many blocks met in a join, for EXPLAIN."""
 
@@ -164,6 +183,13 @@ class PhysicalOp:
     def cost(self, sizes: Sizes) -> Cost:
         """Count one run. Unless it says otherwise: every input read, the result written."""
         return Cost(read=self.input_nbytes(sizes), written=self.out.bind(sizes).nbytes)
+
+    def launches(self, sizes: Sizes) -> tuple[Launch, ...]:
+        """What one run starts on a GPU. Unless it says otherwise: one kernel; none for a view."""
+        if self.is_view:
+            return ()
+        cost = self.cost(sizes)
+        return (Launch("", cost.flops, cost.read, cost.written),)
 
     def input_nbytes(self, sizes: Sizes) -> int:
         """Bytes of all inputs."""

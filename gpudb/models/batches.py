@@ -26,13 +26,18 @@ class Batch:
     @property
     def sizes(self) -> Sizes:
         """The numbers behind the plan's named extents."""
-        lengths = np.diff(self.offsets).astype(np.int64)
-        return batch_sizes(
-            tokens=len(self.rows),
-            sequences=len(self.sequences),
-            pairs=int((lengths * lengths).sum()),
-            longest=int(lengths.max(initial=0)),
-        )
+        return sizes_of_lengths(np.diff(self.offsets))
+
+
+def sizes_of_lengths(lengths: HostArray) -> Sizes:
+    """The same for sequences of these lengths, ``(s,)``."""
+    lengths = lengths.astype(np.int64)
+    return batch_sizes(
+        tokens=int(lengths.sum()),
+        sequences=len(lengths),
+        pairs=int((lengths * lengths).sum()),
+        longest=int(lengths.max(initial=0)),
+    )
 
 
 def batch_sizes(*, tokens: int, sequences: int, pairs: int, longest: int) -> dict[str, int]:

@@ -107,6 +107,7 @@ class Context(Node):
 class Attention(Node):
     """Scores, softmax and context in one step; the scores are never stored.
 
+    With ``bias`` ``(3·width,)``, its thirds are added to query, key and value first.
     Vaswani et al., "Attention Is All You Need", 2017.
     """
 
@@ -116,9 +117,15 @@ class Attention(Node):
     sequences: Node
     heads: int
     scale: float
+    bias: Node | None = None
 
     def __post_init__(self) -> None:
-        _check_heads(self.query, self.heads)
+        width = _check_heads(self.query, self.heads)
+        if self.bias is not None and self.bias.schema.shape != (3 * width,):
+            raise SchemaError(
+                f"attention: {self.bias.schema.name} is {self.bias.schema}; the bias of query, key "
+                f"and value of width {width} has {3 * width} numbers"
+            )
 
     @cached_property
     def schema(self) -> TensorSchema:
@@ -176,7 +183,9 @@ def _pooled(child: Node) -> TensorSchema:
     return TensorSchema("pool", shape, shape, computed_dtype(child.schema.dtype))
 
 
-def _check_heads(query: Node, heads: int) -> None:
+def _check_heads(query: Node, heads: int) -> int:
+    """The width of the query, when it can be cut into so many heads."""
     width = query.schema.shape[1]
     if not isinstance(width, int) or heads < 1 or width % heads:
         raise SchemaError(f"attention: width {width} cannot be cut into {heads} equal heads")
+    return width

@@ -41,6 +41,18 @@ def test_benchmark_runs(script: str, request: pytest.FixtureRequest) -> None:
     assert "median" in text
 
 
+def test_predictions_are_called_so_and_stand_beside_what_was_published(
+    minilm_folder: Path,
+) -> None:
+    text = run("predict_gpu.py")
+    numbers = [line for line in text.splitlines() if " ms " in line]
+    published = [line for line in numbers if line.startswith("published: ")]
+    assert len(published) == 2
+    assert len(numbers) == 4
+    assert text.count("predicted") >= 4
+    assert "8 a layer" in text
+
+
 def test_execution_compares_auto_with_the_better_one(tmp_path: Path) -> None:
     text = run("bench_execution.py", "--out", str(tmp_path))
     summary = text.partition("auto over the better one")[2].strip().splitlines()[1:]

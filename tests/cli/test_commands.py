@@ -67,7 +67,7 @@ def fail(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.mark.parametrize(
-    "command", ["import-model", "sql", "explain", "ls", "describe", "demo", "doctor"]
+    "command", ["import-model", "sql", "explain", "ls", "describe", "predict", "demo", "doctor"]
 )
 def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     text = run(command, "--help")
@@ -293,3 +293,31 @@ def test_interrupt_exits_with_130(
     monkeypatch.setattr(query, "open_database", interrupt)
     assert main(["sql", "-d", ":memory:", "SELECT 1"]) == 130
     assert capsys.readouterr().err == "gpudb: interrupted\n"
+
+
+def test_predict_has_a_row_for_each_gpu_and_precision_it_has(run: Run, database: Path) -> None:
+    rows = json.loads(run("predict", "minilm", "-d", database, "--format", "json"))
+    pairs = {(row["gpu"], row["precision"]) for row in rows}
+    assert ("t4", "float16") in pairs
+    assert ("t4", "tf32") not in pairs
+    assert len(pairs) == len(rows) == 6 * 4 - 2
+    assert all(row["a layer"] == 8 and row["predicted tokens/s"] > 0 for row in rows)
+    chosen = ("--gpu", "l4", "--precision", "tf32", "--texts", 9, "--length", 7, "--no-graph")
+    (row,) = json.loads(run("predict", "minilm", "-d", database, *chosen, "--format", "json"))
+    assert row["predicted tokens/s"] == pytest.approx(63e3 / row["predicted ms"], rel=1e-3)
+
+
+def test_predict_by_operator(run: Run, database: Path) -> None:
+    chosen = ("--gpu", "t4", "--precision", "float16", "--steps", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(run("predict", "minilm", "-d", database, *chosen))))
+    assert rows[0]["operator"] == "EmbeddingNormRows"
+    assert rows[-1]["operator"] == "PoolRows"
+    assert all(float(r["predicted µs"]) >= float(r["roofline µs"]) for r in rows)
+
+
+def test_predict_refuses_what_it_cannot_predict(fail: Run, database: Path) -> None:
+    model = ("predict", "minilm", "-d", database)
+    assert "no GPU 'abacus'" in fail(*model, "--gpu", "abacus")
+    assert "t4 has no" in fail(*model, "--gpu", "t4", "--precision", "tf32")
+    assert "at least 1" in fail(*model, "--length", 0)
+    assert "--texts" in fail(*model, "--texts", 0, code=2)

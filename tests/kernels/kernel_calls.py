@@ -28,7 +28,11 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
     lengths = ([3, 0, 1, 2], [], [0], [1])
     sequences = [(offsets_of(n), sum(n), sum(i * i for i in n)) for n in lengths]
     return {
-        "attention": [(x(n, 6), x(n, 6), x(n, 6), o, 2, 0.5) for o, n, _ in sequences],
+        "attention": [
+            (x(n, 6), x(n, 6), x(n, 6), o, 2, 0.5, *bias)
+            for o, n, _ in sequences
+            for bias in ((), (x(18),))
+        ],
         "attention_context": [(x(pairs, 2), x(n, 6), o) for o, n, pairs in sequences],
         "attention_scores": [(x(n, 6), x(n, 6), o, 2, 0.5) for o, n, _ in sequences],
         "bias_activation": [(x(n, 4), x(4), fn) for n in (0, 1, 5) for fn in (None, "gelu")],

@@ -104,6 +104,20 @@ def test_attention(lengths: list[int], heads: int, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("heads", [1, 2])
+def test_attention_adds_the_bias_of_query_key_and_value(heads: int) -> None:
+    lengths = [2, 7, 0, 1, 7]
+    offsets = offsets_of(lengths)
+    merged = _random((sum(lengths), 3 * 6))
+    before = merged.copy()
+    bias = _random((3 * 6,))
+    scale = (6 // heads) ** -0.5
+    found = attention.reference(*np.split(merged, 3, axis=1), offsets, heads, scale, bias)
+    expected = _attention(*np.split(merged + bias, 3, axis=1), offsets, heads)
+    np.testing.assert_array_equal(merged, before)
+    np.testing.assert_allclose(found, expected, **TOLERANCE["float32"])
+
+
+@pytest.mark.parametrize("heads", [1, 2])
 def test_attention_over_column_slices_changes_nothing(heads: int) -> None:
     offsets = offsets_of([4, 1, 1, 3])
     merged = _random((9, 3 * 6))

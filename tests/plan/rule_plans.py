@@ -11,8 +11,19 @@ from gpudb.models.attention import self_attention
 from gpudb.plan.fused import Linear
 from gpudb.plan.node import Node
 from gpudb.plan.relational import Aggregate, FilterKeys, Join
-from gpudb.plan.sequence import Normalize, Pool
-from gpudb.plan.tensor import Coalesce, Dropout, Gather, Input, LayerNorm, Map, Matmul, Scan, Zip
+from gpudb.plan.sequence import Attention, Normalize, Pool
+from gpudb.plan.tensor import (
+    Coalesce,
+    Columns,
+    Dropout,
+    Gather,
+    Input,
+    LayerNorm,
+    Map,
+    Matmul,
+    Scan,
+    Zip,
+)
 from gpudb.types import TensorSchema
 from tests.tiny_plans import Arrays
 
@@ -95,6 +106,14 @@ def merge_projections(w: Weights) -> Node:
     return Zip(Zip(parts[0], parts[1], "multiply"), parts[2], "add")
 
 
+def fuse_attention_bias(w: Weights) -> Node:
+    bias = w.scan("bias", np.random.default_rng(5).standard_normal(3 * WIDTH))
+    weight = w.scan("weight", np.random.default_rng(6).standard_normal((3 * WIDTH, WIDTH)))
+    merged = Linear(rows(), weight, bias)
+    query, key, value = (Columns(merged, i * WIDTH, (i + 1) * WIDTH) for i in range(3))
+    return Attention(query, key, value, SEQUENCES, 2, 0.5)
+
+
 def fuse_pool_normalize(w: Weights) -> Node:
     return Normalize(Pool(rows(), SEQUENCES, "mean"), 1e-12)
 
@@ -118,6 +137,7 @@ PLANS: dict[str, Callable[[Weights], Node]] = {
         fuse_residual_norm,
         fuse_linear,
         merge_projections,
+        fuse_attention_bias,
         fuse_pool_normalize,
         align_blocks,
     )

@@ -65,6 +65,7 @@ def sample_nodes() -> list[Node]:
     vector = Scan(TensorSchema("v", (WIDTH,), (WIDTH,)))
     cube = Scan(TensorSchema("cube", (4, 6, 8), (2, 4, 3)))
     panels = Scan(TensorSchema("panels", (8, 5), (3, 2)))
+    biases = Scan(TensorSchema("biases", (3 * WIDTH,), (3 * WIDTH,)))
     column = Scan(TensorSchema("column", (4,), (2,), "int64"))
     square = Scan(TensorSchema("square", (5, 2, 5), (3, 1, 3)))
     product = Join(cube, panels, ((2, 0),), "matmul")
@@ -81,6 +82,7 @@ def sample_nodes() -> list[Node]:
         weights,
         Context(weights, x, offsets),
         Attention(x, x, x, offsets, 2, 2**-0.5),
+        Attention(x, x, x, offsets, 2, 2**-0.5, biases),
         Pool(x, offsets, "max"),
         Normalize(x, 1e-12),
         PoolNormalize(x, offsets, "mean", 1e-12),

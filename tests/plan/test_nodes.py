@@ -126,6 +126,10 @@ REFUSED: dict[str, tuple[Callable[[], Node], tuple[str, ...]]] = {
         lambda: Attention(*(scan(n, "n", 6) for n in "qkv"), SEQUENCES, 0, 1.0),
         ("width 6", "0 equal heads"),
     ),
+    "attention with a bias of another width": (
+        lambda: Attention(*(scan(n, "n", 6) for n in "qkv"), SEQUENCES, 2, 1.0, scan("b", 6)),
+        ("b is 6", "width 6", "18 numbers"),
+    ),
     "pool of an unknown kind": (
         lambda: Pool(scan("x", "n", 6), SEQUENCES, "median"),
         ("'median'", "mean", "cls", "max"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -14,6 +15,7 @@ from gpudb.plan.explain import explain
 from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm
 from gpudb.plan.node import Node, walk
 from gpudb.plan.rules import NEEDED, RULES, Rule, optimize
+from gpudb.plan.rules.fuse_attention_bias import fuse_attention_bias
 from gpudb.plan.rules.fuse_embedding_norm import fuse_embedding_norm
 from gpudb.plan.rules.fuse_linear import fuse_linear
 from gpudb.plan.rules.fuse_pool_normalize import fuse_pool_normalize
@@ -132,8 +134,9 @@ def test_a_bert_layer_is_six_steps(layers: int) -> None:
     assert found.count("EmbeddingNorm") == 1
     assert found.count("Attention") == layers
     assert found.count("ResidualNorm") == 2 * layers
-    assert found.count("Linear") == 2 * layers  # query, key and value in one; and the wide one
-    assert found.count("Matmul") == 2 * layers  # their bias is added by the norm that follows
+    assert found.count("Linear") == layers  # the wide one
+    # Query, key and value in one, and the two whose bias is added by the step that follows.
+    assert found.count("Matmul") == 3 * layers
     assert not {"Dropout", "Softmax", "Scores", "LayerNorm", "Map", "Zip"} & set(found)
 
 
@@ -201,6 +204,29 @@ def test_projections_of_different_inputs_or_with_a_function_stay_apart() -> None
         (Linear(x, weight, bias), Linear(x, weight, bias, "relu")),
     ):
         assert kinds(merge_projections(Zip(a, b, "add"))).count("Linear") == 2
+
+
+def test_attention_takes_the_bias_of_a_projection_that_it_alone_reads() -> None:
+    plan = rule_plans.fuse_attention_bias(Weights())
+    assert isinstance(plan, Attention)
+    query, key, value = plan.query, plan.key, plan.value
+    assert isinstance(query, Columns)
+    merged = query.child
+    assert isinstance(merged, Linear)
+    with_function = [
+        Columns(replace(merged, activation="relu"), i * WIDTH, (i + 1) * WIDTH) for i in range(3)
+    ]
+    others: list[Node] = [
+        replace(plan, query=key, key=query),  # not in the order of the bias
+        replace(plan, key=query),
+        replace(plan, value=rule_plans.rows()),
+        Zip(plan, value, "add"),
+        Zip(plan, Columns(merged, 2, 2 + WIDTH), "add"),
+        replace(plan, query=with_function[0], key=with_function[1], value=with_function[2]),
+    ]
+    assert explain(fuse_attention_bias(plan)) != explain(plan)
+    for other in others:
+        assert explain(fuse_attention_bias(other)) == explain(other)
 
 
 def test_a_sum_of_other_things_is_no_embedding() -> None:

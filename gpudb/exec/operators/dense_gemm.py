@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from gpudb.backend import Array
-from gpudb.exec.operator import Context, Cost, Joined, Panels, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Launch, Panels, PhysicalOp
 from gpudb.kernels.concat_columns import concat_columns
 from gpudb.types import Sizes
 
@@ -37,6 +37,12 @@ class DenseGemm(PhysicalOp):
 
     def panel_scratch(self, sizes: Sizes) -> int:
         return self.out.bind(sizes).nbytes
+
+    def launches(self, sizes: Sizes) -> tuple[Launch, ...]:
+        cost = self.cost(sizes)
+        rows, columns = self.out.bind(sizes).numbers
+        inner = self.children[0].out.bind(sizes).numbers[1]
+        return (Launch("", cost.flops, cost.read, cost.written, (rows, columns, inner)),)
 
     def cost(self, sizes: Sizes) -> Cost:
         left, out = self.children[0].out.bind(sizes), self.out.bind(sizes)

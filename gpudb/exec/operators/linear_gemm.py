@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from gpudb.backend import Array
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Launch, PhysicalOp
 from gpudb.kernels.bias_activation import bias_activation
 from gpudb.kernels.concat_columns import concat_columns
 from gpudb.types import Sizes
@@ -43,6 +43,18 @@ class LinearGemm(PhysicalOp):
             flops=2 * elements * x.numbers[1] + elements,
             read=self.input_nbytes(sizes),
             written=out.nbytes,
+        )
+
+    def launches(self, sizes: Sizes) -> tuple[Launch, ...]:
+        x, weight, bias = (child.out.bind(sizes) for child in self.children)
+        out = self.out.bind(sizes)
+        rows, columns = out.numbers
+        product = (rows, columns, x.numbers[1])
+        read = x.nbytes + weight.nbytes
+        return (
+            Launch("product", 2 * prod(product), read, out.nbytes, product),
+            # The epilogue is a kernel of its own: it reads the product and overwrites it.
+            Launch(self.detail(), prod(out.numbers), out.nbytes + bias.nbytes, out.nbytes),
         )
 
     def detail(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpudb.backend import Array
-from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operator import Context, Cost, Joined, Launch, PhysicalOp
 from gpudb.types import Sizes
 
 
@@ -18,6 +18,9 @@ class ReadInput(PhysicalOp):
 
     def cost(self, sizes: Sizes) -> Cost:
         return Cost()
+
+    def launches(self, sizes: Sizes) -> tuple[Launch, ...]:
+        return ()
 
     def detail(self) -> str:
         return self.out.name

@@ -9,6 +9,7 @@ from gpudb.plan.node import Node
 from gpudb.plan.rules.align_blocks import align_blocks
 from gpudb.plan.rules.coalesce_panels import coalesce_panels
 from gpudb.plan.rules.drop_dropout import drop_dropout
+from gpudb.plan.rules.fuse_attention_bias import fuse_attention_bias
 from gpudb.plan.rules.fuse_embedding_norm import fuse_embedding_norm
 from gpudb.plan.rules.fuse_linear import fuse_linear
 from gpudb.plan.rules.fuse_pool_normalize import fuse_pool_normalize
@@ -32,6 +33,7 @@ RULES: tuple[Rule, ...] = (
     fuse_residual_norm,
     fuse_linear,
     merge_projections,
+    fuse_attention_bias,
     fuse_pool_normalize,
     align_blocks,
     share_repeated,  # two readers of one result may have had it cut alike
