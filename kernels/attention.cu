@@ -19,18 +19,17 @@ sequence by binary search, and has nothing to do where its tile begins behind th
 Bytes moved: q and out once; k and v once per tile of queries, from L2 all but the first time. The
 least possible is once. Arithmetic: 4 · width operations per pair and head, on 2 · width elements
 per key and tile: with 32 queries to a tile, 16 operations per byte of float32.
-Deterministic. Sums in A; powers of two are within 2 ulp. One tile of shared memory holds keys, then
+Deterministic. Sums in A; exp is expf, within 2 ulp. One tile of shared memory holds keys, then
 values: half the memory, so twice the blocks on a multiprocessor, for two more barriers.
 */
 #include "common.cuh"
 
 #define KEYS 32
-#define LOG2_E 1.4426950408889634
 
 typedef Accumulator<T>::type A;
 
-__device__ __forceinline__ float power_of_two(float x) { return exp2f(x); }
-__device__ __forceinline__ double power_of_two(double x) { return exp2(x); }
+__device__ __forceinline__ float exponential(float x) { return expf(x); }
+__device__ __forceinline__ double exponential(double x) { return exp(x); }
 
 struct AnyBit {
   static __device__ __forceinline__ unsigned of(unsigned a, unsigned b) { return a | b; }
@@ -72,11 +71,9 @@ __device__ __forceinline__ void read_pieces(const Operand& x, index_t first, int
   int shift = 0;
   while (shift < 5 && (step << shift) < x.width) ++shift;
   const int across = 1 << shift;
-#pragma unroll 1
   for (int row = group.rank >> shift; row < rows; row += group.count >> shift) {
     const bool taken = row < count && (!mask || mask[first + row]);
     const T* from = x.data + (first + row) * x.stride;
-#pragma unroll 1
     for (int c = (group.rank & (across - 1)) * step; c < x.width; c += across * step) {
       Widened<step> wide = {};
       if (taken) {
@@ -121,7 +118,7 @@ __device__ index_t sequence_of(index_t tile, const index_t* offsets, index_t seq
 
 // What a warp knows of its ROWS queries after the keys that it has seen.
 struct Progress {
-  A largest[ROWS];          // score so far, in units of log 2
+  A largest[ROWS];          // score so far
   A total[ROWS];            // this lane's part of the sum of weights
   A context[ROWS][CHUNKS];  // sum of weight · value in columns lane, lane + 32, …
   unsigned seen;            // bit r: this lane had a key for query r
@@ -165,8 +162,8 @@ __device__ __forceinline__ void weigh(Progress& progress, const A* scores, int f
     const A score = taken ? scores[r] : A(-CU_INF);
     const A largest = nan_max(progress.largest[r], warp_reduce<Max>(score));
     const A base = largest == A(-CU_INF) ? A(0) : largest;
-    const A decay = power_of_two(progress.largest[r] - base);
-    weight[r] = power_of_two(score - base);
+    const A decay = exponential(progress.largest[r] - base);
+    weight[r] = exponential(score - base);
     progress.largest[r] = largest;
     progress.total[r] = progress.total[r] * decay + weight[r];
 #pragma unroll
@@ -256,7 +253,7 @@ extern "C" __global__ void __launch_bounds__(256)
     const Operand key(k, biased ? bias + all : none, k_stride, head, width);
     const Operand value(v, biased ? bias + 2 * all : none, v_stride, head, width);
     __syncwarp();  // the task before has read its queries
-    read_rows(query, row, rows, ROWS, A(scale * LOG2_E), nullptr, queries, packs * step, mine);
+    read_rows(query, row, rows, ROWS, A(scale), nullptr, queries, packs * step, mine);
     __syncwarp();
     Progress progress;
     for (index_t from = start; from < keys_stop; from += KEYS) {
