@@ -9,7 +9,7 @@ import numpy as np
 
 from gpudb.errors import DeviceError
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda, row_grid, strided_rows
+from gpudb.kernels.launch import Device, cuda, row_grid, row_numbers, strided_rows
 from gpudb.kernels.layer_norm import normalize_rows
 from gpudb.kernels.rows import row_pieces
 
@@ -52,7 +52,7 @@ def launch(
     unused = MAX_TABLES - len(tables)  # places that repeat the first table, and are not looked at
     given = [strided_rows(device, table) for table in tables]
     given += given[:1] * unused
-    numbers = [_row_numbers(device, column) for column in rows]
+    numbers = [row_numbers(device, column) for column in rows]
     numbers += numbers[:1] * unused
     count, width = shape(tables, rows, gamma, beta, eps)
     out = device.empty((count, width), gamma.dtype)
@@ -63,13 +63,6 @@ def launch(
     args = (*arrays, count, width, eps, grid.cached)
     device.launch(function, grid.blocks, grid.threads, args, grid.shared)
     return out
-
-
-def _row_numbers(device: Device, column: Any) -> Any:
-    """As they are where they are int32 or int64 on the device, else cast."""
-    if not isinstance(column, np.ndarray) and column.dtype in (np.int32, np.int64):
-        return device.contiguous(column)
-    return device.rows(column)
 
 
 embedding_layer_norm = Kernel("embedding_layer_norm", reference, shape, launch=launch)

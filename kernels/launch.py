@@ -13,6 +13,8 @@ from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 CTYPES: Mapping[str, str] = {
     "float64": "double",
     "float32": "float",
@@ -176,6 +178,17 @@ def _defined(define: tuple[str, str]) -> str:
     name, value = define
     is_type = value in CTYPES.values()
     return f"typedef {value} {name};\n" if is_type else f"#define {name} {value}\n"
+
+
+def row_numbers(device: Device, x: Any) -> Any:
+    """As they are where they are int32 or int64 on the device, else int64.
+
+    For kernels of every batch: offsets and token numbers are int32, as in an Arrow column, and a
+    cast would be one launch more.
+    """
+    if not isinstance(x, np.ndarray) and x.dtype in (np.int32, np.int64):
+        return device.contiguous(x)
+    return device.rows(x)
 
 
 @cache

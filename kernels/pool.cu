@@ -2,7 +2,7 @@
 pool: one row per sequence, reduced over its first `most` rows by FN, and perhaps of length one.
 
   x        (any, width) T
-  offsets  (sequences + 1,) index_t: where the rows of each sequence start
+  offsets  (sequences + 1,) I: where the rows of each sequence start
   out      (sequences, width) T; zeros for a sequence without rows
 
 One block per sequence, walking on in steps of the grid. `across` threads share out the columns, and
@@ -35,7 +35,7 @@ template <int N> __device__ __forceinline__ void finish(Few<A, N>& few, index_t 
   for (A& v : few.v) v = count ? FN::finish(v, count) : A(0);
 }
 
-extern "C" __global__ void pool(const T* __restrict__ x, const index_t* __restrict__ offsets,
+extern "C" __global__ void pool(const T* __restrict__ x, const I* __restrict__ offsets,
                                 T* __restrict__ out, index_t sequences, index_t width,
                                 index_t most, bool normalised, double eps, int across, int groups,
                                 index_t pitch, bool cached) {

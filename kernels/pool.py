@@ -21,6 +21,7 @@ from gpudb.kernels.launch import (
     ceil_div,
     cuda,
     grid_for,
+    row_numbers,
     row_threads,
 )
 from gpudb.kernels.reduce_axis import norm
@@ -60,12 +61,12 @@ def shape(x: Any, offsets: Any, kind: str, eps: float | None) -> tuple[int, ...]
 
 def launch(device: Device, x: Any, offsets: Any, kind: str, eps: float | None) -> Any:
     """One block per sequence."""
-    x, offsets = device.contiguous(x), device.rows(offsets)
+    x, offsets = device.contiguous(x), row_numbers(device, offsets)
     out = device.empty(shape(x, offsets, kind, eps), x.dtype)
     sequences, width = out.shape
     cut = _cut(device, width, x.dtype.itemsize)
     most = 1 if kind == "cls" else MAX_ROWS
-    function = cuda("pool", T=x.dtype, FN="Largest" if kind == "max" else "Mean")
+    function = cuda("pool", T=x.dtype, I=offsets.dtype, FN="Largest" if kind == "max" else "Mean")
     sizes = (sequences, width, most, eps is not None, eps or 0.0)
     args = (x, offsets, out, *sizes, cut.across, cut.groups, cut.pitch, cut.cached)
     blocks = grid_for(sequences, 1) if width else 0

@@ -62,7 +62,7 @@ def test_options_are_those_of_cupy() -> None:
     """Read from CuPy's source, where CuPy is installed: it does not say them without a GPU."""
     if find_spec("cupy") is None:
         pytest.skip("CuPy is not installed")
-    from cupy.cuda import compiler  # noqa: TID251
+    from cupy.cuda import compiler
 
     from gpudb.backend.cuda.device import OPTIONS
 

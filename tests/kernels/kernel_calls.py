@@ -31,7 +31,7 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         "attention": [
             (x(n, 6), x(n, 6), x(n, 6), o, 2, 0.5, *bias)
             for o, n, _ in sequences
-            for bias in ((), (x(18),))
+            for bias in ((), (False, None, x(18)))
         ],
         "attention_context": [(x(pairs, 2), x(n, 6), o) for o, n, pairs in sequences],
         "attention_scores": [(x(n, 6), x(n, 6), o, 2, 0.5) for o, n, _ in sequences],

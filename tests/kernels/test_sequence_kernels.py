@@ -111,7 +111,7 @@ def test_attention_adds_the_bias_of_query_key_and_value(heads: int) -> None:
     before = merged.copy()
     bias = _random((3 * 6,))
     scale = (6 // heads) ** -0.5
-    found = attention.reference(*np.split(merged, 3, axis=1), offsets, heads, scale, bias)
+    found = attention.reference(*np.split(merged, 3, axis=1), offsets, heads, scale, bias=bias)
     expected = _attention(*np.split(merged + bias, 3, axis=1), offsets, heads)
     np.testing.assert_array_equal(merged, before)
     np.testing.assert_allclose(found, expected, **TOLERANCE["float32"])

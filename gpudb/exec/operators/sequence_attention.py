@@ -23,7 +23,8 @@ class SequenceAttention(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         q, k, v, offsets, *bias = (i[0] for i in inputs)
-        return ctx.backend.call(attention, q, k, v, offsets, self.heads, self.scale, *bias)[None]
+        added = (False, None, *bias) if bias else ()
+        return ctx.backend.call(attention, q, k, v, offsets, self.heads, self.scale, *added)[None]
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)

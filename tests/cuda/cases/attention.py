@@ -1,0 +1,138 @@
+"""Head widths around a warp and a pack; lengths around a tile; slices, masks, biases, extremes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gpudb.kernels.attention import attention
+from tests.cuda.cases.case import REAL, STORED, Case
+from tests.cuda.cases.values import INF, NAN, columns, normal, numbers, offsets
+
+ALL = (*STORED, "float64")
+WIDTHS = (1, 8, 16, 24, 32, 33, 48, 64, 80, 96, 128)
+LENGTHS: tuple[list[int], ...] = ([], [0], [1], [3, 0, 1, 2], [31, 32, 33], [100], [70, 1])
+SOME = [3, 0, 9, 1, 34]
+FEW_BLOCKS = (32, 256)
+
+
+def _sliced(lengths: list[int], heads: int, width: int) -> tuple[Any, ...]:
+    """q, k and v side by side in one array, as one product with all three weights leaves them."""
+    w = heads * width
+    x = normal(sum(lengths), 3 * w)
+    parts = (columns(x, i * w, (i + 1) * w) for i in range(3))
+    return (*parts, offsets(*lengths), heads, width**-0.5)
+
+
+def _apart(n: int, width: int, *lengths: int) -> list[Any]:
+    """One head; q, k and v in arrays of their own, of ``n`` rows."""
+    return [*(normal(n, width, seed=i) for i in range(3)), offsets(*lengths), 1, width**-0.5]
+
+
+def _with(place: int, row: int, value: float) -> tuple[Any, ...]:
+    """A row of q, k or v is ``value``."""
+    args = _apart(40, 8, 3, 35, 2)
+    args[place][row] = value
+    return tuple(args)
+
+
+def _masked(n: int, *left_out: int) -> Any:
+    mask = np.ones(n, bool)
+    mask[list(left_out)] = False
+    return mask
+
+
+def _poisoned() -> tuple[Any, ...]:
+    """Keys and values that take no part are NaN and infinite."""
+    args = _apart(40, 16, 3, 35, 2)
+    args[1][[2, 20]] = NAN
+    args[2][[2, 20]] = INF
+    return (*args, False, _masked(40, 2, 20))
+
+
+def _large_scores() -> tuple[Any, ...]:
+    """Scores of some ±10⁴, far enough from each other that one key has all the weight."""
+    signs = np.where(numbers(2, 40, 8), 1.0, -1.0) * 2.0 ** np.arange(8)
+    return (signs * 8, signs, normal(40, 8), offsets(3, 35, 2), 1, 0.25)
+
+
+CASES = [
+    *(
+        Case(attention, f"width {width}", _sliced(SOME, 2, width), ALL, block_sizes=FEW_BLOCKS)
+        for width in WIDTHS
+    ),
+    *(
+        Case(attention, f"lengths {lengths}", _sliced(lengths, heads, 8))
+        for lengths in LENGTHS
+        for heads in (1, 2)
+    ),
+    Case(attention, "12 heads", _sliced([5, 40], 12, 32), STORED, block_sizes=()),
+    Case(attention, "heads of 256", _sliced([3, 9], 1, 256), STORED, block_sizes=FEW_BLOCKS),
+    Case(attention, "heads of 160", _sliced([3, 9], 1, 160), REAL, block_sizes=FEW_BLOCKS),
+    Case(attention, "three arrays", tuple(_apart(50, 24, 20, 30)), ALL),
+    Case(attention, "rows behind the last sequence", tuple(_apart(80, 8, 3, 9)), REAL),
+    Case(attention, "rows and no sequences", tuple(_apart(40, 8)), REAL),
+    *(
+        Case(attention, f"causal, width {width}", (*_sliced([3, 70, 1, 33], 2, width), True), ALL)
+        for width in (8, 33)
+    ),
+    *(
+        Case(
+            attention,
+            f"some keys, {'causal' if causal else 'both ways'}",
+            (*_sliced([3, 70, 1], 2, 16), causal, numbers(2, 74) > 0),
+            ALL,
+        )
+        for causal in (False, True)
+    ),
+    Case(
+        attention,
+        "no keys, or none in the first tile",
+        (*_sliced([3, 40, 2], 1, 8), False, _masked(45, *range(3), *range(3, 40))),
+        REAL,
+    ),
+    Case(attention, "what takes no part is not finite", _poisoned(), REAL),
+    *(
+        Case(
+            attention,
+            f"bias, width {width}",
+            (*_sliced(SOME, 2, width), False, None, normal(6 * width)),
+            ALL,
+            block_sizes=FEW_BLOCKS,
+        )
+        for width in (7, 8, 64)
+    ),
+    Case(
+        attention,
+        "bias, mask and causal",
+        (*_sliced(SOME, 2, 24), True, numbers(2, sum(SOME)) > 0, normal(144)),
+        ALL,
+    ),
+    *(
+        Case(attention, f"{value} in {'qkv'[place]}", _with(place, row, value), REAL)
+        for place, row, value in (
+            (0, 20, NAN),
+            (0, 20, INF),
+            (1, 37, NAN),
+            (1, 3, INF),
+            (1, 20, -INF),
+            (2, 20, NAN),
+            (2, 37, -INF),
+        )
+    ),
+    Case(
+        attention,
+        "scores of ten",
+        (*(normal(60, 64, seed=i) * 1.8 for i in range(2)), normal(60, 64), offsets(60), 1, 0.125),
+        REAL,
+    ),
+    Case(attention, "scores of ten thousand", _large_scores(), REAL),
+    Case(
+        attention,
+        "equal scores",
+        (np.zeros((50, 8)), normal(50, 8), normal(50, 8) * 1e4, offsets(50), 1, 1.0),
+        REAL,
+        scale=1e4,
+    ),
+]
