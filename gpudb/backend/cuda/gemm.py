@@ -25,6 +25,10 @@ DATA_TYPES: Mapping[str, int] = {
 }
 MAX_EXTENT = 2**31 - 1
 
+FULL_PRECISION_SUMS = 16
+"""CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION in cublas_api.h, which CuPy does not name: sums
+of parts of a long inner axis stay in float32 as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Matrices:
@@ -190,7 +194,5 @@ def _operation(matrices: Matrices) -> int:
 
 def _handle() -> int:
     handle = cp.cuda.device.get_cublas_handle()
-    # Sums of parts of a long inner axis stay in float32 as well.
-    cublas.setMathMode(handle, cublas.CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION)
-    cublas.setStream(handle, cp.cuda.get_current_stream().ptr)
+    cublas.setMathMode(handle, FULL_PRECISION_SUMS)
     return int(handle)

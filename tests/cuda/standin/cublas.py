@@ -18,6 +18,8 @@ from tests.cuda.standin.real import signature
 from tests.cuda.standin.runtime import CUBLAS_HANDLE
 
 DEFAULT_MATH, TENSOR_OP_MATH, PEDANTIC_MATH, TF32_MATH = range(4)
+FULL_PRECISION_SUMS = 16
+"""CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION: sums are in full precision here anyhow."""
 
 CONSTANTS = {
     "CUBLAS_OP_N": gemm.OP_N,
@@ -93,7 +95,7 @@ def setStream(handle: int, stream: int) -> None:
 
 def setMathMode(handle: int, mode: int) -> None:
     _check_handle(handle)
-    if mode not in (DEFAULT_MATH, PEDANTIC_MATH, TF32_MATH):
+    if mode & ~FULL_PRECISION_SUMS not in (DEFAULT_MATH, PEDANTIC_MATH, TF32_MATH):
         raise NotImplementedError(f"math mode {mode} is not in the stand-in")
     _math_mode[0] = mode
 
@@ -233,7 +235,7 @@ def _submit(given: dict[str, int], products: list[Product]) -> None:
 
 def _single() -> int:
     """float32 products follow the math mode."""
-    return gemm.COMPUTE_32F_FAST_TF32 if _math_mode[0] == TF32_MATH else gemm.COMPUTE_32F
+    return gemm.COMPUTE_32F_FAST_TF32 if _math_mode[0] & ~FULL_PRECISION_SUMS == TF32_MATH else gemm.COMPUTE_32F
 
 
 def _check_handle(handle: int) -> None:
