@@ -60,7 +60,7 @@ class CudaBackend:
         if storage_dtype(dtype).kind not in "fu" or dtype == "float64":
             return x
         wanted = STORED_AS.get(self.precision, "float32")
-        return x if dtype == wanted else self.call(cast, x, storage_dtype(wanted))
+        return x if dtype == wanted else self.call(cast, x, wanted)
 
     def concat(self, parts: Sequence[Array]) -> Array:
         return cp.concatenate(parts)

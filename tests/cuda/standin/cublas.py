@@ -235,7 +235,11 @@ def _submit(given: dict[str, int], products: list[Product]) -> None:
 
 def _single() -> int:
     """float32 products follow the math mode."""
-    return gemm.COMPUTE_32F_FAST_TF32 if _math_mode[0] & ~FULL_PRECISION_SUMS == TF32_MATH else gemm.COMPUTE_32F
+    return (
+        gemm.COMPUTE_32F_FAST_TF32
+        if _math_mode[0] & ~FULL_PRECISION_SUMS == TF32_MATH
+        else gemm.COMPUTE_32F
+    )
 
 
 def _check_handle(handle: int) -> None:

@@ -101,13 +101,22 @@ class Chunk:
 
     nbytes: int
     used: int = 0
+    held: Any = None
+    """What another allocator gave; None where it came from the device itself."""
+
+    def give_back(self) -> None:
+        """To where it came from."""
+        if self.held is None:
+            memory.device.release(self.nbytes)
+        self.held = None
 
 
 class Chunks:
     """Memory a pool holds, and how much of it is in use."""
 
-    def __init__(self) -> None:
+    def __init__(self, allocator: Callable[[int], Any] | None) -> None:
         self.all: list[Chunk] = []
+        self._allocator = allocator
 
     @property
     def total(self) -> int:
@@ -123,15 +132,21 @@ class Chunks:
         return min(fitting, key=lambda c: c.nbytes - c.used, default=None)
 
     def add(self, nbytes: int) -> Chunk:
-        cuda_malloc(nbytes)
-        self.all.append(Chunk(nbytes))
+        """Take more; where the driver records, nothing may be taken."""
+        if self._allocator is None:
+            cuda_malloc(nbytes)
+            self.all.append(Chunk(nbytes))
+        else:
+            if streams.get_current_stream().is_capturing:
+                raise RuntimeError(f"{nbytes} bytes are allocated while the stream is capturing")
+            self.all.append(Chunk(nbytes, held=self._allocator(nbytes)))
         return self.all[-1]
 
     def drop_unused(self) -> None:
         """Give back to the device what is not in use at all."""
         for chunk in self.all:
             if not chunk.used:
-                memory.device.release(chunk.nbytes)
+                chunk.give_back()
         self.all = [chunk for chunk in self.all if chunk.used]
 
 
@@ -158,9 +173,8 @@ def _back_to_pool(chunk: Chunk, address: int, nbytes: int, stream: int) -> None:
 @like("cupy.cuda.MemoryPool")
 class MemoryPool:
     def __init__(self, allocator: Any = None) -> None:
-        if allocator is not None:
-            raise NotImplementedError("a pool over another allocator is not in the stand-in")
-        self._chunks = Chunks()
+        self._upstream = allocator
+        self._chunks = Chunks(allocator)
         self._limit = 0
 
     def malloc(self, size: int) -> Any:
@@ -177,9 +191,9 @@ class MemoryPool:
             self._chunks.drop_unused()
         if self._limit and self._chunks.total + nbytes > self._limit:
             raise OutOfMemoryError(nbytes, self._chunks.total, self._limit)
-        if nbytes > memory.device.free_nbytes:
+        if self._upstream is None and nbytes > memory.device.free_nbytes:
             self._chunks.drop_unused()
-        if nbytes > memory.device.free_nbytes:
+        if self._upstream is None and nbytes > memory.device.free_nbytes:
             raise OutOfMemoryError(nbytes, self._chunks.total, self._limit)
         return self._chunks.add(nbytes)
 
