@@ -151,6 +151,7 @@ def _cuda() -> Module:
             **pinned_names,
             **stream_names,
             **device_names,
+            "using_allocator": pools.using_allocator,
             "Graph": streams.Graph,
             "is_available": lambda: True,
             "memory": Module("cupy.cuda.memory", {**memory_names, **out_of_memory}),

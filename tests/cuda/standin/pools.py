@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,7 +138,7 @@ class Chunks:
             cuda_malloc(nbytes)
             self.all.append(Chunk(nbytes))
         else:
-            if streams.get_current_stream().is_capturing:
+            if streams.get_current_stream().is_capturing():
                 raise RuntimeError(f"{nbytes} bytes are allocated while the stream is capturing")
             self.all.append(Chunk(nbytes, held=self._allocator(nbytes)))
         return self.all[-1]
@@ -153,7 +154,9 @@ class Chunks:
 class PooledMemory:
     """Part of a chunk; goes back to the pool when nobody holds it.
 
-    Only ``size`` bytes may be touched, though the pool counts ``nbytes``.
+    Only ``size`` bytes may be touched, though the pool counts ``nbytes``. What is taken while a
+    stream records is written again by every launch of the graph: it may be used again by whoever
+    takes from the pool, but stays memory.
     """
 
     def __init__(self, chunk: Chunk, size: int, nbytes: int) -> None:
@@ -161,12 +164,14 @@ class PooledMemory:
         self.ptr = memory.device.place(size)
         chunk.used += nbytes
         stream = streams.get_current_stream().ptr
-        when_gone(self, _back_to_pool, chunk, self.ptr, nbytes, stream)
+        recorded = streams.get_current_stream().is_capturing()
+        when_gone(self, _back_to_pool, chunk, self.ptr, nbytes, stream, recorded)
 
 
-def _back_to_pool(chunk: Chunk, address: int, nbytes: int, stream: int) -> None:
-    order.current.freed(address, stream)
-    memory.device.retire(address)
+def _back_to_pool(chunk: Chunk, address: int, nbytes: int, stream: int, recorded: bool) -> None:
+    if not recorded:
+        order.current.freed(address, stream)
+        memory.device.retire(address)
     chunk.used -= nbytes
 
 
@@ -229,6 +234,16 @@ def set_allocator(allocator: Callable[[int], Any] | None = None) -> None:
 
 def get_allocator() -> Callable[[int], Any]:
     return _allocators[-1]
+
+
+@contextmanager
+def using_allocator(allocator: Callable[[int], Any] | None = None) -> Iterator[None]:
+    """Another allocator for a while; in this thread only, which is all there is in a test."""
+    _allocators.append(allocator or _malloc)
+    try:
+        yield
+    finally:
+        _allocators.pop()
 
 
 def get_default_memory_pool() -> MemoryPool:
