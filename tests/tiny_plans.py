@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gpudb.backend import Backend, NumpyBackend
+from gpudb.backend import Backend
 from gpudb.exec.batch import grid_keys
 from gpudb.exec.missing import dense_result
 from gpudb.exec.prepared import PreparedPlan, prepare
@@ -20,6 +20,7 @@ from gpudb.plan.node import Node, walk
 from gpudb.plan.rules import RULES, Rule, optimize
 from gpudb.plan.tensor import Scan
 from gpudb.types import HostArray, Sizes, TensorSchema
+from tests import backend_under_test
 
 BERT_CONFIG: dict[str, Any] = {
     "hidden_size": 8,
@@ -121,7 +122,7 @@ def prepared(
     backend: Backend | None = None,
 ) -> PreparedPlan:
     """The plan after ``rules``, ready to run."""
-    return prepare(lower(optimize(plan, rules)), backend or NumpyBackend(), arrays)
+    return prepare(lower(optimize(plan, rules)), backend or backend_under_test.backend(), arrays)
 
 
 def compute(
@@ -133,7 +134,8 @@ def compute(
 ) -> HostArray:
     """The dense result of a plan."""
     ready = prepared(plan, arrays, rules)
-    result = ready.run(inputs or {}, sizes or {})
+    on_device = {name: ready.backend.to_device(x) for name, x in (inputs or {}).items()}
+    result = ready.run(on_device, sizes or {})
     return dense_result(ready.backend, result, ready.steps[-1].op.out.bind(sizes or {}))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gpudb.backend import NullBackend, NumpyBackend
+from gpudb.backend import NullBackend
 from gpudb.exec.missing import rows_of_full_grid, take_blocks
 from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.prepared import PreparedPlan, join_keys
@@ -18,6 +18,7 @@ from gpudb.lower import lower
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, RULES, Rule, optimize
 from gpudb.types import HostArray
+from tests import backend_under_test
 from tests.dense import dense
 from tests.tiny_plans import Arrays, cut, prepared
 
@@ -34,7 +35,8 @@ def run_blocks(ready: PreparedPlan) -> HostArray:
     """All blocks of the result, zeros where none is stored."""
     result = ready.run({}, {})
     out = ready.steps[-1].op.out
-    return np.asarray(take_blocks(NumpyBackend(), result.data, rows_of_full_grid(result.keys, out)))
+    blocks = take_blocks(ready.backend, result.data, rows_of_full_grid(result.keys, out))
+    return ready.backend.to_host(blocks)
 
 
 def check(plan: Node, arrays: Arrays, rules: tuple[Rule, ...] = RULES) -> HostArray:
@@ -60,7 +62,7 @@ def check(plan: Node, arrays: Arrays, rules: tuple[Rule, ...] = RULES) -> HostAr
 
 def run_in_parts(plan: Node, arrays: Arrays) -> HostArray:
     """The dense result of a plan of which as little as possible is in memory at a time."""
-    joined = join_keys(lower(optimize(plan, RELATIONAL)), NumpyBackend(), arrays)
+    joined = join_keys(lower(optimize(plan, RELATIONAL)), backend_under_test.backend(), arrays)
     assert can_spill(joined)
     return plan_spilled(joined, Path(gettempdir()), 0, whole_nbytes=0, dense=True).dense()
 

@@ -31,7 +31,7 @@ class Replay:
         """Bring other inputs of the same shapes to the device and launch."""
         work = cp.cuda.get_current_stream()
         for name, x in inputs.items():
-            self.inputs[name].set(np.ascontiguousarray(x), stream=work)
+            self.inputs[name].set(np.asarray(x, order="C"), stream=work)
         self.stream.wait_event(work.record())
         self.graph.launch(self.stream)
         work.wait_event(self.stream.record())

@@ -95,7 +95,7 @@ class Uploads:
         work = cp.cuda.get_current_stream()
         out = cp.empty(x.shape, x.dtype)
         if x.nbytes < SMALL_NBYTES:
-            out.set(np.ascontiguousarray(x), stream=work)
+            out.set(np.asarray(x, order="C"), stream=work)
             return out
         flat = np.ascontiguousarray(x).reshape(-1).view(np.uint8)
         with self._lock:
