@@ -106,6 +106,11 @@ ZIPS: Mapping[str, Callable[[Array, Array], Array]] = {
 """Name in a plan -> function of two arrays that broadcast."""
 
 
+def functor(name: str | None) -> str:
+    """Struct of a function in ``elementwise.cuh``: ``gelu_tanh`` -> ``GeluTanh``."""
+    return "".join(map(str.capitalize, name.split("_"))) if name else "Identity"
+
+
 def _horner(coefficients: tuple[float, ...], x: Array) -> Array:
     result = x * coefficients[0]
     for c in coefficients[1:-1]:
