@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.elementwise import MAPS
+from gpudb.kernels.elementwise import MAPS, functor
+from gpudb.kernels.launch import Device, cuda, matrix_grid
 from gpudb.kernels.rows import row_pieces
 
 
@@ -28,4 +29,14 @@ def shape(x: Any, bias: Any, activation: str | None) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-bias_activation = Kernel("bias_activation", reference, shape)
+def launch(device: Device, x: Any, bias: Any, activation: str | None) -> Any:
+    """A thread to 16 bytes of a few rows."""
+    x, bias = device.contiguous(x), device.contiguous(bias)
+    rows, width = x.shape
+    function = cuda("bias_activation", T=x.dtype, FN=functor(activation))
+    blocks, threads = matrix_grid(device, rows, width, x.dtype.itemsize)
+    device.launch(function, blocks, threads, (x, bias, rows, width))
+    return x
+
+
+bias_activation = Kernel("bias_activation", reference, shape, launch=launch)

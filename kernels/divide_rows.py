@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, matrix_grid, size
 from gpudb.kernels.rows import chosen, row_pieces
 
 
@@ -27,4 +28,16 @@ def shape(x: Any, norms: Any, groups: Any, eps: float) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-divide_rows = Kernel("divide_rows", reference, shape)
+def launch(device: Device, x: Any, norms: Any, groups: Any, eps: float) -> Any:
+    """A thread to 16 bytes of a few rows; blocks lie one below the other."""
+    x, norms = device.contiguous(x), device.contiguous(norms)
+    out = device.empty(x.shape, x.dtype)
+    height, width = size(x.shape[1:-1]), x.shape[-1]
+    rows = x.shape[0] * height
+    blocks, threads = matrix_grid(device, rows, width, x.dtype.itemsize)
+    args = (x, norms, device.rows(groups), out, rows, height, width, eps)
+    device.launch(cuda("divide_rows", T=x.dtype), blocks, threads, args)
+    return out
+
+
+divide_rows = Kernel("divide_rows", reference, shape, launch=launch)

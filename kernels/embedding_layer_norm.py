@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from gpudb.errors import DeviceError
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, row_grid, strided_rows
 from gpudb.kernels.layer_norm import normalize_rows
 from gpudb.kernels.rows import row_pieces
+
+MAX_TABLES = 4
+"""Tables that the CUDA function adds; a text encoder has two or three."""
 
 
 def reference(tables: Sequence[Any], rows: Sequence[Any], gamma: Any, beta: Any, eps: float) -> Any:
@@ -31,4 +36,39 @@ def shape(
     return (rows[0].shape[0], tables[0].shape[1])
 
 
-embedding_layer_norm = Kernel("embedding_layer_norm", reference, shape)
+def launch(
+    device: Device,
+    tables: Sequence[Any],
+    rows: Sequence[Any],
+    gamma: Any,
+    beta: Any,
+    eps: float,
+) -> Any:
+    """One block per row of the result."""
+    if len(tables) > MAX_TABLES:
+        raise DeviceError(f"embedding_layer_norm adds {MAX_TABLES} tables, got {len(tables)}")
+    gamma, beta = device.contiguous(gamma), device.contiguous(beta)
+    unused = MAX_TABLES - len(tables)  # places that repeat the first table, and are not looked at
+    given = [strided_rows(device, table) for table in tables]
+    given += given[:1] * unused
+    numbers = [_row_numbers(device, column) for column in rows]
+    numbers += numbers[:1] * unused
+    count, width = shape(tables, rows, gamma, beta, eps)
+    out = device.empty((count, width), gamma.dtype)
+    types = {f"I{place}": column.dtype for place, column in enumerate(numbers)}
+    function = cuda("embedding_layer_norm", T=gamma.dtype, K=len(tables), **types)
+    grid = row_grid(device, count if width else 0, width, gamma.dtype.itemsize)
+    arrays = (*(x for x, _ in given), *(stride for _, stride in given), *numbers, gamma, beta, out)
+    args = (*arrays, count, width, eps, grid.cached)
+    device.launch(function, grid.blocks, grid.threads, args, grid.shared)
+    return out
+
+
+def _row_numbers(device: Device, column: Any) -> Any:
+    """As they are where they are int32 or int64 on the device, else cast."""
+    if not isinstance(column, np.ndarray) and column.dtype in (np.int32, np.int64):
+        return device.contiguous(column)
+    return device.rows(column)
+
+
+embedding_layer_norm = Kernel("embedding_layer_norm", reference, shape, launch=launch)

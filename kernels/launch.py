@@ -31,7 +31,13 @@ MAX_BLOCKS = 2**31 - 1
 MAX_SHARED_NBYTES = 48 << 10
 """Shared memory that a block may have without asking the driver first."""
 
+SCRATCH_NBYTES = 512
+"""Of it, what kernels use beside the array whose size the launch gives."""
+
 WARP = 32
+
+MATRIX_ROWS = 4
+"""ROWS_EACH of ``matrix.cuh``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,46 @@ def row_threads(width: int, itemsize: int) -> int:
     """Threads for one row: each takes 16 bytes at a time; whole warps, 1,024 at most."""
     vectors = ceil_div(max(1, width), max(1, 16 // itemsize))
     return min(1024, WARP * ceil_div(vectors, WARP))
+
+
+@dataclass(frozen=True, slots=True)
+class RowGrid:
+    """One block for each row, which it keeps in shared memory where it fits."""
+
+    blocks: int
+    threads: int
+    shared: int
+    """Bytes of shared memory."""
+    cached: bool
+    """Whether the row fits."""
+
+
+def row_grid(device: Device, rows: int, width: int, itemsize: int) -> RowGrid:
+    """A grid for so many rows of elements of ``itemsize`` bytes, kept as accumulators."""
+    threads = device.block_size(row_threads(width, itemsize))
+    shared = width * accumulator_nbytes(itemsize)
+    cached = shared <= MAX_SHARED_NBYTES - SCRATCH_NBYTES
+    return RowGrid(grid_for(rows, 1), threads, shared if cached else 0, cached)
+
+
+def matrix_grid(device: Device, rows: int, width: int, itemsize: int) -> tuple[int, int]:
+    """Blocks and threads for kernels over ``matrix.cuh``: 16 bytes of a few rows to each thread."""
+    threads = device.block_size(256)
+    items = ceil_div(width * itemsize, 16) * ceil_div(rows, MATRIX_ROWS)
+    return grid_for(items, threads), threads
+
+
+def accumulator_nbytes(itemsize: int) -> int:
+    """Bytes of what elements are added up in: float at least."""
+    return max(4, itemsize)
+
+
+def strided_rows(device: Device, x: Any) -> tuple[Any, int]:
+    """``(n, w)`` whose rows are contiguous, and how many elements they start apart."""
+    itemsize = x.dtype.itemsize
+    if x.shape[1] > 1 and x.strides[1] != itemsize:
+        x = device.contiguous(x)
+    return x, x.strides[0] // itemsize
 
 
 def size(shape: Sequence[int]) -> int:

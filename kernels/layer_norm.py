@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, row_grid
 from gpudb.kernels.rows import row_pieces
 
 
@@ -43,4 +44,15 @@ def shape(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-layer_norm = Kernel("layer_norm", reference, shape)
+def launch(device: Device, x: Any, gamma: Any, beta: Any, eps: float) -> Any:
+    """One block per row."""
+    x, gamma, beta = map(device.contiguous, (x, gamma, beta))
+    out = device.empty(x.shape, x.dtype)
+    (rows, stride), width = x.shape, gamma.shape[0]
+    grid = row_grid(device, rows if stride else 0, width, x.dtype.itemsize)
+    args = (x, gamma, beta, out, rows, width, stride, eps, grid.cached)
+    device.launch(cuda("layer_norm", T=x.dtype), grid.blocks, grid.threads, args, grid.shared)
+    return out
+
+
+layer_norm = Kernel("layer_norm", reference, shape, launch=launch)

@@ -7,13 +7,27 @@ larger.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import (
+    MAX_SHARED_NBYTES,
+    SCRATCH_NBYTES,
+    Device,
+    accumulator_nbytes,
+    ceil_div,
+    cuda,
+    grid_for,
+    row_threads,
+)
 from gpudb.kernels.reduce_axis import norm
 from gpudb.kernels.sequences import equal_length_runs
+
+MAX_ROWS = 2**63 - 1
+"""Of a sequence that are taken: all."""
 
 
 def reference(x: Any, offsets: Any, kind: str, eps: float | None) -> Any:
@@ -44,4 +58,50 @@ def shape(x: Any, offsets: Any, kind: str, eps: float | None) -> tuple[int, ...]
     return (offsets.shape[0] - 1, x.shape[1])
 
 
-pool = Kernel("pool", reference, shape)
+def launch(device: Device, x: Any, offsets: Any, kind: str, eps: float | None) -> Any:
+    """One block per sequence."""
+    x, offsets = device.contiguous(x), device.rows(offsets)
+    out = device.empty(shape(x, offsets, kind, eps), x.dtype)
+    sequences, width = out.shape
+    cut = _cut(device, width, x.dtype.itemsize)
+    most = 1 if kind == "cls" else MAX_ROWS
+    function = cuda("pool", T=x.dtype, FN="Largest" if kind == "max" else "Mean")
+    sizes = (sequences, width, most, eps is not None, eps or 0.0)
+    args = (x, offsets, out, *sizes, cut.across, cut.groups, cut.pitch, cut.cached)
+    blocks = grid_for(sequences, 1) if width else 0
+    device.launch(function, blocks, cut.threads, args, cut.shared)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How a block is cut into groups of threads, which take every so many-th row each."""
+
+    threads: int
+    across: int
+    """Threads of a group."""
+    groups: int
+    pitch: int
+    """Accumulators of a group in shared memory."""
+    shared: int
+    """Bytes of it; 0 where one row is too much."""
+
+    @property
+    def cached(self) -> bool:
+        """Whether results meet in shared memory."""
+        return self.shared > 0
+
+
+def _cut(device: Device, width: int, itemsize: int) -> _Cut:
+    """About 512 threads, as many groups as there is shared memory for."""
+    across = row_threads(width, itemsize)
+    threads = device.block_size(across * max(1, 512 // across))
+    across = min(across, threads)
+    pitch = 8 * ceil_div(width, 8)  # 16 bytes at a time
+    row_nbytes = max(1, pitch) * accumulator_nbytes(itemsize)
+    fit = (MAX_SHARED_NBYTES - SCRATCH_NBYTES) // row_nbytes
+    groups = max(1, min(threads // across, fit))
+    return _Cut(threads, across, groups, pitch, min(groups, fit) * row_nbytes)
+
+
+pool = Kernel("pool", reference, shape, launch=launch)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, row_grid
 from gpudb.kernels.layer_norm import normalize_rows
 from gpudb.kernels.rows import row_pieces
 
@@ -28,4 +29,20 @@ def shape(x: Any, bias: Any, residual: Any, gamma: Any, beta: Any, eps: float) -
     return tuple(residual.shape)
 
 
-residual_layer_norm = Kernel("residual_layer_norm", reference, shape)
+def launch(
+    device: Device, x: Any, bias: Any, residual: Any, gamma: Any, beta: Any, eps: float
+) -> Any:
+    """One block per row."""
+    x, residual, gamma, beta = map(device.contiguous, (x, residual, gamma, beta))
+    added = gamma if bias is None else device.contiguous(bias)  # a pointer has to be there
+    out = device.empty(residual.shape, x.dtype)
+    rows, width = residual.shape
+    grid = row_grid(device, rows if width else 0, width, x.dtype.itemsize)
+    arrays = (x, residual, added, gamma, beta, out)
+    args = (*arrays, rows, width, eps, bias is not None, grid.cached)
+    function = cuda("residual_layer_norm", T=x.dtype)
+    device.launch(function, grid.blocks, grid.threads, args, grid.shared)
+    return out
+
+
+residual_layer_norm = Kernel("residual_layer_norm", reference, shape, launch=launch)

@@ -12,7 +12,7 @@ import numpy as np
 
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import softmax_rows
-from gpudb.kernels.launch import MAX_SHARED_NBYTES, Device, cuda, grid_for, row_threads
+from gpudb.kernels.launch import Device, cuda, row_grid
 from gpudb.kernels.rows import row_pieces
 
 
@@ -38,12 +38,9 @@ def launch(device: Device, x: Any, width: int) -> Any:
     x = device.contiguous(x)
     out = device.empty(x.shape, x.dtype)
     rows, stride = x.shape
-    threads = device.block_size(row_threads(width, x.dtype.itemsize))
-    shared = width * max(4, x.dtype.itemsize)
-    cached = shared <= MAX_SHARED_NBYTES - 512
-    blocks = grid_for(rows, 1) if stride else 0
-    args = (x, out, rows, width, stride, cached)
-    device.launch(cuda("row_softmax", T=x.dtype), blocks, threads, args, shared if cached else 0)
+    grid = row_grid(device, rows if stride else 0, width, x.dtype.itemsize)
+    args = (x, out, rows, width, stride, grid.cached)
+    device.launch(cuda("row_softmax", T=x.dtype), grid.blocks, grid.threads, args, grid.shared)
     return out
 
 

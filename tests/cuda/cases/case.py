@@ -51,3 +51,7 @@ class Case:
     """Threads of a block that are tried, beside those that the launch code chooses."""
     overwrites: bool = False
     """The first array is the result's memory."""
+    shifted: frozenset[int] = frozenset()
+    """Places of arrays that are stored one element behind a boundary of 16 bytes."""
+    spread: frozenset[int] = frozenset()
+    """Places of matrices whose rows are stored further apart than they are long."""

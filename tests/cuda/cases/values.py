@@ -38,3 +38,14 @@ def numbers(least: int, *shape: int, seed: int = 0) -> Any:
 def offsets(*lengths: int) -> Any:
     """Cumulative offsets of sequences of these lengths, in int64."""
     return np.concatenate([[0], np.cumsum(np.array(lengths, np.int64))]).astype(np.int64)
+
+
+def rows_apart(rows: int, width: int) -> Any:
+    """Normal rows, and one each that is constant, far from zero, tiny, large, with one outlier."""
+    x = normal(max(rows, 5), width)
+    x[0] = 7
+    x[1] += 100
+    x[2] *= 1e-4
+    x[3] *= 1e4
+    x[4, 0] = 1e3
+    return x[:rows]

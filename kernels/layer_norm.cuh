@@ -1,0 +1,51 @@
+// Layer-norm of rows, one block to a row. The three kernels differ in what a row is the sum of.
+#include "elementwise.cuh"
+#include "row.cuh"
+
+// The mean first, then the variance from the differences to it: the sum of squares would cancel for
+// rows far from zero. `cache` is shared memory for `width` accumulators, unless not `cached`: the
+// row is then read three times.
+template <class T> struct LayerNorm {
+  typedef typename Accumulator<T>::type A;
+  const T* gamma;
+  const T* beta;
+  index_t width;
+  A eps;
+  A* cache;
+  bool cached;
+  A* scratch;
+
+  // source(at, Count<N>) gives elements of the row from `at` on; `packed` is about source and `to`.
+  template <class Source>
+  __device__ __forceinline__ void apply(Source source, T* to, bool packed) const {
+    packed = packed && is_aligned16(gamma) && is_aligned16(beta);
+    A total = 0;
+    along_row<T>(width, packed, [&](index_t at, auto n) {
+      const auto few = source(at, n);
+      for (const A v : few.v) total += v;
+      if (cached) store_few(cache + at, few);
+    });
+    const A mean = block_reduce<Sum>(total, A(0), scratch) / A(width);
+    A squares = 0;
+    along_row<T>(width, packed, [&](index_t at, auto n) {
+      const auto few = cached ? load_few(cache + at, n) : source(at, n);
+      for (const A v : few.v) squares += (v - mean) * (v - mean);
+    });
+    const A variance = block_reduce<Sum>(squares, A(0), scratch) / A(width);
+    const A inverse = A(1) / square_root(variance + eps);
+    along_row<T>(width, packed, [&](index_t at, auto n) {
+      auto few = cached ? load_few(cache + at, n) : source(at, n);
+      scale_and_shift(few, mean, inverse, load_few(gamma + at, n), load_few(beta + at, n));
+      store_few(to + at, few);
+    });
+  }
+
+  template <int N>
+  static __device__ __forceinline__ void scale_and_shift(Few<A, N>& few, A mean, A inverse,
+                                                      const Few<A, N>& gamma,
+                                                      const Few<A, N>& beta) {
+#pragma unroll
+    for (int i = 0; i < N; ++i)
+      few.v[i] = (few.v[i] - mean) * inverse * gamma.v[i] + beta.v[i];
+  }
+};

@@ -1,0 +1,82 @@
+/*
+pool: one row per sequence, reduced over its first `most` rows by FN, and perhaps of length one.
+
+  x        (any, width) T
+  offsets  (sequences + 1,) index_t: where the rows of each sequence start
+  out      (sequences, width) T; zeros for a sequence without rows
+
+One block per sequence, walking on in steps of the grid. `across` threads share out the columns, and
+the block is cut into `groups` of so many, which take every groups-th row each. Their results meet
+in shared memory (`groups` rows of `pitch` accumulators) where `cached`, in the order of the groups;
+rows too wide for that have one group and meet in out. Every row used is read once and out written
+once, the least possible (wide rows with `normalised` read out again, twice). Deterministic.
+*/
+#include "norm.cuh"
+
+typedef Accumulator<T>::type A;
+
+struct Mean {
+  static __device__ __forceinline__ A neutral() { return 0; }
+  static __device__ __forceinline__ A of(A a, A b) { return a + b; }
+  static __device__ __forceinline__ A finish(A total, index_t count) { return total / A(count); }
+};
+struct Largest {
+  static __device__ __forceinline__ A neutral() { return -CU_INF; }
+  static __device__ __forceinline__ A of(A a, A b) { return nan_max(a, b); }
+  static __device__ __forceinline__ A finish(A largest, index_t) { return largest; }
+};
+
+template <int N> __device__ __forceinline__ void merge(Few<A, N>& to, const Few<A, N>& few) {
+#pragma unroll
+  for (int i = 0; i < N; ++i) to.v[i] = FN::of(to.v[i], few.v[i]);
+}
+
+template <int N> __device__ __forceinline__ void finish(Few<A, N>& few, index_t count) {
+  for (A& v : few.v) v = count ? FN::finish(v, count) : A(0);
+}
+
+extern "C" __global__ void pool(const T* __restrict__ x, const index_t* __restrict__ offsets,
+                                T* __restrict__ out, index_t sequences, index_t width,
+                                index_t most, bool normalised, double eps, int across, int groups,
+                                index_t pitch, bool cached) {
+  CU_SHARED(A, scratch, [32]);
+  CU_DYN_SHARED(A, cache);
+  const bool packed = is_packed(x, width) && is_packed(out, width);
+  const int group = threadIdx.x / across, lane = threadIdx.x % across;
+  for (index_t s = blockIdx.x; s < sequences; s += gridDim.x) {
+    const T* from = x + offsets[s] * width;
+    T* to = out + s * width;
+    const index_t rows = offsets[s + 1] - offsets[s], count = rows < most ? rows : most;
+    const auto reduce = [&](index_t at, auto n) {
+      auto few = same_few(FN::neutral(), n);
+#pragma unroll 4
+      for (index_t row = group; row < count; row += groups)
+        merge(few, load_few(from + row * width + at, n));
+      if (cached) {
+        store_few(cache + group * pitch + at, few);
+      } else {
+        finish(few, count);
+        store_few(to + at, few);
+      }
+    };
+    if (group < groups) along_row<T>(width, packed, reduce, lane, across);
+    __syncthreads();
+    const auto pooled = [&](index_t at, auto n) {
+      if (!cached) return load_few(to + at, n);
+      auto few = load_few(cache + at, n);
+      for (int g = 1; g < groups; ++g) merge(few, load_few(cache + g * pitch + at, n));
+      finish(few, count);
+      return few;
+    };
+    A length = 1;
+    if (normalised) length = nan_max(euclidean_norm<T>(width, packed, pooled, scratch), A(eps));
+    if (normalised || cached) {
+      along_row<T>(width, packed, [&](index_t at, auto n) {
+        auto few = pooled(at, n);
+        for (A& v : few.v) v /= length;
+        store_few(to + at, few);
+      });
+    }
+    __syncthreads();  // the next sequence overwrites what another thread may still read
+  }
+}
