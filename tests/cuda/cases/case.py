@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from gpudb.kernels import Kernel
 
@@ -20,6 +20,9 @@ TOLERANCES: Mapping[str, float] = {
     "bfloat16": 1e-2,  # to 8 bits
 }
 """Largest |got - want| / (scale + |want|), by dtype."""
+
+Place: TypeAlias = int | tuple[int, int]
+"""An argument: its number; or one array of a list: the number of the list, and in the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Case:
     """Threads of a block that are tried, beside those that the launch code chooses."""
     overwrites: bool = False
     """The first array is the result's memory."""
-    shifted: frozenset[int] = frozenset()
-    """Places of arrays that are stored one element behind a boundary of 16 bytes."""
-    spread: frozenset[int] = frozenset()
-    """Places of matrices whose rows are stored further apart than they are long."""
+    shifted: frozenset[Place] = frozenset()
+    """Arrays that are stored one element behind a boundary of 16 bytes."""
+    spread: frozenset[Place] = frozenset()
+    """Matrices whose rows are stored 16 bytes further apart than they are long."""

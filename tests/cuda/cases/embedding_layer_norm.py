@@ -52,10 +52,16 @@ CASES = [
     case("int32 row numbers", 9, 40, 2, np.int32, dtypes=ALL),
     mixed(),
     case("row numbers on the host", 9, 40, 3, host=frozenset({1})),
-    case("tables misaligned", 5, 64, 3, dtypes=ALL, shifted=frozenset({0})),
+    *(
+        case(f"table {i} misaligned", 5, 64, 4, dtypes=ALL, shifted=frozenset({(0, i)}))
+        for i in range(4)
+    ),
     case("gamma misaligned", 5, 64, 3, shifted=frozenset({2})),
-    case("rows of tables apart", 5, 64, 4, dtypes=ALL, spread=frozenset({0})),
-    case("rows of tables apart, not in vectors", 5, 33, 2, dtypes=ALL, spread=frozenset({0})),
+    *(
+        case(f"rows of table {i} apart", 5, 64, 4, dtypes=ALL, spread=frozenset({(0, i)}))
+        for i in range(4)
+    ),
+    case("rows apart, not in vectors", 5, 33, 2, dtypes=ALL, spread=frozenset({(0, 1)})),
     case("wider than shared memory", 2, 13000, 2, dtypes=REAL),
     Case(
         embedding_layer_norm,

@@ -28,6 +28,7 @@ CASES = [
     case("wider than shared memory", 2, 13000, dtypes=REAL),
     case("wider than shared memory, misaligned", 2, 13000, dtypes=REAL, shifted=frozenset({0})),
     Case(normalize, "squares overflow", (normal(3, 40) * 1e30, EPS)),
+    Case(normalize, "squares of negative elements overflow", (-np.full((3, 40), 1e30), EPS)),
     Case(normalize, "squares overflow in double", (normal(3, 40) * 1e300, EPS), ("float64",)),
     Case(normalize, "squares overflow, wide", (normal(2, 13000) * 1e30, EPS)),
     Case(normalize, "all below the least norm", (normal(3, 40) * 1e-4, 1.0), REAL),
