@@ -6,7 +6,7 @@ bias_activation: FN(x + bias), into x. FN is a struct of elementwise.cuh.
 
 Each thread takes 16 bytes of bias and adds them to a few rows of x. x is read once and written
 once, the least possible for a step of its own. Deterministic. FN gets the sum before it is rounded
-to T. On half types gelu and gelu_tanh take about as long to compute as to move.
+to T.
 */
 #include "elementwise.cuh"
 #include "matrix.cuh"

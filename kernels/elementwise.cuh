@@ -1,7 +1,7 @@
 // Functions of one and of two elements: the structs that kernels are compiled with as FN.
 //
-// Named as in kernels/elementwise.py: gelu_tanh is GeluTanh. They compute in the accumulator's type,
-// by the formulas given there, so NaN, infinities and -inf·0 come out in the same places.
+// Named as in kernels/elementwise.py: gelu_tanh is GeluTanh. They compute in the accumulator's
+// type by the formulas given there, so NaN, infinities and -inf·0 come out in the same places.
 #include "common.cuh"
 
 // Functions of the math library by one name for float and double; within 2 units in the last place.

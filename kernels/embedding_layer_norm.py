@@ -46,7 +46,8 @@ def launch(
 ) -> Any:
     """One block per row of the result."""
     if len(tables) > MAX_TABLES:
-        raise DeviceError(f"embedding_layer_norm adds {MAX_TABLES} tables, got {len(tables)}")
+        message = f"adds {MAX_TABLES} tables at most, got {len(tables)}"
+        raise DeviceError(f"embedding_layer_norm {message}")
     gamma, beta = device.contiguous(gamma), device.contiguous(beta)
     unused = MAX_TABLES - len(tables)  # places that repeat the first table, and are not looked at
     given = [strided_rows(device, table) for table in tables]

@@ -118,9 +118,13 @@ def grid_for(items: int, per_block: int) -> int:
 
 
 def row_threads(width: int, itemsize: int) -> int:
-    """Threads for one row: each takes 16 bytes at a time; whole warps, 1,024 at most."""
+    """Threads for one row: each takes 16 bytes at a time; whole warps, 512 at most.
+
+    A block of 512 can have 128 registers per thread, which no compiler takes for these kernels;
+    one of 1,024 could not be launched from 65 on.
+    """
     vectors = ceil_div(max(1, width), max(1, 16 // itemsize))
-    return min(1024, WARP * ceil_div(vectors, WARP))
+    return min(512, WARP * ceil_div(vectors, WARP))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,7 @@ extern "C" __global__ void pool(const T* __restrict__ x, const index_t* __restri
     const auto pooled = [&](index_t at, auto n) {
       if (!cached) return load_few(to + at, n);
       auto few = load_few(cache + at, n);
+#pragma unroll 1
       for (int g = 1; g < groups; ++g) merge(few, load_few(cache + g * pitch + at, n));
       finish(few, count);
       return few;

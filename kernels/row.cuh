@@ -38,7 +38,7 @@ __device__ __forceinline__ void add_few(Few<A, N>& to, const Few<A, N>& few) {
   for (int i = 0; i < N; ++i) to.v[i] += few.v[i];
 }
 
-// Whether rows that begin `stride` elements apart, the first at `p`, can be read 16 bytes at a time.
+// Whether rows `stride` elements apart, the first at `p`, can be read 16 bytes at a time.
 template <class T> __device__ __forceinline__ bool is_packed(const T* p, index_t stride) {
   return is_aligned16(p) && stride % Pack<T>::size == 0;
 }

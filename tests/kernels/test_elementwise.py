@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gpudb.kernels.elementwise import MAPS, ZIPS, erf, gelu, sigmoid, silu
+from gpudb import kernels
+from gpudb.kernels.elementwise import MAPS, ZIPS, erf, functor, gelu, sigmoid, silu
 from gpudb.plan.tensor import MAP_FUNCTIONS, ZIP_FUNCTIONS
 
 ERF_BOUND = 5e-7
@@ -143,3 +145,9 @@ def test_minus_zero_keeps_its_sign() -> None:
     x = np.array([-0.0], np.float32)
     for name in ("gelu", "gelu_tanh", "silu", "tanh", "sqrt"):
         assert np.signbit(MAPS[name](x))[0], name
+
+
+@pytest.mark.parametrize("name", [None, *MAPS, *ZIPS])
+def test_every_function_has_a_struct_in_cuda(name: str | None) -> None:
+    header = Path(kernels.__file__).with_name("elementwise.cuh").read_text(encoding="utf-8")
+    assert f"\nstruct {functor(name)} {{\n" in header
