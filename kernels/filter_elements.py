@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.boxes import element_grid, per_access
+from gpudb.kernels.launch import Device, cuda
 from gpudb.kernels.rows import row_pieces
 from gpudb.keys import COMPARE
 
@@ -25,4 +28,19 @@ def shape(x: Any, compare: str, value: float) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-filter_elements = Kernel("filter_elements", reference, shape)
+OPERATORS = {"=": "=="}
+"""How C++ writes a comparison, where not as a plan does."""
+
+
+def launch(device: Device, x: Any, compare: str, value: float) -> Any:
+    """A thread to 16 bytes."""
+    x = device.contiguous(x)
+    out = device.empty(x.shape, x.dtype)
+    count = prod(x.shape)
+    function = cuda("filter_elements", T=x.dtype, COMPARE=OPERATORS.get(compare, compare))
+    grid = element_grid(device, count, per_access(x.dtype.itemsize, True))
+    device.launch(function, *grid, (x, out, count, value))
+    return out
+
+
+filter_elements = Kernel("filter_elements", reference, shape, launch=launch)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.boxes import run_grid
+from gpudb.kernels.launch import Device, cuda, size
 
 
 def reference(parts: list[Any], places: list[Any]) -> Any:
@@ -25,4 +27,15 @@ def shape(parts: list[Any], places: list[Any]) -> tuple[int, ...]:
     return (sum(len(place) for place in places), *parts[0].shape[1:])
 
 
-place_blocks = Kernel("place_blocks", reference, shape)
+def launch(device: Device, parts: list[Any], places: list[Any]) -> Any:
+    """One launch for each part."""
+    out = device.empty(shape(parts, places), parts[0].dtype)
+    each = size(out.shape[1:])
+    for part, place in zip(parts, places, strict=True):
+        blocks, threads = run_grid(device, len(part), each, out.dtype.itemsize)
+        args = (device.contiguous(part), device.rows(place), out, len(part), each)
+        device.launch(cuda("place_blocks", T=out.dtype), blocks, threads, args)
+    return out
+
+
+place_blocks = Kernel("place_blocks", reference, shape, launch=launch)

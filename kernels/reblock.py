@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.boxes import element_grid, per_access
+from gpudb.kernels.cuts import merged
+from gpudb.kernels.launch import Device, cuda
 
 
 def reference(
@@ -63,4 +66,24 @@ def _grid(extent: tuple[int, ...], block: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(ceil(e / b) if b else 1 for e, b in zip(extent, block, strict=True))
 
 
-reblock = Kernel("reblock", reference, shape)
+def launch(
+    device: Device,
+    x: Any,
+    extent: tuple[int, ...],
+    block: tuple[int, ...],
+    new_block: tuple[int, ...],
+) -> Any:
+    """Each element of the result finds where it comes from; the dense tensor is never there."""
+    x = device.contiguous(x)
+    out = device.empty(shape(x, extent, block, new_block), x.dtype)
+    cuts, _ = merged(extent, block, new_block)
+    packed = cuts.is_packed(x.dtype.itemsize)
+    per = per_access(x.dtype.itemsize, packed)
+    grid = element_grid(device, prod(out.shape), per)
+    function = cuda("reblock", T=x.dtype, AXES=cuts.axes)
+    sizes = (out.shape[0], prod(new_block), prod(block))
+    device.launch(function, *grid, (x, out, *sizes, packed, *cuts.numbers()))
+    return out
+
+
+reblock = Kernel("reblock", reference, shape, launch=launch)

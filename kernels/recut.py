@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.boxes import element_grid, padded, per_access
+from gpudb.kernels.cuts import Cuts, merged
+from gpudb.kernels.launch import Device, cuda
 
 
 def reference(
@@ -78,4 +82,50 @@ def _overlap(
     return tuple(into), tuple(source)
 
 
-recut = Kernel("recut", reference, shape)
+def launch(
+    device: Device,
+    x: Any,
+    keys: Any,
+    new_keys: Any,
+    extent: tuple[int, ...],
+    block: tuple[int, ...],
+    new_block: tuple[int, ...],
+) -> Any:
+    """Which old blocks a new one lies over is found on the host: keys are host arrays."""
+    x = device.contiguous(x)
+    out = device.empty(shape(x, keys, new_keys, extent, block, new_block), x.dtype)
+    if not prod(out.shape):
+        return out
+    cuts, kept = merged(extent, block, new_block)
+    starts = new_keys[:, kept].astype(np.int64) * cuts.new_block
+    touched, numbers = _old_blocks(cuts, starts, keys[:, kept])
+    packed = cuts.is_packed(x.dtype.itemsize)
+    grid = element_grid(device, prod(out.shape), per_access(x.dtype.itemsize, packed))
+    sizes = (len(out), prod(new_block), prod(block), numbers.shape[1])
+    axes = (*cuts.numbers(), *padded(touched, 1))
+    args = (x, device.rows(starts), device.rows(numbers), out, *sizes, packed, *axes)
+    device.launch(cuda("recut", T=x.dtype, AXES=cuts.axes), *grid, args)
+    return out
+
+
+def _old_blocks(cuts: Cuts, starts: Any, keys: Any) -> tuple[tuple[int, ...], Any]:
+    """How many old blocks a new one lies over at most along each axis, and which they are.
+
+    ``starts`` ``(m, axes)``, ``keys`` ``(n, axes)`` -> ``(m, product of the first)``, in row-major
+    order; -1 where one is not given or not there.
+    """
+    first = starts // cuts.block
+    last = (np.minimum(starts + cuts.new_block, cuts.extent) - 1) // cuts.block
+    touched = tuple((last - first).max(axis=0) + 1)
+    wanted = first[:, None] + np.stack(np.unravel_index(np.arange(prod(touched)), touched), axis=1)
+    grid = cuts.grid
+    given = np.ravel_multi_index(tuple(keys.T), grid)
+    order = np.argsort(given)
+    inside = np.all(wanted < grid, axis=-1)
+    asked = np.ravel_multi_index(tuple(np.moveaxis(wanted, -1, 0)), grid, mode="clip")
+    found = np.append(order, -1)[np.searchsorted(given, asked, sorter=order)]
+    there = inside & (np.append(given, -1)[found] == asked)
+    return tuple(map(int, touched)), np.where(there, found, -1)
+
+
+recut = Kernel("recut", reference, shape, launch=launch)

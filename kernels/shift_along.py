@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.boxes import flat, per_access, run_grid
+from gpudb.kernels.launch import Device, cuda
 
 
 def reference(parts: list[Any], offsets: tuple[int, ...], grid: tuple[int, ...], axis: int) -> Any:
@@ -49,4 +51,54 @@ def shape(
     return (prod(grid), *parts[0].shape[1:])
 
 
-shift_along = Kernel("shift_along", reference, shape)
+def launch(
+    device: Device, parts: list[Any], offsets: tuple[int, ...], grid: tuple[int, ...], axis: int
+) -> Any:
+    """The same copies, one launch for each."""
+    out = device.zeros(shape(parts, offsets, grid, axis), parts[0].dtype)
+    length = out.shape[1 + axis]
+    for part, offset in zip(parts, offsets, strict=True):
+        if not prod(part.shape) or not prod(out.shape):
+            continue
+        part = device.contiguous(part)
+        step, inner = divmod(offset, length)
+        _move(device, part, out, grid, axis, step, 0, inner)
+        if inner:
+            _move(device, part, out, grid, axis, step + 1, length - inner, 0)
+    return out
+
+
+def _move(
+    device: Device,
+    part: Any,
+    out: Any,
+    grid: tuple[int, ...],
+    axis: int,
+    step: int,
+    come_from: int,
+    to: int,
+) -> None:
+    """Cells from ``come_from`` on of every block ``i`` to cells from ``to`` on of ``i + step``."""
+    before, blocks, after = prod(grid[:axis]), grid[axis], prod(grid[axis + 1 :])
+    block = out.shape[1:]
+    lines = part.shape[0] // (before * after)
+    first, stop = max(0, -step), min(lines, blocks - step)
+    if first >= stop:
+        return
+    cell = prod(block[axis + 1 :])
+    middle_step = block[axis] * cell
+    block_step = after * prod(block)
+    run = (block[axis] - max(come_from, to)) * cell
+    source = flat(part, first * block_step + come_from * cell)
+    target = flat(out, (first + step) * block_step + to * cell)
+    middle = after * prod(block[:axis])
+    numbers = (before, stop - first, middle, run)
+    steps = (lines * block_step, blocks * block_step, block_step, middle_step)
+    itemsize = out.dtype.itemsize
+    packed = all(n % per_access(itemsize, True) == 0 for n in (run, *steps))
+    threads = run_grid(device, before * (stop - first) * middle, run, itemsize)
+    args = (source, target, *numbers, *steps, packed)
+    device.launch(cuda("shift_along", T=out.dtype), *threads, args)
+
+
+shift_along = Kernel("shift_along", reference, shape, launch=launch)

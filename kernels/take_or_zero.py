@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.boxes import run_grid
+from gpudb.kernels.launch import Device, cuda, size
 from gpudb.kernels.rows import row_pieces
 
 
@@ -24,4 +26,15 @@ def shape(x: Any, rows: Any) -> tuple[int, ...]:
     return (len(rows), *x.shape[1:])
 
 
-take_or_zero = Kernel("take_or_zero", reference, shape)
+def launch(device: Device, x: Any, rows: Any) -> Any:
+    """A thread to 16 bytes of a block."""
+    x, numbers = device.contiguous(x), device.rows(rows)
+    out = device.empty(shape(x, rows), x.dtype)
+    each = size(x.shape[1:])
+    blocks, threads = run_grid(device, len(numbers), each, x.dtype.itemsize)
+    args = (x, numbers, out, len(numbers), each)
+    device.launch(cuda("take_or_zero", T=x.dtype), blocks, threads, args)
+    return out
+
+
+take_or_zero = Kernel("take_or_zero", reference, shape, launch=launch)

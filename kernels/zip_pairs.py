@@ -7,12 +7,15 @@ each axis of the result, None where ``y`` has none. Axes of extent 1 are repeate
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.elementwise import ZIPS
+from gpudb.kernels.boxes import box, element_grid, per_access, spread_steps
+from gpudb.kernels.elementwise import ZIPS, functor
+from gpudb.kernels.launch import Device, cuda
 from gpudb.kernels.rows import row_pieces
 from gpudb.kernels.take_or_zero import take_or_zero
 
@@ -51,4 +54,22 @@ def _spread(y: Any, order: Order) -> Any:
     return moved[(slice(None), *(None if axis is None else slice(None) for axis in order))]
 
 
-zip_pairs = Kernel("zip_pairs", reference, shape, dtype)
+def launch(device: Device, x: Any, y: Any, rows_x: Any, rows_y: Any, order: Order, fn: str) -> Any:
+    """Blocks are read where they lie, axes that repeat with steps of 0."""
+    x, y = device.contiguous(x), device.contiguous(y)
+    rows_x, rows_y = device.rows(rows_x), device.rows(rows_y)
+    out = device.empty(shape(x, y, rows_x, rows_y, order, fn), dtype(x, y))
+    left = spread_steps(x.shape[1:], range(len(order)))
+    block = box(out.shape[1:], left, spread_steps(y.shape[1:], order))
+    packed = block.is_packed(out.dtype.itemsize)
+    per = per_access(out.dtype.itemsize, packed)
+    grid = element_grid(device, len(out) * block.size, per)
+    types = {"X": x.dtype, "Y": y.dtype, "T": out.dtype}
+    function = cuda("zip_pairs", **types, FN=functor(fn), AXES=block.axes)
+    sizes = (len(out), prod(x.shape[1:]), prod(y.shape[1:]), block.size)
+    args = (x, y, rows_x, rows_y, out, *sizes, packed, *block.numbers())
+    device.launch(function, *grid, args)
+    return out
+
+
+zip_pairs = Kernel("zip_pairs", reference, shape, dtype, launch)

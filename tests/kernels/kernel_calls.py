@@ -37,11 +37,16 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         "attention_scores": [(x(n, 6), x(n, 6), o, 2, 0.5) for o, n, _ in sequences],
         "bias_activation": [(x(n, 4), x(4), fn) for n in (0, 1, 5) for fn in (None, "gelu")],
         "cast": [(x(*n), to) for n in ((0, 2), (3, 2, 2)) for to in ("float64", "int32")],
+        "dequantize": [
+            (random.integers(-127, 128, (n, 4), dtype=np.int8), np.abs(x(n)).astype(np.float32))
+            for n in (0, 1, 7)
+        ],
         "embedding_layer_norm": [
             ([x(3, 4), x(5, 4)], [rows(3, n), rows(5, n)], x(4), x(4), 1e-5) for n in (0, 1, 7)
         ],
         "filter_elements": [(x(*n), ">", 0.1) for n in ((0, 2), (1, 1), (3, 2, 2))],
         "layer_norm": [(x(n, 4), x(4), x(4), 1e-5) for n in (0, 1, 7)],
+        "map_elements": [(x(*n), "gelu") for n in ((), (0, 2), (3, 2, 2))],
         "normalize": [(x(n, 4), 1e-5) for n in (0, 1, 7)],
         "pair_softmax": [(x(pairs, 2), o) for o, _, pairs in sequences],
         "permute_axes": [(x(2, 3, 4), (0, 2, 1)), (x(0, 3, 4), (2, 0, 1)), (x(5), (0,))],
@@ -51,6 +56,7 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             for kind in ("mean", "max", "cls")
             for eps in (None, 1e-6)
         ],
+        "quantize": [(x(n, 4), np.abs(x(n)).astype(np.float32)) for n in (0, 1, 7)],
         "reblock": [
             (cut(x(*shape), old), shape, old, new)
             for shape in ((5, 7), (0, 3), (3, 0), (1, 1))
@@ -140,6 +146,7 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             for fn in ("sum", "mean", "max", "min", "variance", "norm")
         ]
         + [(x(2, 3, 4), np.array([3, 2]), 0, "sum"), (x(2, 4), np.array([4, 1]), 0, "max")],
+        "row_scales": [(x(n, 4),) for n in (0, 1, 7)] + [(x(2, 0),)],
         "row_softmax": [(x(n, 4), width) for n in (0, 1, 7) for width in (0, 1, 4)],
         "segment_rows": [
             (x(4, 2, 3), rows(5, n), 2, 5, r, fn)
@@ -161,6 +168,16 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             for order in ((0, 1), (1, 0))
         ],
         "variance_of_moments": [(random.random((n, 2, 3)), 7, dtype) for n in (0, 2)],
+        "zip_elements": [
+            (x(*a), x(*b), "subtract")
+            for a, b in (
+                ((3, 4), (3, 4)),
+                ((3, 4), (4,)),
+                ((3, 1), (1, 4)),
+                ((), (2,)),
+                ((0, 2), ()),
+            )
+        ],
         "zip_pairs": [
             (x(3, 2, 1, 4), x(2, 5, 4), np.array(a), np.array(b), (None, 0, 1), "subtract")
             for a, b in (([2, -1, 0], [0, 1, -1]), ([1], [1]))
