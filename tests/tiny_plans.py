@@ -125,6 +125,16 @@ def prepared(
     return prepare(lower(optimize(plan, rules)), backend or backend_under_test.backend(), arrays)
 
 
+def blocks_of(
+    ready: PreparedPlan,
+    inputs: Mapping[str, HostArray] | None = None,
+    sizes: Sizes | None = None,
+) -> HostArray:
+    """The blocks of one run, on the host."""
+    on_device = {name: ready.backend.to_device(x) for name, x in (inputs or {}).items()}
+    return ready.backend.to_host(ready.run(on_device, sizes or {}).data)
+
+
 def compute(
     plan: Node,
     arrays: Arrays,

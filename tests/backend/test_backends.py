@@ -205,12 +205,14 @@ def test_call(backend: Backend, name: str, dtype: str) -> None:
 def _to_device(backend: Backend, argument: Any, whole_numbers: bool) -> Any:
     if isinstance(argument, list):
         return [_to_device(backend, a, whole_numbers) for a in argument]
-    if not isinstance(argument, np.ndarray) or (argument.dtype.kind == "i" and not whole_numbers):
+    if not isinstance(argument, np.ndarray) or (
+        argument.dtype in (np.int32, np.int64) and not whole_numbers
+    ):
         return argument
     return backend.to_device(argument)
 
 
-@pytest.mark.parametrize("columns", [1, 2, 3])
+@pytest.mark.parametrize("columns", [0, 1, 2, 3])
 @pytest.mark.parametrize("rows", [(0, 0), (0, 3), (1, 1), (7, 5)])
 def test_equi_join(backend: Backend, rows: tuple[int, int], columns: int) -> None:
     random = np.random.default_rng((*rows, columns))

@@ -11,7 +11,7 @@ from gpudb.plan.rules import NEEDED
 from gpudb.plan.tensor import MAP_FUNCTIONS, ZIP_FUNCTIONS, Map, Zip
 from tests import backend_under_test
 from tests.exec.operators.checks import check, numbers, sources
-from tests.tiny_plans import Arrays, prepared
+from tests.tiny_plans import Arrays, blocks_of, prepared
 
 DTYPES = ["float32", "float64"]
 KEEP_ZERO = set(MAP_FUNCTIONS) - {"exp", "sigmoid"}
@@ -70,7 +70,7 @@ def test_zip_scalar_leaves_blocks_out_where_zero_stays_zero(
 def test_a_number_too_large_for_the_dtype_is_infinite() -> None:
     arrays = Arrays()
     x = arrays.scan("x", np.array([1.0, -1.0, 2.0], np.float32), (2,))
-    found = prepared(ZipScalar(x, "multiply", 1e300), arrays, NEEDED).run({}, {}).data
+    found = blocks_of(prepared(ZipScalar(x, "multiply", 1e300), arrays, NEEDED))
     np.testing.assert_array_equal(found, np.array([[np.inf, -np.inf], [np.inf, 0]], np.float32))
 
 

@@ -24,7 +24,7 @@ from gpudb.plan.relational import (
 from gpudb.plan.rules import NEEDED
 from gpudb.plan.tensor import ZIP_FUNCTIONS, Map, Matmul
 from tests.exec.operators.checks import check, numbers, operator
-from tests.tiny_plans import Arrays, prepared
+from tests.tiny_plans import Arrays, blocks_of, prepared
 
 DTYPES = [("float32", "float32"), ("float64", "float64"), ("float32", "float64")]
 
@@ -216,4 +216,4 @@ def test_pairs_are_summed_in_the_order_of_the_key() -> None:
     summed = prepared(
         Aggregate(Join(left, right, ((1, 0),), "matmul"), (0, 2), "sum"), arrays, NEEDED
     )
-    assert summed.run({}, {}).data.item() == 0
+    assert blocks_of(summed).item() == 0

@@ -18,7 +18,7 @@ from gpudb.plan.reduce import REDUCTIONS, Reduce
 from gpudb.plan.tensor import Input
 from gpudb.types import TensorSchema
 from tests.exec.against_dense import check, operator
-from tests.tiny_plans import Arrays, prepared
+from tests.tiny_plans import Arrays, blocks_of, prepared
 
 DTYPES = ["float32", "float64"]
 ODD = [np.nan, np.inf, -np.inf, -0.0]
@@ -140,11 +140,11 @@ def test_sums_do_not_ask_for_missing_blocks() -> None:
 @pytest.mark.parametrize("fn", ["max", "mean", "argmax", "variance", "sum", "norm", "count"])
 def test_a_named_extent_may_be_empty_in_a_run(fn: str) -> None:
     ready = prepared(Reduce(Input(TensorSchema("x", ("n", 2), ("n", 2))), 0, fn), Arrays())
-    full = ready.run({"x": np.array([[1.0, 2], [3, 4]], np.float32)}, {"n": 2}).data
+    full = blocks_of(ready, {"x": np.array([[1.0, 2], [3, 4]], np.float32)}, {"n": 2})
     assert full.shape == (1, 2)
     empty = {"x": np.zeros((0, 2), np.float32)}
     if fn in EMPTY:
-        assert ready.run(empty, {"n": 0}).data.tolist() == [[0, 0]]
+        assert blocks_of(ready, empty, {"n": 0}).tolist() == [[0, 0]]
     else:
         with pytest.raises(InputError, match=rf"{fn} along axis 0 of x.*empty"):
             ready.run(empty, {"n": 0})

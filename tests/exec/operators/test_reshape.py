@@ -22,7 +22,7 @@ from gpudb.plan.reshape import Broadcast, Concat, MergeAxes, Slice, SplitAxis, T
 from gpudb.plan.tensor import Input
 from gpudb.types import TensorSchema
 from tests.exec.against_dense import check, operator, operators
-from tests.tiny_plans import Arrays, prepared
+from tests.tiny_plans import Arrays, blocks_of, prepared
 
 DTYPES = ["float32", "float64", "int64"]
 CUBES = [((4, 6, 5), (2, 4, 3)), ((3, 1, 2), (5, 5, 5)), ((0, 3, 2), (2, 2, 2)), ((1, 1, 1),) * 2]
@@ -190,7 +190,7 @@ def test_named_extents_are_one_block() -> None:
     x = Input(TensorSchema("x", ("tokens", 4), ("tokens", 4)))
     values = _numbers((3, 4))
     ready = prepared(Transpose(x, (1, 0)), arrays)
-    found = ready.run({"x": values}, {"tokens": 3}).data
+    found = blocks_of(ready, {"x": values}, {"tokens": 3})
     np.testing.assert_array_equal(found, values.T[None])
-    assert ready.run({"x": values[:0]}, {"tokens": 0}).data.shape == (1, 4, 0)
+    assert blocks_of(ready, {"x": values[:0]}, {"tokens": 0}).shape == (1, 4, 0)
     assert lower(Transpose(x, (1, 0))).out.shape == (4, "tokens")

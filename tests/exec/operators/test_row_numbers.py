@@ -14,7 +14,7 @@ from gpudb.plan.rules import NEEDED, RULES
 from gpudb.plan.tensor import Gather, Input
 from gpudb.types import TensorSchema
 from tests.exec.against_dense import check, operator, operators
-from tests.tiny_plans import Arrays, prepared
+from tests.tiny_plans import Arrays, blocks_of, prepared
 
 RULE_SETS = pytest.mark.parametrize("rules", [NEEDED, RULES], ids=["needed", "all"])
 TABLES: list[Any] = [
@@ -100,7 +100,7 @@ def test_gather_for_a_named_number_of_rows(tokens: int) -> None:
     rows = np.arange(tokens, dtype=np.int32)
     ids = Input(TensorSchema("ids", ("tokens",), ("tokens",), "int32"))
     plan = Gather(arrays.scan("t", values, (2, 3)), ids)
-    found = prepared(plan, arrays, NEEDED).run({"ids": rows}, {"tokens": tokens}).data
+    found = blocks_of(prepared(plan, arrays, NEEDED), {"ids": rows}, {"tokens": tokens})
     np.testing.assert_array_equal(found, values[rows][None])
 
 
@@ -160,5 +160,5 @@ def test_sums_of_segments_are_the_same_every_time() -> None:
     arrays = Arrays()
     plan = SegmentAggregate(arrays.scan("x", x, (9, 2)), _column(arrays, numbers), 7, "sum")
     ready = prepared(plan, arrays)
-    first, second = ready.run({}, {}).data, ready.run({}, {}).data
+    first, second = blocks_of(ready), blocks_of(ready)
     np.testing.assert_array_equal(first, second)

@@ -23,7 +23,7 @@ from gpudb.plan.sequence import Normalize
 from gpudb.plan.tensor import Input, LayerNorm, Reblock
 from gpudb.types import TensorSchema
 from tests.exec.against_dense import check, operator, operators, run_blocks
-from tests.tiny_plans import Arrays, prepared
+from tests.tiny_plans import Arrays, blocks_of, prepared
 
 DTYPES = ["float32", "float64"]
 SHAPES: list[Any] = [
@@ -174,7 +174,7 @@ def test_named_extents(step: str, width: int, tokens: int) -> None:
     x: Node = Input(schema)
     if width != 4:
         x = Reblock(x, ("tokens", width))
-    blocks = prepared(STEPS[step](arrays, x), arrays).run({"x": values}, {"tokens": tokens}).data
+    blocks = blocks_of(prepared(STEPS[step](arrays, x), arrays), {"x": values}, {"tokens": tokens})
     assert blocks.shape == (-(-4 // width), tokens, width)
     found = np.concatenate(list(blocks), axis=1)[:, :4]
     again = Arrays()
