@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from gpudb.errors import DeviceError
 
-LIBRARIES = ("cupy", "rmm", "pylibcudf", "cudf")
+LIBRARIES = ("cupy", "rmm", "pylibcudf")
 INSTALL = "pip install 'gpudb-tensor[cu13]' (CUDA 13) or 'gpudb-tensor[cu12]' (CUDA 12)"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -50,6 +51,7 @@ class Module(ModuleType):
 
     def __init__(self, path: str, names: Mapping[str, Any]) -> None:
         super().__init__(path)
+        self.__spec__ = ModuleSpec(path, None)  # what looks whether it is installed asks for that
         self.__path__: list[str] = []  # a package: `import cupy.cuda.cublas` looks for it
         for name, value in names.items():
             if not isinstance(value, ModuleType) and not real.has(f"{path}.{name}"):
