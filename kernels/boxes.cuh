@@ -15,9 +15,8 @@ __device__ __forceinline__ index_t place_in(const Axes& extents, const Axes& ste
   index_t place = 0;
 #pragma unroll
   for (int axis = N - 1; axis > 0; --axis) {
-    const index_t rest = i / extents[axis];
-    place += (i - rest * extents[axis]) * steps[axis];
-    i = rest;
+    place += i % extents[axis] * steps[axis];
+    i /= extents[axis];
   }
   return place + i * steps[0];
 }
@@ -46,13 +45,14 @@ __device__ __forceinline__ index_t grid_thread() {
 }
 __device__ __forceinline__ index_t grid_threads() { return index_t(gridDim.x) * blockDim.x; }
 
+// (The remainder is written as one: given a difference, NVRTC 13.5 may see that `at` grows by the
+// step of the grid, keep pointers instead, and store four floats one by one.)
 template <int N, class Body>
 __device__ __forceinline__ void over_few(index_t blocks, index_t size, Body body) {
   const index_t each = size / N;
 #pragma unroll 1
   for (index_t i = grid_thread(); i < blocks * each; i += grid_threads()) {
-    const index_t block = i / each;
-    body(block, (i - block * each) * N, Count<N>());
+    body(i / each, i % each * N, Count<N>());
   }
 }
 
