@@ -24,8 +24,9 @@ TILE = 32
 TILE_THREADS = 256
 """Of a block that transposes one tile: four rows of it for each warp."""
 
-LEAST_TILED = 8
-"""Elements along both axes from which a transpose through tiles is worth it."""
+LEAST_TILED = 16
+"""Elements along both axes from which a transpose through tiles is worth it: smaller matrices lie in
+the first cache while a warp goes through them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,36 +1,34 @@
 // Tensors cut into blocks in two ways: where an element of a new block lies in the old ones.
 #include "boxes.cuh"
 
-// Extents of a new block, of the tensor and of an old block along each axis.
+// Along each axis: elements of a new block, of the tensor, of an old block; old blocks to number.
 struct Cuts {
-  Axes block, extent, old;
+  Axes block, extent, old, numbered;
 };
 
-// Where an element lies: which old block along each axis, and its place in that block; place -1
-// where the tensor has ended.
+// Number of an old block, and place of an element in it.
 struct Found {
-  Axes key;
-  index_t place;
+  index_t number, place;
+  bool is_there;
 };
 
-// Element `at` of the new block that starts at `start`.
-template <int N>
-__device__ __forceinline__ Found find_in_old(const Cuts& cuts, const Axes& start, index_t at) {
-  Found found;
-  Axes inside;
-  bool ended = false;
+// Element `at` of the new block that starts at start(axis) of the tensor. Old blocks are numbered
+// in row-major order from first(axis, start) on. Both are asked once for each axis, the last first.
+template <int N, class Start, class First>
+__device__ __forceinline__ Found find_in_old(const Cuts& cuts, index_t at, Start start,
+                                             First first) {
+  Found found = {0, 0, true};
+  index_t numbers = 1, places = 1;  // in the axes behind
 #pragma unroll
   for (int axis = N - 1; axis >= 0; --axis) {
-    const index_t rest = axis ? at / cuts.block[axis] : 0;
-    const index_t whole = start[axis] + at - rest * cuts.block[axis];
-    ended |= whole >= cuts.extent[axis];
-    found.key[axis] = ended ? 0 : whole / cuts.old[axis];
-    inside[axis] = whole - found.key[axis] * cuts.old[axis];
-    at = rest;
+    const index_t begin = start(axis), old = cuts.old[axis];
+    const index_t element = begin + at % cuts.block[axis];
+    at /= cuts.block[axis];
+    found.is_there &= element < cuts.extent[axis];
+    found.number += (element / old - first(axis, begin)) * numbers;
+    found.place += element % old * places;
+    numbers *= cuts.numbered[axis];
+    places *= old;
   }
-  index_t place = 0;
-#pragma unroll
-  for (int axis = 0; axis < N; ++axis) place = place * cuts.old[axis] + inside[axis];
-  found.place = ended ? -1 : place;
   return found;
 }

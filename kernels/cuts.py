@@ -33,9 +33,14 @@ class Cuts:
         per = 16 // itemsize
         return all(n[-1] % per == 0 for n in (self.extent, self.block, self.new_block))
 
-    def numbers(self) -> tuple[int, ...]:
-        """Arguments of a kernel: the new block, the tensor, the old block."""
-        return (*padded(self.new_block, 1), *padded(self.extent, 1), *padded(self.block, 1))
+    def numbers(self, numbered: tuple[int, ...]) -> tuple[int, ...]:
+        """Arguments of a kernel: the new block, the tensor, the old block, old blocks to number.
+
+        An old block of no elements, where a named extent is 0, is never read; 1 can be divided by.
+        """
+        old = tuple(max(1, b) for b in self.block)
+        along = (self.new_block, self.extent, old, numbered)
+        return tuple(number for numbers in along for number in padded(numbers, 1))
 
 
 def merged(

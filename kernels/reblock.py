@@ -82,7 +82,7 @@ def launch(
     grid = element_grid(device, prod(out.shape), per)
     function = cuda("reblock", T=x.dtype, AXES=cuts.axes)
     sizes = (out.shape[0], prod(new_block), prod(block))
-    device.launch(function, *grid, (x, out, *sizes, packed, *cuts.numbers()))
+    device.launch(function, *grid, (x, out, *sizes, packed, *cuts.numbers(cuts.grid)))
     return out
 
 

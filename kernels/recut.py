@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.boxes import element_grid, padded, per_access
+from gpudb.kernels.boxes import element_grid, per_access
 from gpudb.kernels.cuts import Cuts, merged
 from gpudb.kernels.launch import Device, cuda
 
@@ -102,7 +102,7 @@ def launch(
     packed = cuts.is_packed(x.dtype.itemsize)
     grid = element_grid(device, prod(out.shape), per_access(x.dtype.itemsize, packed))
     sizes = (len(out), prod(new_block), prod(block), numbers.shape[1])
-    axes = (*cuts.numbers(), *padded(touched, 1))
+    axes = cuts.numbers(touched)
     args = (x, device.rows(starts), device.rows(numbers), out, *sizes, packed, *axes)
     device.launch(cuda("recut", T=x.dtype, AXES=cuts.axes), *grid, args)
     return out

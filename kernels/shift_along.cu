@@ -17,8 +17,8 @@ extern "C" __global__ void shift_along(const T* __restrict__ part, T* __restrict
     index_t to_before, index_t block_step, index_t middle_step, bool packed) {
   packed = packed && is_aligned16(part) && is_aligned16(out);
   over_blocks<T>(before * blocks * middle, run, packed, [&](index_t i, index_t at, auto few) {
-    const index_t cell = i / middle, outer = cell / blocks;
-    const index_t inside = (cell - outer * blocks) * block_step + (i - cell * middle) * middle_step;
+    const index_t line = i / middle, outer = line / blocks;
+    const index_t inside = (line - outer * blocks) * block_step + (i - line * middle) * middle_step;
     copy_few(out + outer * to_before + inside + at, part + outer * from_before + inside + at, few);
   });
 }

@@ -19,11 +19,12 @@ __device__ __forceinline__ void turn_tile(const T* from, T* to, index_t row0, in
   from += column0 * turned.from_column + row0;
   to += row0 * turned.to_row + column0;
   const index_t rows = turned.rows - row0, columns = turned.columns - column0;
-  for (int column = warp; column < TILE && column < columns; column += warps)
-    if (lane < rows) square[column][lane] = from[column * turned.from_column + lane];
+  for (int column = warp; column < TILE; column += warps)
+    if (column < columns && lane < rows)
+      square[column][lane] = from[column * turned.from_column + lane];
   __syncthreads();
-  for (int row = warp; row < TILE && row < rows; row += warps)
-    if (lane < columns) to[row * turned.to_row + lane] = square[lane][row];
+  for (int row = warp; row < TILE; row += warps)
+    if (row < rows && lane < columns) to[row * turned.to_row + lane] = square[lane][row];
   __syncthreads();
 }
 
