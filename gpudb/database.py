@@ -18,7 +18,7 @@ from gpudb.closing import Closing
 from gpudb.config import Config, available_threads, parse_nbytes
 from gpudb.errors import CatalogError, InputError
 from gpudb.models.batches import sizes_of_lengths
-from gpudb.models.encoder import Limits
+from gpudb.models.encoder import batch_limits
 from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
@@ -57,7 +57,7 @@ class Database(Closing):
         self.threads = threads
         self._store = TensorStore(folder, verify=verify)
         try:
-            limits = Limits(threads, token_budget, self.memory_limit)
+            limits = batch_limits(self.backend.name, threads, token_budget, self.memory_limit)
             notes = tuple(filter(None, [fallback(device, self.backend)]))
             models = open_backend(device, memory_limit, precision)
             self._library = ModelLibrary(self._store, models, limits, notes)

@@ -6,6 +6,7 @@ mask. q, k and v may be column slices of one array.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +62,7 @@ def reference(
                 for x, added in zip(by_head, bias.reshape(3, heads, 1, -1), strict=True):
                     x += added
             if causal or key_mask is not None:
-                out[part.rows] = _attend_some(scale, *by_head, _left_out(part, causal, key_mask))
+                out[part.rows] = _attend_some(scale, by_head, _left_out(part, causal, key_mask))
             else:
                 out[part.rows] = _attend(scale, *by_head)
     return out
@@ -142,8 +143,9 @@ def _attend(scale: float, q: Any, k: Any, v: Any) -> Any:
     return _beside(scores @ v)
 
 
-def _attend_some(scale: float, q: Any, k: Any, v: Any, left_out: Any) -> Any:
+def _attend_some(scale: float, by_head: Sequence[Any], left_out: Any) -> Any:
     """A row without keys divides 0 by 0 on the way: its weights are set to 0 afterwards."""
+    q, k, v = by_head
     q *= scale
     scores = q @ k.swapaxes(-1, -2)
     np.copyto(scores, -np.inf, where=left_out)

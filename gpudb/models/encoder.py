@@ -38,6 +38,12 @@ from gpudb.types import HostArray, Sizes
 NORM_EPS = 1e-12
 """Least norm divided by when vectors are normalised, as PyTorch's ``normalize`` has it."""
 
+CPU_TOKEN_BUDGET = 1024
+"""Measured: activations of more tokens leave the cache, of fewer lose time between batches."""
+
+GPU_TOKEN_BUDGET = 16384
+"""Predicted, not measured: see the table of docs/gpu.md."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -48,6 +54,17 @@ class Limits:
     """Most tokens in one batch of one thread."""
     memory_nbytes: int
     """Most bytes held at once: weights, and every thread's batch."""
+
+
+def batch_limits(device: str, threads: int, token_budget: int, memory_nbytes: int) -> Limits:
+    """What runs on a device may take; a budget of 0 is as the device likes.
+
+    Processors work on batches that stay in their caches, one for each thread. A GPU works on one
+    batch at a time, and wants it large: its multiprocessors outnumber the tiles of a small product.
+    """
+    if device == "cuda":
+        return Limits(1, token_budget or GPU_TOKEN_BUDGET, memory_nbytes)
+    return Limits(threads, token_budget or CPU_TOKEN_BUDGET, memory_nbytes)
 
 
 @dataclass(frozen=True, slots=True)
