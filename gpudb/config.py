@@ -21,7 +21,7 @@ class Config:
     threads: int = 0
     """``GPUDB_THREADS``: worker threads; 0 means every processor this process may use."""
     token_budget: int = 0
-    """``GPUDB_TOKEN_BUDGET``: most tokens in one batch of one worker; 0 means as the device likes."""
+    """``GPUDB_TOKEN_BUDGET``: most tokens in one batch of a worker; 0 is as the device likes."""
     verify_pages: bool = True
     """``GPUDB_VERIFY_PAGES``: compare a page with its hash when it is first opened."""
     history: bool = True

@@ -21,7 +21,7 @@ from gpudb.kernels.softmax_state import softmax_state
 from tests.kernels.kernel_calls import calls
 
 BLOCK = 5
-OVERWRITES = {"bias_activation"}
+OVERWRITES = {"bias_activation", "clear_tail"}
 """Kernels that say so."""
 
 
