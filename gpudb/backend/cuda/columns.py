@@ -59,6 +59,8 @@ def list_columns(blocks: Any) -> list[plc.Column]:
 def list_view(column: plc.Column, block: Sequence[int], dtype: str) -> Any:
     """A LIST column of blocks as an array ``(n, *block)`` over the same memory.
 
+    Two offsets are read back to see how many elements there are, which waits for the device.
+
     Parameters
     ----------
     column
@@ -76,13 +78,15 @@ def list_view(column: plc.Column, block: Sequence[int], dtype: str) -> Any:
     if column.null_count():
         raise DeviceError(f"column of blocks: {column.null_count()} rows are null, expected none")
     rows, elements = column.size(), prod(block)
-    child = column.list_view().get_sliced_child() if rows else column.list_view().child()
-    if child.size() != rows * elements:
+    lists, start = column.list_view(), column.offset()
+    offsets = column_view(lists.offsets(), "int32")[start : start + rows + 1]
+    first, last = (int(cp.asnumpy(offsets[i : i + 1])[0]) for i in (0, rows)) if rows else (0, 0)
+    if last - first != rows * elements:
         raise DeviceError(
-            f"column of blocks: {rows} rows with {child.size()} elements, expected {elements} in "
+            f"column of blocks: {rows} rows with {last - first} elements, expected {elements} in "
             "every row"
         )
-    return column_view(child, dtype).reshape(rows, *block)
+    return column_view(lists.child(), dtype)[first:last].reshape(rows, *block)
 
 
 def column_view(column: plc.Column, dtype: str) -> Any:

@@ -1,0 +1,106 @@
+"""The layout of columns, with the real pylibcudf over host memory: only computing needs a GPU."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gpudb.errors import DeviceError
+
+DTYPES = ["float64", "float32", "float16", "uint16", "int64", "int32", "int8"]
+BLOCKS = [(4, 2, 3), (1, 5), (3, 1, 1, 1), (0, 2, 2), (2, 64, 64)]
+REAL = ("rmm", "pylibcudf")
+
+
+@pytest.fixture(name="plc")
+def _plc() -> Iterator[Any]:
+    """CuPy is the stand-in, whose arrays are host memory; pylibcudf and what it needs are real."""
+    import pylibcudf
+
+    from tests.cuda.standin.install import standin
+
+    real = {n: m for n, m in sys.modules.items() if n.partition(".")[0] in REAL}
+    with standin():
+        for name in [n for n in sys.modules if n.partition(".")[0] in REAL]:
+            del sys.modules[name]
+        sys.modules.update(real)
+        yield pylibcudf
+
+
+def _array(shape: tuple[int, ...], dtype: str) -> Any:
+    import cupy as cp
+
+    return cp.asarray(np.arange(prod(shape)).reshape(shape).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", BLOCKS)
+def test_blocks_are_a_list_column_and_back_in_the_same_memory(
+    plc: Any, shape: tuple[int, ...], dtype: str
+) -> None:
+    from gpudb.backend.cuda.columns import list_columns, list_view
+
+    x = _array(shape, dtype)
+    (column,) = list_columns(x)
+    assert isinstance(column, plc.Column)
+    assert column.type().id() == plc.TypeId.LIST
+    assert (column.size(), column.null_count()) == (shape[0], 0)
+    found = list_view(column, shape[1:], dtype)
+    assert (found.shape, found.dtype) == (x.shape, x.dtype)
+    np.testing.assert_array_equal(found.get(), x.get())
+    if shape[0]:
+        assert found.data.ptr == x.data.ptr
+
+
+def test_a_slice_of_a_column_keeps_its_place(plc: Any) -> None:
+    from gpudb.backend.cuda.columns import list_columns, list_view
+
+    x = _array((5, 2, 3), "float32")
+    (whole,) = list_columns(x)
+    part = plc.Column(whole.type(), 2, None, None, 0, 2, whole.children())
+    found = list_view(part, (2, 3), "float32")
+    np.testing.assert_array_equal(found.get(), x.get()[2:4])
+    assert found.data.ptr == x.data.ptr + 2 * 6 * 4
+
+
+def test_columns_are_cut_below_the_limit(plc: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gpudb.backend.cuda import columns
+
+    monkeypatch.setattr(columns, "MAX_ELEMENTS", 25)  # half of it: two blocks of six
+    x = _array((5, 2, 3), "float32")
+    parts = columns.list_columns(x)
+    assert [part.size() for part in parts] == [2, 2, 1]
+    found = [columns.list_view(part, (2, 3), "float32").get() for part in parts]
+    np.testing.assert_array_equal(np.concatenate(found), x.get())
+
+
+def test_no_column_holds_a_block_of_two_to_the_31(plc: Any) -> None:
+    from gpudb.backend.cuda.columns import blocks_per_column
+
+    assert blocks_per_column((32, 32)) == (2**31 - 1) // 2 // 1024
+    assert blocks_per_column((2**15, 2**15)) == 1
+    with pytest.raises(DeviceError, match="smaller blocks"):
+        blocks_per_column((2**16, 2**15))
+
+
+def test_rows_of_another_length_are_refused(plc: Any) -> None:
+    from gpudb.backend.cuda.columns import list_columns, list_view
+
+    (column,) = list_columns(_array((4, 6), "float32"))
+    with pytest.raises(DeviceError, match="24 elements, expected 5 in every row"):
+        list_view(column, (5,), "float32")
+
+
+def test_keys_are_one_column_for_each_axis(plc: Any) -> None:
+    from gpudb.backend.cuda.columns import column_view, key_columns
+
+    keys = np.array([[0, 1], [2, 3], [4, 5]], np.int32)
+    found = list(key_columns(keys))
+    assert [c.type().id() for c in found] == [plc.TypeId.INT32] * 2
+    for axis, column in enumerate(found):
+        np.testing.assert_array_equal(column_view(column, "int32").get(), keys[:, axis])
