@@ -7,11 +7,14 @@ elements; ``groups`` ``(n,)`` says which belongs to a block, ``columns`` ``(n,)`
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 from gpudb.kernels.rows import chosen, row_pieces
 
 
@@ -52,4 +55,26 @@ def shape(
     return tuple(x.shape)
 
 
-layer_norm_apply = Kernel("layer_norm_apply", reference, shape)
+def launch(
+    device: Device,
+    x: Any,
+    moments: Any,
+    groups: Any,
+    gamma: Any,
+    beta: Any,
+    columns: Any,
+    width: int,
+    eps: float,
+) -> Any:
+    """A thread to an element."""
+    x, out = device.contiguous(x), device.empty(x.shape, x.dtype)
+    vectors = (device.contiguous(gamma), device.contiguous(beta), device.rows(columns))
+    args = (
+        *(x, device.contiguous(moments), device.rows(groups), *vectors, out),
+        *(len(x), prod(x.shape[1:-1]), x.shape[-1], width, eps),
+    )
+    device.launch(cuda("layer_norm_apply", T=x.dtype), *item_grid(device, prod(x.shape)), args)
+    return out
+
+
+layer_norm_apply = Kernel("layer_norm_apply", reference, shape, launch=launch)

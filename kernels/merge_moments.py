@@ -7,11 +7,14 @@ for one element Welford's, 1962), for any number of parts at once.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 
 
 def reference(states: Any, counts: Any, starts: Any) -> Any:
@@ -38,4 +41,14 @@ def dtype(states: Any, counts: Any, starts: Any) -> str:
     return "float64"
 
 
-merge_moments = Kernel("merge_moments", reference, shape, dtype)
+def launch(device: Device, states: Any, counts: Any, starts: Any) -> Any:
+    """A thread to a line."""
+    states, starts = device.contiguous(states), device.rows(starts)
+    out = device.empty(shape(states, counts, starts), states.dtype)
+    size = prod(states.shape[2:])
+    args = (states, device.rows(counts), starts, out, len(states), len(starts), size)
+    device.launch(cuda("merge_moments"), *item_grid(device, len(starts) * size), args)
+    return out
+
+
+merge_moments = Kernel("merge_moments", reference, shape, dtype, launch)

@@ -5,11 +5,14 @@ Row ``i`` holds the parts from ``starts[i]`` up to the next start (Milakov and G
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 
 
 def reference(states: Any, starts: Any) -> Any:
@@ -28,4 +31,15 @@ def shape(states: Any, starts: Any) -> tuple[int, ...]:
     return (len(starts), *states.shape[1:])
 
 
-merge_softmax = Kernel("merge_softmax", reference, shape)
+def launch(device: Device, states: Any, starts: Any) -> Any:
+    """A thread to a row of a group."""
+    states, starts = device.contiguous(states), device.rows(starts)
+    out = device.empty(shape(states, starts), states.dtype)
+    rows = prod(states.shape[2:])
+    args = (states, starts, out, len(states), len(starts), rows)
+    grid = item_grid(device, len(starts) * rows)
+    device.launch(cuda("merge_softmax", T=states.dtype), *grid, args)
+    return out
+
+
+merge_softmax = Kernel("merge_softmax", reference, shape, launch=launch)

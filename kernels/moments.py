@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import line_extents, line_grid
 from gpudb.kernels.rows import valid_pieces
 
 
@@ -39,4 +41,14 @@ def dtype(x: Any, lengths: Any, axis: int) -> str:
     return "float64"
 
 
-moments = Kernel("moments", reference, shape, dtype)
+def launch(device: Device, x: Any, lengths: Any, axis: int) -> Any:
+    """A warp or a thread to a line."""
+    x, out = device.contiguous(x), device.empty(shape(x, lengths, axis), np.float64)
+    outer, length, inner = line_extents(x.shape[1:], axis)
+    args = (x, device.rows(lengths), out, len(x), outer, length, inner)
+    grid = line_grid(device, len(x) * outer * inner, inner)
+    device.launch(cuda("moments", T=x.dtype), *grid, args)
+    return out
+
+
+moments = Kernel("moments", reference, shape, dtype, launch)

@@ -5,11 +5,14 @@ Group ``i`` holds the blocks from ``starts[i]`` up to the next start; no group i
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 
 
 def reference(x: Any, starts: Any) -> Any:
@@ -22,4 +25,14 @@ def shape(x: Any, starts: Any) -> tuple[int, ...]:
     return (len(starts), *x.shape[1:])
 
 
-segment_sum = Kernel("segment_sum", reference, shape)
+def launch(device: Device, x: Any, starts: Any) -> Any:
+    """A thread to an element of a group."""
+    x, starts = device.contiguous(x), device.rows(starts)
+    out = device.empty(shape(x, starts), x.dtype)
+    size = prod(x.shape[1:])
+    args = (x, starts, out, len(x), len(starts), size)
+    device.launch(cuda("segment_sum", T=x.dtype), *item_grid(device, len(starts) * size), args)
+    return out
+
+
+segment_sum = Kernel("segment_sum", reference, shape, launch=launch)

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 from gpudb.kernels.rows import chosen, row_pieces
 
 
@@ -30,4 +33,13 @@ def shape(x: Any, states: Any, groups: Any) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-softmax_apply = Kernel("softmax_apply", reference, shape)
+def launch(device: Device, x: Any, states: Any, groups: Any) -> Any:
+    """A thread to an element."""
+    x, states = device.contiguous(x), device.contiguous(states)
+    out = device.empty(x.shape, x.dtype)
+    args = (x, states, device.rows(groups), out, len(x), prod(x.shape[1:-1]), x.shape[-1])
+    device.launch(cuda("softmax_apply", T=x.dtype), *item_grid(device, prod(x.shape)), args)
+    return out
+
+
+softmax_apply = Kernel("softmax_apply", reference, shape, launch=launch)

@@ -6,11 +6,14 @@ and Gimelshein, "Online normalizer calculation for softmax", 2018).
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import line_grid
 from gpudb.kernels.rows import valid_pieces
 
 
@@ -31,4 +34,13 @@ def shape(x: Any, lengths: Any) -> tuple[int, ...]:
     return (x.shape[0], 2, *x.shape[1:-1])
 
 
-softmax_state = Kernel("softmax_state", reference, shape)
+def launch(device: Device, x: Any, lengths: Any) -> Any:
+    """A warp to a row."""
+    x, out = device.contiguous(x), device.empty(shape(x, lengths), x.dtype)
+    rows = prod(x.shape[1:-1])
+    args = (x, device.rows(lengths), out, len(x), rows, x.shape[-1])
+    device.launch(cuda("softmax_state", T=x.dtype), *line_grid(device, len(x) * rows, 1), args)
+    return out
+
+
+softmax_state = Kernel("softmax_state", reference, shape, launch=launch)

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 
 
 def reference(states: Any, total: int, result: str) -> Any:
@@ -25,4 +28,15 @@ def dtype(states: Any, total: int, result: str) -> str:
     return result
 
 
-variance_of_moments = Kernel("variance_of_moments", reference, shape, dtype)
+def launch(device: Device, states: Any, total: int, result: str) -> Any:
+    """A thread to a line."""
+    states = device.contiguous(states)
+    out = device.empty(shape(states, total, result), result)
+    size = prod(states.shape[2:])
+    args = (states, out, len(states), size, total)
+    grid = item_grid(device, len(states) * size)
+    device.launch(cuda("variance_of_moments", T=result), *grid, args)
+    return out
+
+
+variance_of_moments = Kernel("variance_of_moments", reference, shape, dtype, launch)
