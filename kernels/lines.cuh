@@ -49,3 +49,18 @@ __device__ __forceinline__ double exponential(double x) { return exp(x); }
 __device__ __forceinline__ double norm_scale(double largest) {
   return largest > 0 && largest < double(CU_INF) ? largest : 1.0;
 }
+
+// A value and where it is; nothing yet where the place is -1.
+template <class A> struct Best {
+  A value;
+  index_t place;
+};
+
+// The larger of two, NaN being largest; of equal ones that in front.
+template <class A> __device__ __forceinline__ Best<A> better(Best<A> a, Best<A> b) {
+  if (a.place < 0 || b.place < 0) return a.place < 0 ? b : a;
+  const bool nan_a = a.value != a.value, nan_b = b.value != b.value;
+  if (nan_a != nan_b) return nan_a ? a : b;
+  if (nan_a || a.value == b.value) return a.place < b.place ? a : b;
+  return a.value > b.value ? a : b;
+}

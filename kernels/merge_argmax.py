@@ -6,11 +6,14 @@ first element; each line has ``m / lines`` neighbouring parts. -> ``(lines, *res
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 
 
 def reference(positions: Any, values: Any, firsts: Any, lines: int) -> Any:
@@ -33,4 +36,16 @@ def dtype(positions: Any, values: Any, firsts: Any, lines: int) -> str:
     return "int64"
 
 
-merge_argmax = Kernel("merge_argmax", reference, shape, dtype)
+def launch(device: Device, positions: Any, values: Any, firsts: Any, lines: int) -> Any:
+    """A thread to a line."""
+    positions, values = device.rows(positions), device.contiguous(values)
+    out = device.empty(shape(positions, values, firsts, lines), np.int64)
+    size = prod(values.shape[1:])
+    parts = len(values) // lines if lines else 0
+    args = (positions, values, device.rows(firsts), out, lines, parts, size)
+    grid = item_grid(device, lines * size)
+    device.launch(cuda("merge_argmax", T=values.dtype), *grid, args)
+    return out
+
+
+merge_argmax = Kernel("merge_argmax", reference, shape, dtype, launch)

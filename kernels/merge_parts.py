@@ -7,11 +7,15 @@ and norms merge like elements. A mean is weighted with the number of elements of
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
+from gpudb.kernels.reduce_axis import FUNCTORS
 
 
 def reference(parts: Any, counts: Any, starts: Any, fn: str, total: int) -> Any:
@@ -45,4 +49,15 @@ def shape(parts: Any, counts: Any, starts: Any, fn: str, total: int) -> tuple[in
     return (len(starts), *parts.shape[1:])
 
 
-merge_parts = Kernel("merge_parts", reference, shape)
+def launch(device: Device, parts: Any, counts: Any, starts: Any, fn: str, total: int) -> Any:
+    """A thread to a line."""
+    parts, starts = device.contiguous(parts), device.rows(starts)
+    out = device.empty(shape(parts, counts, starts, fn, total), parts.dtype)
+    size = prod(parts.shape[1:])
+    args = (parts, device.rows(counts), starts, out, len(parts), len(starts), size, total)
+    grid = item_grid(device, len(starts) * size)
+    device.launch(cuda("merge_parts", T=parts.dtype, FN=FUNCTORS[fn]), *grid, args)
+    return out
+
+
+merge_parts = Kernel("merge_parts", reference, shape, launch=launch)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import line_extents, line_grid
 from gpudb.kernels.rows import valid_pieces
 
 
@@ -51,4 +53,25 @@ def shape(x: Any, lengths: Any, axis: int, fn: str) -> tuple[int, ...]:
     return (*x.shape[: 1 + axis], *x.shape[2 + axis :])
 
 
-reduce_axis = Kernel("reduce_axis", reference, shape)
+FUNCTORS = {
+    "sum": "Total",
+    "mean": "Mean",
+    "max": "Largest",
+    "min": "Smallest",
+    "variance": "Variance",
+    "norm": "Norm",
+}
+"""Name in a plan -> struct of ``reduce_axis.cu``; some are in other files, too."""
+
+
+def launch(device: Device, x: Any, lengths: Any, axis: int, fn: str) -> Any:
+    """A warp or a thread to a line."""
+    x, out = device.contiguous(x), device.empty(shape(x, lengths, axis, fn), x.dtype)
+    outer, length, inner = line_extents(x.shape[1:], axis)
+    args = (x, device.rows(lengths), out, len(x), outer, length, inner)
+    grid = line_grid(device, len(x) * outer * inner, inner)
+    device.launch(cuda("reduce_axis", T=x.dtype, FN=FUNCTORS[fn]), *grid, args)
+    return out
+
+
+reduce_axis = Kernel("reduce_axis", reference, shape, launch=launch)

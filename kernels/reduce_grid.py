@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 
 Dropped = tuple[tuple[int, int], ...]
 
@@ -57,4 +59,31 @@ def _parts(extent: int, block: int) -> list[tuple[int, slice]]:
     return [*parts, (blocks, slice(rest, block))] if blocks else parts
 
 
-reduce_grid = Kernel("reduce_grid", reference, shape, dtype)
+FUNCTORS = {"max": "Largest", "min": "Smallest", "argmax": "Place"}
+"""Name in a plan -> struct of ``reduce_grid.cu``."""
+
+
+def launch(device: Device, x: Any, grid: tuple[int, ...], dropped: Dropped, fn: str) -> Any:
+    """A thread to an element of the result; which blocks meet is worked out on the host."""
+    x, result = device.contiguous(x), dtype(x, grid, dropped, fn)
+    out = device.empty(shape(x, grid, dropped, fn), result)
+    block = x.shape[1:]
+    axes = [axis for axis, _ in dropped]
+    kept = [axis for axis in range(len(grid)) if axis not in axes]
+    numbers = np.arange(prod(grid)).reshape(grid).transpose(*kept, *axes)
+    met = [grid[axis] for axis in axes]
+    cells = np.array(list(np.ndindex(*met)), np.int64).reshape(prod(met), len(axes))
+    extents = np.array([block[axis] for axis in axes], np.int64)
+    limits = np.array([extent for _, extent in dropped], np.int64) - cells * extents
+    tables = (numbers, limits, [prod(block[axis + 1 :]) for axis in axes], extents)
+    size = prod(block)
+    args = (
+        *(x, *(device.rows(np.asarray(t, np.int64).reshape(-1)) for t in tables), out),
+        *(len(out), prod(met), len(axes), size),
+    )
+    function = cuda("reduce_grid", T=x.dtype, R=result, FN=FUNCTORS[fn])
+    device.launch(function, *item_grid(device, len(out) * size), args)
+    return out
+
+
+reduce_grid = Kernel("reduce_grid", reference, shape, dtype, launch)

@@ -6,12 +6,15 @@ its ``n`` rows a segment below ``count``. Segments without rows are zero.
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
+from gpudb.kernels.reduce_axis import FUNCTORS
 
 
 def reference(x: Any, numbers: Any, columns: int, count: int, rows: int, fn: str) -> Any:
@@ -45,4 +48,24 @@ def shape(x: Any, numbers: Any, columns: int, count: int, rows: int, fn: str) ->
     return (ceil(count / rows) * columns, rows, *x.shape[2:])
 
 
-segment_rows = Kernel("segment_rows", reference, shape)
+def launch(
+    device: Device, x: Any, numbers: Any, columns: int, count: int, rows: int, fn: str
+) -> Any:
+    """A thread to an element of a segment; rows are put in order of segments on the host."""
+    x = device.contiguous(x)
+    out = device.zeros(shape(x, numbers, columns, count, rows, fn), x.dtype)
+    if not prod(out.shape) or not len(numbers):
+        return out
+    order = np.argsort(numbers, kind="stable")
+    present, starts = np.unique(numbers[order], return_index=True)
+    size = prod(x.shape[2:])
+    args = (
+        *(x, device.rows(order), device.rows(starts), device.rows(present), out),
+        *(len(order), len(present), columns, x.shape[1], rows, size),
+    )
+    grid = item_grid(device, len(present) * columns * size)
+    device.launch(cuda("segment_rows", T=x.dtype, FN=FUNCTORS[fn]), *grid, args)
+    return out
+
+
+segment_rows = Kernel("segment_rows", reference, shape, launch=launch)
