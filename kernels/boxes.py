@@ -25,8 +25,8 @@ TILE_THREADS = 256
 """Of a block that transposes one tile: four rows of it for each warp."""
 
 LEAST_TILED = 16
-"""Elements along both axes from which a transpose through tiles is worth it: smaller matrices lie in
-the first cache while a warp goes through them."""
+"""Elements along both axes from which a transpose through tiles is worth it: smaller matrices stay
+in the first cache while a warp goes through them."""
 
 
 @dataclass(frozen=True, slots=True)
