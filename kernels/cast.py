@@ -48,8 +48,8 @@ def launch(device: Device, x: Any, dtype: str) -> Any:
     stored = types.storage_dtype(dtype)
     if x.dtype == stored:
         return x
-    x = device.contiguous(x)
     out = device.empty(x.shape, stored)
+    x = device.contiguous(x)
     count = prod(x.shape)
     grid = element_grid(device, count, 16 // max(x.dtype.itemsize, stored.itemsize))
     device.launch(cuda("cast", X=x.dtype, T=stored), *grid, (x, out, count))

@@ -34,8 +34,8 @@ OPERATORS = {"=": "=="}
 
 def launch(device: Device, x: Any, compare: str, value: float) -> Any:
     """A thread to 16 bytes."""
-    x = device.contiguous(x)
     out = device.empty(x.shape, x.dtype)
+    x = device.contiguous(x)
     count = prod(x.shape)
     function = cuda("filter_elements", T=x.dtype, COMPARE=OPERATORS.get(compare, compare))
     grid = element_grid(device, count, per_access(x.dtype.itemsize, True))

@@ -23,8 +23,8 @@ def shape(x: Any, fn: str) -> tuple[int, ...]:
 
 def launch(device: Device, x: Any, fn: str) -> Any:
     """A thread to 16 bytes."""
-    x = device.contiguous(x)
     out = device.empty(x.shape, x.dtype)
+    x = device.contiguous(x)
     count = prod(x.shape)
     grid = element_grid(device, count, per_access(x.dtype.itemsize, True))
     device.launch(cuda("map_elements", T=x.dtype, FN=functor(fn)), *grid, (x, out, count))

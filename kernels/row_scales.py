@@ -14,6 +14,9 @@ import numpy as np
 from gpudb.kernels import Kernel
 from gpudb.kernels.launch import Device, cuda, grid_for, row_threads
 
+STEP = np.float32(1 / 127)
+"""As in ``row_scales.cu``."""
+
 SMALLEST = np.finfo(np.float32).tiny
 """Smallest float32 that is not denormal, which a GPU would take for 0; as in ``row_scales.cu``."""
 
@@ -21,7 +24,7 @@ SMALLEST = np.finfo(np.float32).tiny
 def reference(x: Any) -> Any:
     """In float32."""
     largest = np.max(np.abs(x.astype(np.float32)), axis=1, initial=0)
-    scales = largest / np.float32(127)
+    scales = largest * STEP
     return np.where(scales < SMALLEST, np.float32(1), scales)
 
 

@@ -30,8 +30,8 @@ def dtype(x: Any, y: Any, fn: str) -> Any:
 
 def launch(device: Device, x: Any, y: Any, fn: str) -> Any:
     """Axes that repeat are read with steps of 0."""
-    x, y = device.contiguous(x), device.contiguous(y)
     out = device.empty(shape(x, y, fn), dtype(x, y, fn))
+    x, y = device.contiguous(x), device.contiguous(y)  # of a single number it may make an axis
     whole = box(out.shape, _steps(x.shape, len(out.shape)), _steps(y.shape, len(out.shape)))
     packed = whole.is_packed(out.dtype.itemsize)
     grid = element_grid(device, whole.size, per_access(out.dtype.itemsize, packed))

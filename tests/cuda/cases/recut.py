@@ -32,7 +32,8 @@ def case(
     **kwargs: Any,
 ) -> Case:
     given, wanted = keys(extent, block)[old], keys(extent, new_block)[new]
-    label = f"{extent} of {block} in {new_block}, {len(given)} in {len(wanted)}"
+    chosen = [f"{part.start}:{part.stop}:{part.step}" for part in (old, new)]
+    label = f"{extent} of {block} in {new_block}, {' in '.join(chosen)}"
     args = (cut(normal(*extent), block)[old], given, wanted, extent, block, new_block)
     return Case(recut, label, args, exact=True, host=KEYS, **kwargs)
 

@@ -31,6 +31,7 @@ CASES = [
     ),
     *(case(((6, 4, 16),), (offset,), (3, 2), 0, dtypes=ALL) for offset in (0, 1, 4, -2, 13, -12)),
     *(case(((4, 2, 3), (2, 2, 3)), (0, 2 * n - 1), (2, 3), 1) for n in (1, 2)),
+    case(((6, 2, 6),), (2,), (2, 3), 1),
     case(((4, 2, 3),), (-1,), (2, 2), 0),
     case(((0, 2),), (3,), (2,), 0),
     case(((2, 5),), (3,), (0,), 0),
@@ -44,7 +45,7 @@ CASES = [
     *(
         Case(
             shift_along,
-            kind,
+            f"{kind} by {offset}",
             ([numbers(100, 4, 2, 16).astype(kind)], (offset,), (2, 3), 1),
             exact=True,
         )

@@ -31,7 +31,8 @@ CASES = [
     case((2, 0), (1,)),
     case((2, 1, 2, 1, 2, 1, 2, 1), (1, 3, 1, 3, 1, 3, 1, 3), dtypes=ALL),
     case((600, 40), (40,)),
-    case((5, 16), (5, 16), dtypes=STORED, wide=frozenset({1})),
+    *(case((3, 32), (32,), fn, shifted=frozenset({n})) for n, fn in enumerate(("add", "divide"))),
+    case((6, 16), (6, 16), dtypes=STORED, wide=frozenset({1})),
     case((5, 17), (17,), dtypes=STORED, wide=frozenset({0})),
     *(
         Case(zip_elements, f"{fn} of extremes", (EXTREMES[:, None], EXTREMES, fn), REAL)

@@ -12,6 +12,8 @@ from tests.cuda.cases.case import REAL, STORED, Case
 from tests.cuda.cases.values import EXTREMES, normal
 
 ALL = (*STORED, "float64")
+SHIFTED = ((0, "add"), (1, "divide"))
+"""Which side lies across boundaries of 16 bytes, and a function."""
 
 
 def case(
@@ -48,6 +50,7 @@ CASES = [
     case((3, 17, 32), (2, 17), (0, None), dtypes=ALL, host=frozenset({2, 3})),
     case((3, 1, 32), (2, 17, 1), (0, 1), dtypes=ALL),
     case((3, 2, 3, 2, 3, 1, 1, 1, 1), (2, 2, 3, 2, 3), (None, None, None, None, 3, 2, 1, 0)),
+    *(case((3, 5, 32), (2, 5, 32), (0, 1), fn=fn, shifted=frozenset({n})) for n, fn in SHIFTED),
     case((3, 5, 16), (2, 5, 16), (0, 1), ([0, 1, 2] * 200, [1, -1] * 300)),
     case((3, 5, 17), (2, 5, 17), (0, 1), dtypes=STORED, wide=frozenset({0})),
 ]
