@@ -13,6 +13,7 @@ LEFT_OUT = {
     "oracle": "make test-oracles",
     "gpu": "pytest -m gpu, on a CUDA host",
     "install": "make check",
+    "proof": "make gpu-check",
     "skipped file": "pytest -rs says why",
 }
 NOT_RUN = pytest.StashKey[dict[str, int]]()
