@@ -5,9 +5,10 @@
 instrumentation of ``-fsanitize`` without its libraries (``hooks.cpp``).
 
 Found whatever the order of threads is: data races, accesses out of bounds, misaligned or of memory
-that nobody has written, barriers and lanes that do not meet, whole numbers that overflow. Not found:
-what weak memory ordering does between blocks, errors of approximate instructions, memory behind
-``memcpy`` calls, and an index that leaves one array and lands in another.
+that nobody has written, barriers and lanes that do not meet, whole numbers that overflow.
+
+Not found: what weak memory ordering does between blocks, errors of approximate instructions, what
+calls of ``memcpy`` touch, and an index that leaves one array and lands in another.
 """
 
 from __future__ import annotations

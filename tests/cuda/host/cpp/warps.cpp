@@ -1,7 +1,8 @@
 // Lanes that meet: __syncwarp, shuffles and votes.
 //
-// Lanes meet where every lane of a mask that has not exited waits in the same call with the same
-// mask. Different masks of one warp are independent as long as they share no lane.
+// Lanes meet where every lane of a mask waits in the same call with the same mask. Different masks of
+// one warp are independent as long as they share no lane. A mask that names a lane which has exited
+// is a fault, though a GPU may let it pass: whether it has depends on the order of threads.
 //
 // Only __syncwarp orders memory. Who knows what is kept in clocks, as data-race detectors do: every
 // lane counts its own time, and keeps how far it knows of each other lane. A meeting in __syncwarp
@@ -54,18 +55,11 @@ static void order_memory(unsigned warp, unsigned lanes) {
   }
 }
 
-// Lanes of the warp of `first` that wait in the call of `like`; 0 where some are still missing.
-static unsigned lanes_that_meet(unsigned first, const Thread& like) {
-  unsigned lanes = 0;
-  for (unsigned lane = 0; lane < WARP; ++lane) {
-    if (!is_in(like.mask, lane)) continue;
-    const Thread& other = threads[first + lane];
-    const bool exists = first + lane < block_threads && other.state != State::done;
-    if (!exists) continue;
-    if (other.state != State::at_warp) return 0;
-    lanes |= 1u << lane;
+static bool all_wait(unsigned first, unsigned lanes) {
+  for (; lanes; lanes &= lanes - 1) {
+    if (threads[first + unsigned(__builtin_ctz(lanes))].state != State::at_warp) return false;
   }
-  return lanes;
+  return true;
 }
 
 static void meet(unsigned first, unsigned lanes) {
@@ -88,35 +82,44 @@ static void meet(unsigned first, unsigned lanes) {
   }
 }
 
-static void meet_if_complete(unsigned first, const Thread& like) {
-  if (const unsigned lanes = lanes_that_meet(first, like)) meet(first, lanes);
+void leave_warp(unsigned thread) {
+  const unsigned first = thread / WARP * WARP, lane = thread % WARP;
+  for (unsigned i = first; i < std::min(first + WARP, block_threads); ++i) {
+    if (threads[i].state == State::at_warp && is_in(threads[i].mask, lane)) {
+      fail(threads[i].at, "lanes", "a lane waits for lane %u, which exits", lane);
+    }
+  }
 }
 
-void leave_warp(unsigned thread) {
-  const unsigned first = thread / WARP * WARP;
-  for (unsigned i = first; i < std::min(first + WARP, block_threads); ++i) {
-    if (threads[i].state == State::at_warp) meet_if_complete(first, threads[i]);
+// Every lane of the mask can still come to this call.
+static void check_mask(unsigned mask, const void* at) {
+  const unsigned lane = current.thread % WARP, first = current.thread - lane;
+  if (!is_in(mask, lane)) fail(at, "lanes", "lane %u is not in its own mask 0x%x", lane, mask);
+  for (unsigned i = 0; i < WARP; ++i) {
+    const Thread& other = threads[first + i];
+    const bool is_here = first + i < block_threads && other.state != State::done;
+    const bool waits = is_here && other.state == State::at_warp;
+    if (is_in(mask, i) && !is_here) fail(at, "lanes", "lane %u is named and has exited", i);
+    if (!waits || !((other.mask | 1u << i) & mask)) continue;
+    if (other.mask != mask) {
+      fail(at, "lanes", "lanes wait with masks 0x%x and 0x%x", other.mask, mask);
+    }
+    if (other.at != at) fail(at, "lanes", "lanes of one mask wait in two different calls");
   }
 }
 
 static uint64_t wait_for_lanes(unsigned mask, uint64_t given, int source, bool orders_memory,
                                const void* at) {
-  const unsigned lane = current.thread % WARP, first = current.thread - lane;
+  const unsigned first = current.thread / WARP * WARP;
   Thread& self = threads[current.thread];
-  if (!is_in(mask, lane)) fail(at, "lanes", "lane %u is not in its own mask 0x%x", lane, mask);
-  for (unsigned i = first; i < std::min(first + WARP, block_threads); ++i) {
-    const Thread& other = threads[i];
-    if (other.state != State::at_warp || !((other.mask | 1u << (i - first)) & mask)) continue;
-    if (other.mask != mask) fail(at, "lanes", "lanes wait with masks 0x%x and 0x%x", other.mask, mask);
-    if (other.at != at) fail(at, "lanes", "lanes of one mask wait in two different calls");
-  }
+  check_mask(mask, at);
   self.state = State::at_warp;
   self.mask = mask;
   self.given = given;
   self.source = source;
   self.orders_memory = orders_memory;
   self.at = at;
-  meet_if_complete(first, self);
+  if (all_wait(first, mask)) meet(first, mask);
   give_way();
   return self.got;
 }
