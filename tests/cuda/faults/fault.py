@@ -21,31 +21,16 @@ overflows and new arrays by wrong values only.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import gpudb.kernels
 from gpudb.kernels.launch import Cuda
+from tests.cuda.host.text import with_common
 
 FOLDER = Path(__file__).parent
-COMMON = Path(gpudb.kernels.__file__).parent / "common.cuh"
-
-
-class FaultyCuda(Cuda):
-    """A function in this folder; its fault is there where PLANT is defined."""
-
-    __slots__ = ()
-
-    @property
-    def source(self) -> str:
-        text = (FOLDER / f"{self.file}.cu").read_text(encoding="utf-8")
-        body = re.sub(r'#include "common.cuh"\n', "", text)
-        defines = "".join(f"#define {name} {value}\n" for name, value in self.defines)
-        return COMMON.read_text(encoding="utf-8") + defines + body
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +59,9 @@ class Fault:
 
     def function(self, planted: bool) -> Cuda:
         """The CUDA function, with its fault or without."""
-        return FaultyCuda(self.name, self.name, (("PLANT", "1"),) if planted else ())
+        text = (FOLDER / f"{self.name}.cu").read_text(encoding="utf-8")
+        text = text.replace('#include "common.cuh"\n', "")
+        return with_common(self.name, "#define PLANT\n" * planted + text)
 
 
 def _counted(n: int) -> Any:
