@@ -11,8 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -65,10 +64,10 @@ def library(function: Cuda, checked: bool = True) -> Path:
     return made
 
 
-def compile_all(functions: Iterable[Cuda]) -> None:
-    """Compile many at once, on all processors."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(library, functions))
+def prepare() -> None:
+    """Make what all functions need: the runtime and the compiled header."""
+    runtime()
+    _prepared(True)
 
 
 def runtime() -> Path:

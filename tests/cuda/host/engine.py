@@ -19,7 +19,7 @@ from tests.cuda.host import build
 SCHEDULES = ("ascending", "descending", "random")
 """Orders of blocks and threads."""
 
-MAX_ACCESSES = 1 << 30
+MAX_ACCESSES = 1 << 27
 """Of one launch: beyond, a loop does not end."""
 
 
