@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tests.cuda.host import build
 from tests.cuda.mutation.equivalent import is_equivalent
 from tests.cuda.mutation.mutant import sample
-from tests.cuda.mutation.processes import NOT_COMPILED, SURVIVED, Outcome, Runner
+from tests.cuda.mutation.processes import NOT_COMPILED, SAME, SURVIVED, Outcome, Runner
 from tests.cuda.mutation.suite import suites
 
 
@@ -38,8 +38,8 @@ def summary(file: str, outcomes: Sequence[Outcome], equivalent: int = 0) -> str:
 
 
 def score(outcomes: Sequence[Outcome]) -> str:
-    """Killed, of those that compile."""
-    tried = [o for o in outcomes if o.what != NOT_COMPILED]
+    """Killed, of those that compile to something else."""
+    tried = [o for o in outcomes if o.what not in (NOT_COMPILED, SAME)]
     killed = sum(o.what != SURVIVED for o in tried)
     share = 100 * killed / len(tried) if tried else 100.0
     return f"{killed} of {len(tried)} killed, {share:.0f} %"

@@ -51,7 +51,7 @@ class CompileError(RuntimeError):
 
 def library(function: Cuda, checked: bool = True) -> Path:
     """The shared library of one function; its entry is ``host_entry``."""
-    text = f"{function.source}\nHOST_ENTRY({function.function})\n"
+    text = _text(function)
     name = hashlib.sha256(text.encode()).hexdigest()[:20]
     made = _prepared(checked) / f"{name}.so"
     if not made.exists():
@@ -62,6 +62,16 @@ def library(function: Cuda, checked: bool = True) -> Path:
         header = ("-include", str(made.parent / "host_cuda.h"))
         _compile((*options, *header, str(source)), made)
     return made
+
+
+def assembly(function: Cuda) -> str:
+    """What the compiler makes of a function without checks: equal for texts that mean the same."""
+    header = ("-include", str(CPP / "host_cuda.h"))
+    command = (COMPILER, *OPTIONS, "-g0", "-O2", *header, "-x", "c++", "-S", "-o", "-", "-")
+    done = subprocess.run(command, input=_text(function), capture_output=True, text=True)
+    if done.returncode:
+        raise CompileError(done.stderr)
+    return done.stdout
 
 
 def prepare() -> None:
@@ -76,6 +86,10 @@ def runtime() -> Path:
     if not made.exists():
         _compile((*RUNTIME_OPTIONS, *map(str, sorted(CPP.glob("*.cpp")))), made)
     return made
+
+
+def _text(function: Cuda) -> str:
+    return f"{function.source}\nHOST_ENTRY({function.function})\n"
 
 
 FOLDER: Path | None = None

@@ -11,18 +11,18 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from tests.cuda.host import KernelFault
-from tests.cuda.host.build import CompileError
+from tests.cuda.host.build import CompileError, assembly
 from tests.cuda.mutation.mutant import Mutant
-from tests.cuda.mutation.suite import Trial
+from tests.cuda.mutation.suite import Suite
 
 FORK = multiprocessing.get_context("fork")
 
-SURVIVED, NOT_COMPILED = "survived", "not compiled"
+SURVIVED, NOT_COMPILED, SAME = "survived", "not compiled", "same code"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a mutant: who killed it, or :data:`SURVIVED`, or :data:`NOT_COMPILED`."""
+    """What became of a mutant: who killed it, or one of the three above."""
 
     mutant: Mutant
     what: str
@@ -36,8 +36,8 @@ class Runner:
 
     Parameters
     ----------
-    trials
-        What each goes through until one notices it.
+    suite
+        Trials that each goes through until one notices it.
     jobs
         Processes at a time.
     seconds
@@ -46,7 +46,7 @@ class Runner:
         ``host`` or ``ptx``.
     """
 
-    trials: Sequence[Trial]
+    suite: Suite
     jobs: int = 2
     seconds: float = 120
     on: str = "host"
@@ -76,7 +76,7 @@ class Runner:
 
     def _start(self, mutant: Mutant) -> tuple[Any, Connection]:
         order = [i for i, _ in self.killers.most_common()]
-        order += [i for i in range(len(self.trials)) if i not in self.killers]
+        order += [i for i in range(len(self.suite.trials)) if i not in self.killers]
         receive, send = FORK.Pipe(duplex=False)
         process = FORK.Process(target=self._child, args=(mutant, order, send))
         process.start()
@@ -94,12 +94,14 @@ class Runner:
 
     def _child(self, mutant: Mutant, order: Sequence[int], answer: Connection) -> None:
         for i in order:
-            trial = self.trials[i]
+            trial = self.suite.trials[i]
             run = trial.on_host if self.on == "host" else trial.on_ptx
             if what := _noticed(run, mutant):
                 answer.send((what, None if what == NOT_COMPILED else i))
                 return
-        answer.send((SURVIVED, None))
+        functions = self.suite.functions
+        same = all(assembly(f) == assembly(mutant.apply(f)) for f in functions)
+        answer.send((SAME if same else SURVIVED, None))
 
 
 def _noticed(run: Callable[[Any], None], mutant: Mutant) -> str | None:

@@ -48,18 +48,31 @@ class Trial:
         check_case(self.case, self.dtype, device)
 
 
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """Of one file of kernels/."""
+
+    trials: list[Trial]
+    """In an order that has different ones near each other."""
+    functions: set[Cuda]
+    """All that the trials launch."""
+
+
 @cache
-def suites() -> dict[str, tuple[Trial, ...]]:
-    """File of kernels/ -> its trials, different ones first."""
-    found: dict[str, list[Trial]] = {}
+def suites() -> dict[str, Suite]:
+    """File of kernels/ -> its suite."""
+    found: dict[str, Suite] = {}
     for case in all_cases():
         for dtype in case.dtypes:
+            launched = _launched(case, dtype)
             trials = _trials(case, dtype)
-            for file in _files(case, dtype):
-                found.setdefault(file, []).extend(trials)
-    for file, trials in found.items():
-        random.Random(file).shuffle(trials)
-    return {file: tuple(found[file]) for file in sorted(found)}
+            for file in {function.file for function in launched}:
+                suite = found.setdefault(file, Suite([], set()))
+                suite.trials.extend(trials)
+                suite.functions.update(f for f in launched if f.file == file)
+    for file, suite in found.items():
+        random.Random(file).shuffle(suite.trials)
+    return {file: found[file] for file in sorted(found)}
 
 
 def _trials(case: Case, dtype: str) -> list[Trial]:
@@ -72,13 +85,13 @@ def _trials(case: Case, dtype: str) -> list[Trial]:
     ]
 
 
-def _files(case: Case, dtype: str) -> set[str]:
-    """What a case launches something of."""
+def _launched(case: Case, dtype: str) -> set[Cuda]:
+    """The functions that a case launches."""
     if case.kernel.launch is None:
         return set()
     recorder = _Recorder()
     case.kernel.launch(recorder, *on_device(case, dtype, recorder))
-    return recorder.files
+    return recorder.functions
 
 
 class _Recorder(HostDevice):
@@ -86,7 +99,7 @@ class _Recorder(HostDevice):
 
     def __init__(self) -> None:
         super().__init__()
-        self.files: set[str] = set()
+        self.functions: set[Cuda] = set()
 
     def launch(self, function: Cuda, *args: Any, **kwargs: Any) -> None:
-        self.files.add(function.file)
+        self.functions.add(function)

@@ -22,7 +22,7 @@ Fiber::~Fiber() {
   if (base_) munmap(reinterpret_cast<void*>(base_ - guard), STACK_NBYTES + guard);
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(HOST_UCONTEXT)
 
 extern "C" void host_change(void** from, void* to);
 __asm__(

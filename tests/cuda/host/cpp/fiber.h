@@ -1,9 +1,10 @@
-// Fibers: stacks of their own, switched without the operating system.
+// Fibers: stacks of their own, switched without the operating system. HOST_UCONTEXT takes the slower
+// way of other processors on x86-64 as well.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
-#if !defined(__x86_64__)
+#if !defined(__x86_64__) || defined(HOST_UCONTEXT)
 #include <ucontext.h>
 #endif
 
@@ -26,7 +27,7 @@ class Fiber {
 
  private:
   uintptr_t base_ = 0;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(HOST_UCONTEXT)
   void* top_ = nullptr;  // of the stack, with the saved registers on it
 #else
   ucontext_t context_;
