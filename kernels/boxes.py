@@ -25,11 +25,7 @@ TILE_THREADS = 256
 """Of a block that transposes one tile: four rows of it for each warp."""
 
 LEAST_TILED = 16
-<<<<<<< HEAD
-"""Elements along both axes from which a transpose through tiles is worth it: smaller matrices lie
-=======
 """Elements along both axes from which a transpose through tiles is worth it: smaller matrices stay
->>>>>>> cuda-move
 in the first cache while a warp goes through them."""
 
 

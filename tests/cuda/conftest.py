@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cuda.host import build
+
 HERE = Path(__file__).parent
 
 
@@ -15,3 +17,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.proof)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_builds(pytestconfig: pytest.Config) -> None:
+    """What is compiled for the host is kept between runs."""
+    if pytestconfig.cache is not None:
+        build.FOLDER = pytestconfig.cache.mkdir("cuda-host")
