@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import split_heads
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 from gpudb.kernels.sequences import equal_length_runs, pair_starts
 
 
@@ -29,4 +32,16 @@ def shape(weights: Any, v: Any, offsets: Any) -> tuple[int, ...]:
     return tuple(v.shape)
 
 
-attention_context = Kernel("attention_context", reference, shape)
+def launch(device: Device, weights: Any, v: Any, offsets: Any) -> Any:
+    """A thread to an element; the offsets are read back for the pairs of each row."""
+    weights, v, on_host = device.contiguous(weights), device.contiguous(v), device.read(offsets)
+    out = device.empty(v.shape, v.dtype)
+    heads = weights.shape[1]
+    tables = (device.rows(on_host), device.rows(pair_starts(on_host)))
+    args = (weights, v, *tables, out, len(on_host) - 1, len(v), heads, v.shape[1] // heads)
+    grid = item_grid(device, prod(v.shape))
+    device.launch(cuda("attention_context", T=v.dtype), *grid, args)
+    return out
+
+
+attention_context = Kernel("attention_context", reference, shape, launch=launch)

@@ -11,6 +11,8 @@ import numpy as np
 
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import split_heads
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 from gpudb.kernels.sequences import equal_length_runs, pair_starts
 
 
@@ -31,4 +33,19 @@ def shape(q: Any, k: Any, offsets: Any, heads: int, scale: float) -> tuple[int, 
     return (int(pair_starts(offsets)[-1]), heads)
 
 
-attention_scores = Kernel("attention_scores", reference, shape)
+def launch(device: Device, q: Any, k: Any, offsets: Any, heads: int, scale: float) -> Any:
+    """A thread to a pair and head; the offsets are read back, because they say how many pairs."""
+    q, k = device.contiguous(q), device.contiguous(k)
+    on_host = device.read(offsets)
+    starts = pair_starts(on_host)
+    out = device.empty((int(starts[-1]), heads), q.dtype)
+    args = (
+        *(q, k, device.rows(on_host), device.rows(starts), out, len(starts) - 1),
+        *(len(out), heads, q.shape[1] // heads, scale),
+    )
+    grid = item_grid(device, len(out) * heads)
+    device.launch(cuda("attention_scores", T=q.dtype), *grid, args)
+    return out
+
+
+attention_scores = Kernel("attention_scores", reference, shape, launch=launch)

@@ -8,6 +8,8 @@ import numpy as np
 
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import softmax_rows
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import item_grid
 from gpudb.kernels.sequences import equal_length_runs, pair_starts
 
 
@@ -29,4 +31,16 @@ def shape(scores: Any, offsets: Any) -> tuple[int, ...]:
     return tuple(scores.shape)
 
 
-pair_softmax = Kernel("pair_softmax", reference, shape)
+def launch(device: Device, scores: Any, offsets: Any) -> Any:
+    """A thread to a query row and head; the offsets are read back for the pairs of each row."""
+    scores, on_host = device.contiguous(scores), device.read(offsets)
+    out = device.empty(scores.shape, scores.dtype)
+    heads, rows = scores.shape[1], int(on_host[-1])
+    tables = (device.rows(on_host), device.rows(pair_starts(on_host)))
+    args = (scores, *tables, out, len(on_host) - 1, rows, heads)
+    grid = item_grid(device, rows * heads)
+    device.launch(cuda("pair_softmax", T=scores.dtype), *grid, args)
+    return out
+
+
+pair_softmax = Kernel("pair_softmax", reference, shape, launch=launch)

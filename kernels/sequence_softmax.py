@@ -7,11 +7,14 @@ the maximum and the sum of exp of its rows, the group combines them.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.lines import line_grid
 
 
 def reference(x: Any, starts: Any, rows: Any, columns: Any) -> Any:
@@ -39,4 +42,15 @@ def shape(x: Any, starts: Any, rows: Any, columns: Any) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-sequence_softmax = Kernel("sequence_softmax", reference, shape)
+def launch(device: Device, x: Any, starts: Any, rows: Any, columns: Any) -> Any:
+    """A warp to a row and head of a group."""
+    x, starts = device.contiguous(x), device.rows(starts)
+    out = device.empty(x.shape, x.dtype)
+    sizes = (len(x), len(starts), *x.shape[1:])
+    args = (x, starts, device.rows(rows), device.rows(columns), out, *sizes)
+    grid = line_grid(device, len(starts) * prod(x.shape[1:3]) if prod(x.shape) else 0, 1)
+    device.launch(cuda("sequence_softmax", T=x.dtype), *grid, args)
+    return out
+
+
+sequence_softmax = Kernel("sequence_softmax", reference, shape, launch=launch)

@@ -135,6 +135,9 @@ class EmulatedDevice:
         memory = x._memory if isinstance(x, DeviceArray) else np.asarray(x)
         return DeviceArray(np.ascontiguousarray(memory, np.int64))
 
+    def read(self, x: Any) -> Any:
+        return x.get() if isinstance(x, DeviceArray) else x
+
     def contiguous(self, x: Any) -> DeviceArray:
         return x if x._memory.flags.c_contiguous else DeviceArray(np.ascontiguousarray(x._memory))
 

@@ -169,6 +169,9 @@ class HostDevice:
         memory = np.array(x.get() if isinstance(x, HostArray) else x, np.int64, order="C")
         return HostArray(memory, _marks(memory, 1))
 
+    def read(self, x: Any) -> Any:
+        return x.get() if isinstance(x, HostArray) else x
+
     def contiguous(self, x: HostArray) -> HostArray:
         return x.contiguous()
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gpudb.kernels.launch import Device
-from tests.cuda.cases.case import Case
+from tests.cuda.cases.case import Case, Place
 
 LARGEST = {"float64": np.inf, "float32": 3.4e38, "float16": 65504.0, "bfloat16": 3.38e38}
 """Results beyond may be infinite where the dtype is stored, finite in float64."""
@@ -17,16 +17,14 @@ SMALLEST = float(np.finfo(np.float32).tiny)
 """Smallest float32 that is not denormal."""
 
 
-class TestDevice(Device, Protocol):
+class HostFedDevice(Device, Protocol):
     """A device that takes arrays from the host."""
-
-    __test__ = False  # not a class of tests
 
     def asarray(self, x: Any) -> Any:
         """A copy on the device, which has ``get``."""
 
 
-def check_case(case: Case, dtype: str, device: TestDevice) -> None:
+def check_case(case: Case, dtype: str, device: HostFedDevice) -> None:
     """Launch the kernel and compare shape, dtype, NaN, infinities and values."""
     given = stored(case, dtype)
     want = _reference(case, given, dtype)
@@ -46,11 +44,36 @@ def stored(case: Case, dtype: str) -> list[Any]:
     return _each(case.args, lambda place, x: _stored(case, place, x, dtype))
 
 
-def on_device(case: Case, dtype: str, device: TestDevice) -> list[Any]:
+def on_device(case: Case, dtype: str, device: HostFedDevice) -> list[Any]:
     """The arguments on the device, but for those that stay on the host."""
-    return _each(
-        stored(case, dtype), lambda place, x: x if place in case.host else device.asarray(x)
-    )
+
+    def put(x: Any, place: int, inner: int | None = None) -> Any:
+        if isinstance(x, list):
+            return [put(one, place, number) for number, one in enumerate(x)]
+        if not isinstance(x, np.ndarray) or place in case.host:
+            return x
+        at: set[Place] = {place} if inner is None else {place, (place, inner)}
+        return _put(device, x, bool(at & case.shifted), bool(at & case.spread))
+
+    return [put(x, place) for place, x in enumerate(stored(case, dtype))]
+
+
+def _put(device: HostFedDevice, x: Any, shifted: bool, spread: bool) -> Any:
+    """On the device, one element behind a boundary, or with rows apart; views keep their rows."""
+    apart = x.strides[0] // x.itemsize if x.ndim == 2 and x.strides[1] == x.itemsize else 0
+    if spread:
+        apart = x.shape[1] + 16 // x.itemsize
+    if x.ndim == 2 and apart > x.shape[1]:
+        rows = np.ones((len(x), apart), x.dtype)
+        rows[:, : x.shape[1]] = x
+    else:
+        rows = np.array(x, order="K")
+    if not shifted:
+        on_device = device.asarray(rows)
+    else:
+        flat = np.concatenate([np.ones(1, x.dtype), rows.reshape(-1)])
+        on_device = device.asarray(flat)[1:].reshape(rows.shape)
+    return on_device[:, : x.shape[1]] if rows.shape != x.shape else on_device
 
 
 def compare(case: Case, dtype: str, got: Any, want: Any) -> None:

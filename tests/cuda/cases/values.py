@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,19 +54,3 @@ def rows_apart(rows: int, width: int) -> Any:
 def columns(x: Any, start: int, stop: int) -> Any:
     """Columns of a matrix: a view, whose rows do not lie together."""
     return x[:, start:stop]
-
-
-def recast(x: Any, cast: Callable[[Any], Any]) -> Any:
-    """``cast`` of an array; where it is a view with gaps, the same view of all of it, cast.
-
-    Casting the view itself would leave nothing of the gaps.
-    """
-    if x.flags.c_contiguous or x.base is None:
-        return cast(x)
-    whole = x.base
-    while whole.base is not None:
-        whole = whole.base
-    held = cast(np.ascontiguousarray(whole).reshape(-1))
-    first = (x.ctypes.data - whole.ctypes.data) // x.itemsize
-    strides = [step // x.itemsize * held.itemsize for step in x.strides]
-    return np.lib.stride_tricks.as_strided(held[first:], x.shape, strides)
