@@ -17,7 +17,7 @@ extern "C" __global__ void argmax_axis(const T* __restrict__ x,
                                        index_t* __restrict__ out, index_t blocks, index_t outer,
                                        index_t length, index_t inner) {
   each_line(blocks, outer, length, inner, [&](Line line, int lane, int lanes) {
-    const index_t valid = lengths[line.block];
+    const index_t valid = within(lengths[line.block], length);
     Best<A> best = {A(0), -1};
     for (index_t j = lane; j < valid; j += lanes)
       best = better(best, Best<A>{A(widen(x[line.start + j * inner])), j});

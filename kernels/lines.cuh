@@ -9,6 +9,11 @@ struct Line {
   index_t result;  // its number among all lines
 };
 
+// Elements of a line that take part: a number larger than the line stands for all of them.
+__device__ __forceinline__ index_t within(index_t wanted, index_t length) {
+  return wanted < length ? wanted : length;
+}
+
 __device__ __forceinline__ int line_lanes(index_t inner) { return inner == 1 ? 32 : 1; }
 
 // Calls body(line, lane, lanes) for all lines; lanes that share a line all come.

@@ -14,7 +14,7 @@ extern "C" __global__ void moments(const T* __restrict__ x, const index_t* __res
                                    double* __restrict__ out, index_t blocks, index_t outer,
                                    index_t length, index_t inner) {
   each_line(blocks, outer, length, inner, [&](Line line, int lane, int lanes) {
-    const index_t valid = lengths[line.block];
+    const index_t valid = within(lengths[line.block], length);
     double sum = 0, squares = 0;
     for (index_t j = lane; j < valid; j += lanes) sum += widen(x[line.start + j * inner]);
     const double mean = over_lanes<Sum>(sum, lanes) / double(valid);

@@ -78,7 +78,8 @@ extern "C" __global__ void reduce_axis(const T* __restrict__ x,
                                        index_t blocks, index_t outer, index_t length,
                                        index_t inner) {
   each_line(blocks, outer, length, inner, [&](Line line, int lane, int lanes) {
-    const Elements elements = {x + line.start, lengths[line.block], inner, lane, lanes};
+    const index_t valid = within(lengths[line.block], length);
+    const Elements elements = {x + line.start, valid, inner, lane, lanes};
     const double result = FN::of(elements);
     if (lane == 0) out[line.result] = Narrow<T>::from(typename Accumulator<T>::type(result));
   });

@@ -16,7 +16,7 @@ extern "C" __global__ void softmax_state(const T* __restrict__ x,
                                          const index_t* __restrict__ lengths, T* __restrict__ out,
                                          index_t blocks, index_t rows, index_t width) {
   each_line(blocks, rows, width, 1, [&](Line line, int lane, int lanes) {
-    const index_t valid = lengths[line.block];
+    const index_t valid = within(lengths[line.block], width);
     A largest = -CU_INF;
     for (index_t j = lane; j < valid; j += lanes)
       largest = nan_max(largest, A(widen(x[line.start + j])));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import prod
 
 import numpy as np
@@ -23,8 +24,10 @@ FEW = (32, 256)
 
 
 def _lengths(shape: tuple[int, ...], axis: int) -> np.ndarray:
+    """The largest number stands for all elements."""
     length = shape[1 + axis]
-    return np.array([(length, 1, max(1, length - 1))[i % 3] for i in range(shape[0])], np.int64)
+    kinds = (length, 1, max(1, length - 1), sys.maxsize)
+    return np.array([kinds[i % 4] for i in range(shape[0])], np.int64)
 
 
 def _ties(*shape: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
 from gpudb.kernels.layer_norm_apply import layer_norm_apply
@@ -21,9 +23,10 @@ STARTS = {0: [], 1: [0], 2: [0], 3: [0, 2], 4: [0, 1], 5: [0, 1, 4], 6: [0, 3], 
 
 
 def _lengths(shape: tuple[int, ...], axis: int) -> np.ndarray:
-    """Valid elements of each block: all, one, and numbers between."""
+    """Valid elements of each block: all, one, all but one; the largest number stands for all."""
     length = shape[1 + axis]
-    return np.array([(length, 1, max(1, length - 1))[i % 3] for i in range(shape[0])], np.int64)
+    kinds = (length, 1, max(1, length - 1), sys.maxsize)
+    return np.array([kinds[i % 4] for i in range(shape[0])], np.int64)
 
 
 def _starts(parts: int) -> np.ndarray:
