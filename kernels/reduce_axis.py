@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device
+from gpudb.kernels.lines import launch_lines
 from gpudb.kernels.rows import valid_pieces
 
 
@@ -51,4 +53,22 @@ def shape(x: Any, lengths: Any, axis: int, fn: str) -> tuple[int, ...]:
     return (*x.shape[: 1 + axis], *x.shape[2 + axis :])
 
 
-reduce_axis = Kernel("reduce_axis", reference, shape)
+STRUCTS: Mapping[str, str] = {
+    "sum": "Total",
+    "mean": "Mean",
+    "max": "Extreme<Largest>",
+    "min": "Extreme<Smallest>",
+    "variance": "Variance",
+    "norm": "Norm",
+}
+"""Name in a plan -> struct of ``reduce_axis.cu``."""
+
+
+def launch(device: Device, x: Any, lengths: Any, axis: int, fn: str) -> Any:
+    """A warp or more for each contiguous line, else 32 lines beside each other to a block."""
+    out = device.empty(shape(x, lengths, axis, fn), x.dtype)
+    launch_lines(device, "reduce_axis", x, lengths, out, axis, FN=STRUCTS[fn])
+    return out
+
+
+reduce_axis = Kernel("reduce_axis", reference, shape, launch=launch)
