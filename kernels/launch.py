@@ -13,6 +13,8 @@ from math import prod
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 CTYPES: Mapping[str, str] = {
     "float64": "double",
     "float32": "float",
@@ -31,7 +33,13 @@ MAX_BLOCKS = 2**31 - 1
 MAX_SHARED_NBYTES = 48 << 10
 """Shared memory that a block may have without asking the driver first."""
 
+SCRATCH_NBYTES = 512
+"""Of it, what kernels use beside the array whose size the launch gives."""
+
 WARP = 32
+
+MATRIX_ROWS = 4
+"""ROWS_EACH of ``matrix.cuh``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +120,53 @@ def grid_for(items: int, per_block: int) -> int:
 
 
 def row_threads(width: int, itemsize: int) -> int:
-    """Threads for one row: each takes 16 bytes at a time; whole warps, 1,024 at most."""
+    """Threads for one row: each takes 16 bytes at a time; whole warps, 512 at most.
+
+    A block of 512 can have 128 registers per thread, which no compiler takes for these kernels;
+    one of 1,024 could not be launched from 65 on.
+    """
     vectors = ceil_div(max(1, width), max(1, 16 // itemsize))
-    return min(1024, WARP * ceil_div(vectors, WARP))
+    return min(512, WARP * ceil_div(vectors, WARP))
+
+
+@dataclass(frozen=True, slots=True)
+class RowGrid:
+    """One block for each row, which it keeps in shared memory where it fits."""
+
+    blocks: int
+    threads: int
+    shared: int
+    """Bytes of shared memory."""
+    cached: bool
+    """Whether the row fits."""
+
+
+def row_grid(device: Device, rows: int, width: int, itemsize: int) -> RowGrid:
+    """A grid for so many rows of elements of ``itemsize`` bytes, kept as accumulators."""
+    threads = device.block_size(row_threads(width, itemsize))
+    shared = width * accumulator_nbytes(itemsize)
+    cached = shared <= MAX_SHARED_NBYTES - SCRATCH_NBYTES
+    return RowGrid(grid_for(rows, 1), threads, shared if cached else 0, cached)
+
+
+def matrix_grid(device: Device, rows: int, width: int, itemsize: int) -> tuple[int, int]:
+    """Blocks and threads for kernels over ``matrix.cuh``: 16 bytes of a few rows to each thread."""
+    threads = device.block_size(256)
+    items = ceil_div(width * itemsize, 16) * ceil_div(rows, MATRIX_ROWS)
+    return grid_for(items, threads), threads
+
+
+def accumulator_nbytes(itemsize: int) -> int:
+    """Bytes of what elements are added up in: float at least."""
+    return max(4, itemsize)
+
+
+def strided_rows(device: Device, x: Any) -> tuple[Any, int]:
+    """``(n, w)`` whose rows are contiguous, and how many elements they start apart."""
+    itemsize = x.dtype.itemsize
+    if x.shape[1] > 1 and x.strides[1] != itemsize:
+        x = device.contiguous(x)
+    return x, x.strides[0] // itemsize
 
 
 def size(shape: Sequence[int]) -> int:
@@ -122,10 +174,27 @@ def size(shape: Sequence[int]) -> int:
     return prod(shape)
 
 
+def thread_grid(device: Device, items: int) -> tuple[int, int]:
+    """Blocks and threads, one thread to each of so many items."""
+    threads = device.block_size(256)
+    return grid_for(items, threads), threads
+
+
 def _defined(define: tuple[str, str]) -> str:
     name, value = define
     is_type = value in CTYPES.values()
     return f"typedef {value} {name};\n" if is_type else f"#define {name} {value}\n"
+
+
+def row_numbers(device: Device, x: Any) -> Any:
+    """As they are where they are int32 or int64 on the device, else int64.
+
+    For kernels of every batch: offsets and token numbers are int32, as in an Arrow column, and a
+    cast would be one launch more.
+    """
+    if not isinstance(x, np.ndarray) and x.dtype in (np.int32, np.int64):
+        return device.contiguous(x)
+    return device.rows(x)
 
 
 @cache
