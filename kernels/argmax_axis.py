@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device
+from gpudb.kernels.lines import launch_lines
 from gpudb.kernels.reduce_axis import shape as reduced
 from gpudb.kernels.rows import valid_pieces
 
@@ -32,4 +34,11 @@ def dtype(x: Any, lengths: Any, axis: int) -> str:
     return "int64"
 
 
-argmax_axis = Kernel("argmax_axis", reference, shape, dtype)
+def launch(device: Device, x: Any, lengths: Any, axis: int) -> Any:
+    """A warp or more for each contiguous line, else 32 lines beside each other to a block."""
+    out = device.empty(shape(x, lengths, axis), np.int64)
+    launch_lines(device, "argmax_axis", x, lengths, out, axis)
+    return out
+
+
+argmax_axis = Kernel("argmax_axis", reference, shape, dtype, launch=launch)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, matrix_grid, size
 from gpudb.kernels.rows import chosen, row_pieces
 
 
@@ -52,4 +53,28 @@ def shape(
     return tuple(x.shape)
 
 
-layer_norm_apply = Kernel("layer_norm_apply", reference, shape)
+def launch(
+    device: Device,
+    x: Any,
+    moments: Any,
+    groups: Any,
+    gamma: Any,
+    beta: Any,
+    columns: Any,
+    width: int,
+    eps: float,
+) -> Any:
+    """A thread to 16 bytes of a few rows; blocks lie one below the other."""
+    x, moments, gamma, beta = map(device.contiguous, (x, moments, gamma, beta))
+    out = device.empty(x.shape, x.dtype)
+    height, block_width = size(x.shape[1:-1]), x.shape[-1]
+    rows = x.shape[0] * height
+    blocks, threads = matrix_grid(device, rows, block_width, x.dtype.itemsize)
+    affine = (gamma, beta, device.rows(columns))
+    numbers = (rows, height, block_width, width, eps)
+    args = (x, moments, device.rows(groups), *affine, out, *numbers)
+    device.launch(cuda("layer_norm_apply", T=x.dtype), blocks, threads, args)
+    return out
+
+
+layer_norm_apply = Kernel("layer_norm_apply", reference, shape, launch=launch)

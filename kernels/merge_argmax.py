@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(positions: Any, values: Any, firsts: Any, lines: int) -> Any:
@@ -33,4 +34,18 @@ def dtype(positions: Any, values: Any, firsts: Any, lines: int) -> str:
     return "int64"
 
 
-merge_argmax = Kernel("merge_argmax", reference, shape, dtype)
+def launch(device: Device, positions: Any, values: Any, firsts: Any, lines: int) -> Any:
+    """A thread for each line: it walks through the line's parts."""
+    whole = shape(positions, values, firsts, lines)
+    if not size(positions.shape):
+        return device.zeros(whole, np.int64)
+    values = device.contiguous(values)
+    out = device.empty(whole, np.int64)
+    parts, rest = values.shape[0] // lines, size(values.shape[1:])
+    blocks, threads = thread_grid(device, lines * rest)
+    args = (device.rows(positions), values, device.rows(firsts), out, lines, parts, rest)
+    device.launch(cuda("merge_argmax", T=values.dtype), blocks, threads, args)
+    return out
+
+
+merge_argmax = Kernel("merge_argmax", reference, shape, dtype, launch=launch)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(states: Any, counts: Any, starts: Any) -> Any:
@@ -38,4 +39,15 @@ def dtype(states: Any, counts: Any, starts: Any) -> str:
     return "float64"
 
 
-merge_moments = Kernel("merge_moments", reference, shape, dtype)
+def launch(device: Device, states: Any, counts: Any, starts: Any) -> Any:
+    """A thread for each line: it walks through the line's parts."""
+    states = device.contiguous(states)
+    out = device.empty(shape(states, counts, starts), states.dtype)
+    groups, parts, rest = len(starts), states.shape[0], size(states.shape[2:])
+    blocks, threads = thread_grid(device, groups * rest)
+    args = (states, device.rows(counts), device.rows(starts), out, groups, parts, rest)
+    device.launch(cuda("merge_moments"), blocks, threads, args)
+    return out
+
+
+merge_moments = Kernel("merge_moments", reference, shape, dtype, launch=launch)

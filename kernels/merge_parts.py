@@ -7,11 +7,13 @@ and norms merge like elements. A mean is weighted with the number of elements of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(parts: Any, counts: Any, starts: Any, fn: str, total: int) -> Any:
@@ -45,4 +47,25 @@ def shape(parts: Any, counts: Any, starts: Any, fn: str, total: int) -> tuple[in
     return (len(starts), *parts.shape[1:])
 
 
-merge_parts = Kernel("merge_parts", reference, shape)
+STRUCTS: Mapping[str, str] = {
+    "sum": "Total",
+    "mean": "Mean",
+    "max": "Extreme<Largest>",
+    "min": "Extreme<Smallest>",
+    "norm": "Norm",
+}
+"""Name in a plan -> struct of ``merge_parts.cu``."""
+
+
+def launch(device: Device, parts: Any, counts: Any, starts: Any, fn: str, total: int) -> Any:
+    """A thread for each line: it walks through the line's parts."""
+    parts = device.contiguous(parts)
+    out = device.empty(shape(parts, counts, starts, fn, total), parts.dtype)
+    groups, count, rest = len(starts), parts.shape[0], size(parts.shape[1:])
+    blocks, threads = thread_grid(device, groups * rest)
+    args = (parts, device.rows(counts), device.rows(starts), out, groups, count, rest, total)
+    device.launch(cuda("merge_parts", T=parts.dtype, FN=STRUCTS[fn]), blocks, threads, args)
+    return out
+
+
+merge_parts = Kernel("merge_parts", reference, shape, launch=launch)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(states: Any, starts: Any) -> Any:
@@ -28,4 +29,15 @@ def shape(states: Any, starts: Any) -> tuple[int, ...]:
     return (len(starts), *states.shape[1:])
 
 
-merge_softmax = Kernel("merge_softmax", reference, shape)
+def launch(device: Device, states: Any, starts: Any) -> Any:
+    """A thread for each row: it walks through the row's parts."""
+    states = device.contiguous(states)
+    out = device.empty(shape(states, starts), states.dtype)
+    groups, parts, rows = len(starts), states.shape[0], size(states.shape[2:])
+    blocks, threads = thread_grid(device, groups * rows)
+    args = (states, device.rows(starts), out, groups, parts, rows)
+    device.launch(cuda("merge_softmax", T=states.dtype), blocks, threads, args)
+    return out
+
+
+merge_softmax = Kernel("merge_softmax", reference, shape, launch=launch)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device
+from gpudb.kernels.lines import launch_lines
 from gpudb.kernels.rows import valid_pieces
 
 
@@ -39,4 +41,11 @@ def dtype(x: Any, lengths: Any, axis: int) -> str:
     return "float64"
 
 
-moments = Kernel("moments", reference, shape, dtype)
+def launch(device: Device, x: Any, lengths: Any, axis: int) -> Any:
+    """A warp or more for each contiguous line, else 32 lines beside each other to a block."""
+    out = device.empty(shape(x, lengths, axis), np.float64)
+    launch_lines(device, "moments", x, lengths, out, axis)
+    return out
+
+
+moments = Kernel("moments", reference, shape, dtype, launch=launch)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 Dropped = tuple[tuple[int, int], ...]
 
@@ -57,4 +58,36 @@ def _parts(extent: int, block: int) -> list[tuple[int, slice]]:
     return [*parts, (blocks, slice(rest, block))] if blocks else parts
 
 
-reduce_grid = Kernel("reduce_grid", reference, shape, dtype)
+def launch(device: Device, x: Any, grid: tuple[int, ...], dropped: Dropped, fn: str) -> Any:
+    """One axis after the other: the largest of the largest is the largest."""
+    x = device.contiguous(x)
+    if not dropped:
+        return _along(device, x, (1, 1, x.shape[0]), (0, x.shape[1]), fn)
+    left = list(grid)
+    for axis, extent in dropped:
+        around = (prod(left[:axis]), left[axis], prod(left[axis + 1 :]))
+        x = _along(device, x, around, (axis, extent), fn)
+        left[axis] = 1
+    return x
+
+
+def _along(
+    device: Device, x: Any, around: tuple[int, int, int], axis: tuple[int, int], fn: str
+) -> Any:
+    """``around`` is the number of blocks before, along and after the axis (number, extent)."""
+    block = x.shape[1:]
+    number, extent = axis
+    before, along, after = around
+    whole = (before * after, *block)
+    inner = size(block[number + 1 :])
+    blocks, threads = thread_grid(device, size(whole))
+    which = "Smallest" if fn == "min" else "Largest"
+    name = "reduce_grid_argmax" if fn == "argmax" else "reduce_grid"
+    function = cuda("reduce_grid", name, T=x.dtype, WHICH=which)
+    out = device.empty(whole, np.int64 if fn == "argmax" else x.dtype)
+    args = (x, out, before, along, after, size(block), block[number], inner, extent)
+    device.launch(function, blocks, threads, args)
+    return out
+
+
+reduce_grid = Kernel("reduce_grid", reference, shape, dtype, launch=launch)

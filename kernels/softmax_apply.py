@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, matrix_grid, size
 from gpudb.kernels.rows import chosen, row_pieces
 
 
@@ -30,4 +31,16 @@ def shape(x: Any, states: Any, groups: Any) -> tuple[int, ...]:
     return tuple(x.shape)
 
 
-softmax_apply = Kernel("softmax_apply", reference, shape)
+def launch(device: Device, x: Any, states: Any, groups: Any) -> Any:
+    """A thread to 16 bytes of a few rows; blocks lie one below the other."""
+    x, states = device.contiguous(x), device.contiguous(states)
+    out = device.empty(x.shape, x.dtype)
+    height, width = size(x.shape[1:-1]), x.shape[-1]
+    rows = x.shape[0] * height
+    blocks, threads = matrix_grid(device, rows, width, x.dtype.itemsize)
+    args = (x, states, device.rows(groups), out, rows, height, width)
+    device.launch(cuda("softmax_apply", T=x.dtype), blocks, threads, args)
+    return out
+
+
+softmax_apply = Kernel("softmax_apply", reference, shape, launch=launch)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device
+from gpudb.kernels.lines import launch_lines
 from gpudb.kernels.rows import valid_pieces
 
 
@@ -31,4 +33,11 @@ def shape(x: Any, lengths: Any) -> tuple[int, ...]:
     return (x.shape[0], 2, *x.shape[1:-1])
 
 
-softmax_state = Kernel("softmax_state", reference, shape)
+def launch(device: Device, x: Any, lengths: Any) -> Any:
+    """A warp or more for each row; 32 rows to a block where they are short."""
+    out = device.empty(shape(x, lengths), x.dtype)
+    launch_lines(device, "softmax_state", x, lengths, out, x.ndim - 2)
+    return out
+
+
+softmax_state = Kernel("softmax_state", reference, shape, launch=launch)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gpudb.kernels import Kernel
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(states: Any, total: int, result: str) -> Any:
@@ -25,4 +26,15 @@ def dtype(states: Any, total: int, result: str) -> str:
     return result
 
 
-variance_of_moments = Kernel("variance_of_moments", reference, shape, dtype)
+def launch(device: Device, states: Any, total: int, result: str) -> Any:
+    """A thread for each element."""
+    states = device.contiguous(states)
+    out = device.empty(shape(states, total, result), result)
+    groups, rest = states.shape[0], size(states.shape[2:])
+    blocks, threads = thread_grid(device, groups * rest)
+    args = (states, out, groups, rest, total)
+    device.launch(cuda("variance_of_moments", T=out.dtype), blocks, threads, args)
+    return out
+
+
+variance_of_moments = Kernel("variance_of_moments", reference, shape, dtype, launch=launch)
