@@ -11,8 +11,8 @@ layer_norm_apply: layer-norm of rows cut into blocks, from the moments of whole 
   total    elements of a whole row
 
 Each thread takes 16 bytes of a few rows. x is read once and out written once, the least possible;
-the rest comes from cache for all rows and threads but the first. Differences to the mean are taken in
-double, so that large means do not cancel. Deterministic.
+the rest comes from cache for all rows and threads but the first. Differences to the mean are taken
+in double, so that large means do not cancel. Deterministic.
 */
 #include "matrix.cuh"
 
@@ -26,13 +26,18 @@ extern "C" __global__ void layer_norm_apply(
   const bool packed = is_packed(x, width) && is_packed(out, width) && is_packed(gamma, width) &&
                       is_packed(beta, width);
   over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t stop, auto n) {
+    index_t column = -1;
+    auto scale = same_few(A(0), n), shift = scale;
     for (index_t row = first; row < stop; ++row) {
       const index_t block = row / height;
       const double* state = moments + 2 * groups[block] * height + (row - block * height);
       const double mean = state[0], inverse = 1 / sqrt(state[height] / total + eps);
-      const index_t column = columns[block] * width + at;
+      if (columns[block] != column) {
+        column = columns[block];
+        scale = load_few(gamma + column * width + at, n);
+        shift = load_few(beta + column * width + at, n);
+      }
       auto few = load_few(x + row * width + at, n);
-      const auto scale = load_few(gamma + column, n), shift = load_few(beta + column, n);
       const int elements = sizeof(few.v) / sizeof(A);
 #pragma unroll
       for (int i = 0; i < elements; ++i)

@@ -85,7 +85,7 @@ template <class T, class Team> struct Line {
     if (Team::contiguous && packed) {
       const int size = Pack<T>::size;
       const index_t packs = length / size;
-#pragma unroll 4
+#pragma unroll 2
       for (index_t p = at; p < packs; p += lanes) {
         const Pack<T> pack = load_pack(from + p * size);
 #pragma unroll

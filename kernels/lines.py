@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gpudb.kernels.launch import Cuda, Device, ceil_div, cuda, grid_for, row_threads, size
+from gpudb.kernels.launch import WARP, Device, ceil_div, cuda, grid_for, size
 
 SHORT = 32
 """Contiguous lines of fewer elements would leave lanes of a warp idle."""
@@ -13,11 +13,15 @@ SHORT = 32
 WARP_NBYTES = 4096
 """Longest line of a warp: eight loads of 16 bytes for each lane."""
 
-MOST_STRIP_WARPS = 8
-"""Warps that share 32 lines at most."""
-
 ELEMENTS_EACH = 16
-"""Elements that each of them has at least."""
+"""Elements that a thread has at least, where more than a warp shares lines: several loads are on
+their way at a time, and handing sums over costs little beside them."""
+
+MOST_WARPS = 16
+"""Of a block: one of 512 threads can have 128 registers for each."""
+
+STRIP = 32
+"""Lines beside each other that a block takes, in ``StripTeam``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +44,22 @@ def line_grid(device: Device, x: Any, axis: int) -> LineGrid:
     inner = size(x.shape[2 + axis :])
     rest = size(x.shape[1 : 1 + axis]) * inner
     lines = count * rest
-    itemsize = x.dtype.itemsize
     if inner > 1 or extent < SHORT:
-        team, per_block = "StripTeam", 32
-        warps = min(MOST_STRIP_WARPS, ceil_div(extent, ELEMENTS_EACH))
-        threads = device.block_size(32 * max(1, warps))
-        shared = 8 * threads if threads > 32 else 0
-    elif extent * itemsize <= WARP_NBYTES:
-        team, threads, shared = "WarpTeam", device.block_size(128), 0
-        per_block = threads // 32
+        team, threads = "StripTeam", _threads(device, extent)
+        per_block, shared = STRIP, 8 * threads if threads > WARP else 0
+    elif extent * x.dtype.itemsize <= WARP_NBYTES:
+        team, threads = "WarpTeam", device.block_size(4 * WARP)
+        per_block, shared = threads // WARP, 0
     else:
-        team, per_block, shared = "BlockTeam", 1, 8 * 32
-        threads = device.block_size(min(512, row_threads(extent, itemsize)))
+        team, threads = "BlockTeam", _threads(device, ceil_div(extent, WARP))
+        per_block, shared = 1, 8 * WARP
     return LineGrid(team, grid_for(lines, per_block), threads, shared, (lines, rest, extent, inner))
+
+
+def _threads(device: Device, elements: int) -> int:
+    """Of a block whose lanes have so many elements each, if it is one warp."""
+    warps = min(MOST_WARPS, max(1, ceil_div(elements, ELEMENTS_EACH)))
+    return device.block_size(WARP * warps)
 
 
 def launch_lines(
@@ -61,6 +68,6 @@ def launch_lines(
     """Run a kernel ``(x, lengths, out, the four numbers of Lines)``."""
     x = device.contiguous(x)
     grid = line_grid(device, x, axis)
-    kernel: Cuda = cuda(function, T=x.dtype, TEAM=grid.team, **defines)
+    kernel = cuda(function, T=x.dtype, TEAM=grid.team, **defines)
     args = (x, device.rows(lengths), out, *grid.numbers)
     device.launch(kernel, grid.blocks, grid.threads, args, grid.shared)

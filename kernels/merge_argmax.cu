@@ -6,8 +6,8 @@ merge_argmax: (position, maximum) of the parts of each line -> position in the l
   firsts     (lines · parts,) index_t: position of each part's first element
   out        (lines, rest) index_t
 
-One thread for each line. values is read once, out written once, and of positions one element for each
-line: the least possible. Deterministic.
+One thread for each line. values is read once, out written once, and of positions one element for
+each line: the least possible. Deterministic.
 */
 #include "order.cuh"
 

@@ -7,8 +7,9 @@ merge_parts: results of the parts of each line, combined by the struct FN.
   out     (groups, rest) T
   total   elements that a mean is divided by
 
-One thread for each line, parts in order: deterministic. parts is read once (by Norm of double twice,
-the second time from cache) and out written once, the least possible. Sums are formed in double.
+One thread for each line, parts in order: deterministic. parts is read once (by Norm of double
+twice, the second time from cache) and out written once, the least possible. Sums are formed in
+double.
 */
 #include "groups.cuh"
 #include "order.cuh"

@@ -25,6 +25,7 @@ extern "C" __global__ void merge_softmax(const T* __restrict__ states,
       largest = nan_max(largest, A(widen(from[2 * part * rows])));
     // -inf off -inf is NaN: rows of -inf only are NaN from here on.
     A total = 0;
+#pragma unroll 2
     for (index_t part = first; part < stop; ++part) {
       const A down = exponential(widen(from[2 * part * rows]) - largest);
       total += down * widen(from[(2 * part + 1) * rows]);

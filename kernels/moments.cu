@@ -5,10 +5,10 @@ moments: mean, and sum of squared differences to it, of each line along an axis 
   lengths  (n,) index_t: elements of each line that count
   out      (n, 2, outer, inner) double
 
-A warp, a block, or a share of a block for each line: the struct TEAM, see lines.cuh. Two passes over
-a line, the second from cache: the sum of squares alone would cancel. So x is read from memory once
-and out written once, the least possible, while the lines that are at work fit the second-level cache.
-Deterministic.
+A warp, a block, or a share of a block for each line: the struct TEAM, see lines.cuh. Two passes
+over a line, the second from cache: the sum of squares alone would cancel. So x is read from memory
+once and out written once, the least possible, while the lines that are at work fit the second-level
+cache. Deterministic.
 */
 #include "lines.cuh"
 

@@ -1,8 +1,8 @@
 // Floating numbers as whole numbers in the same order.
 //
-// Kernels are compiled with -ftz=true: comparisons of float take denormals for zeros. The largest of
-// a few denormals is found exactly this way, and NaN, which is above (or below) all, costs nothing.
-// -0 is below 0.
+// Kernels are compiled with -ftz=true: comparisons of float take denormals for zeros. The largest
+// of a few denormals is found exactly this way, and NaN, which is above (or below) all, costs
+// nothing. -0 is below 0.
 #include "common.cuh"
 
 template <class T> struct Order;

@@ -6,8 +6,8 @@ reduce_axis: one element for each line along an axis of a block, by the struct F
   out      (n, outer, inner) T
 
 A warp, a block, or a share of a block for each line: the struct TEAM, see lines.cuh. x is read once
-and out written once, the least possible; Variance, and Norm of double, read a line twice, the second
-time from cache. Sums are formed in double. Deterministic.
+and out written once, the least possible; Variance, and Norm of double, read a line twice, the
+second time from cache. Sums are formed in double. Deterministic.
 */
 #include "lines.cuh"
 #include "order.cuh"

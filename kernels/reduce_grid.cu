@@ -7,8 +7,8 @@ reduce_grid: the blocks of a full grid combined along one of its axes, element b
 `extent` is how many elements the tensor has along the axis, `length` of which lie in a block: the
 last block may be shorter, and its padding takes no part. Where nothing is combined out is zero.
 
-One thread for each element of out, neighbouring threads for neighbouring elements. x is read once and
-out written once, the least possible for one axis. Deterministic.
+One thread for each element of out, neighbouring threads for neighbouring elements. x is read once
+and out written once, the least possible for one axis. Deterministic.
 */
 #include "order.cuh"
 
@@ -27,9 +27,10 @@ template <class Body> __device__ __forceinline__ void over_elements(const Grid& 
     const index_t block = i / grid.size, element = i - block * grid.size;
     const index_t before = block / grid.after, after = block - before * grid.after;
     const index_t place = element / grid.inner % grid.length;  // along the axis, in the block
+    // 0 where the tensor ends before this place.
     const index_t blocks = (grid.extent - place + grid.length - 1) / grid.length;
     const index_t first = (before * grid.along * grid.after + after) * grid.size + element;
-    body(i, first, place < grid.extent ? blocks : 0);
+    body(i, first, blocks);
   }
 }
 

@@ -6,9 +6,9 @@ segment_rows: rows of a full grid combined by segment, by the struct FN.
   starts  (segments + 1,) index_t: where each segment starts in order, and where the last ends
   out     (segments / rows, columns, rows, width) T; segments without rows are zero
 
-One thread for each element of out, neighbouring threads for neighbouring elements of a row. x is read
-once and out written once, the least possible; order comes from cache for all threads of a segment but
-the first. Rows are combined in order: deterministic. Sums are formed in double.
+One thread for each element of out, neighbouring threads for neighbouring elements of a row. x is
+read once and out written once, the least possible; order comes from cache for all threads of a
+segment but the first. Rows are combined in order: deterministic. Sums are formed in double.
 */
 #include "order.cuh"
 

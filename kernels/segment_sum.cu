@@ -5,9 +5,9 @@ segment_sum: neighbouring blocks that share a group, added up.
   starts  (groups,) index_t: the first block of each group
   out     (groups, size) T
 
-One thread for 16 bytes of a group, or for one element where addresses forbid that. x is read once and
-out written once, the least possible. Blocks are added in order: deterministic, and the bits are those
-of the NumPy reference for float and double. Half types are added up in float.
+One thread for 16 bytes of a group, or for one element where addresses forbid that. x is read once
+and out written once, the least possible. Blocks are added one after the other: deterministic. Half
+types are added up in float, double in double.
 */
 #include "groups.cuh"
 #include "row.cuh"

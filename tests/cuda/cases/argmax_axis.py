@@ -8,7 +8,7 @@ import numpy as np
 
 from gpudb.kernels.argmax_axis import argmax_axis
 from tests.cuda.cases.case import REAL, Case
-from tests.cuda.cases.values import EXTREMES, normal, numbers
+from tests.cuda.cases.values import EXTREMES, INF, NAN, normal, numbers
 
 
 def case(x: Any, lengths: Any, axis: int, label: str = "") -> Case:
@@ -40,4 +40,5 @@ CASES = [
     case(EXTREMES.T[None], [8], 0, "extremes below each other"),
     case(np.tile(EXTREMES, 8), [64] * 10, 0, "extremes of a warp"),
     case(np.array([[-0.0, 0.0, -1.0], [0.0, -0.0, -1.0]]), [3, 3], 0, "signed zeros"),
+    case(np.array([[1.0, -NAN, NAN], [INF, NAN, -NAN]]), [3, 3], 0, "NaN of both signs"),
 ]
