@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import line_extents, line_grid
+from gpudb.kernels.launch import Device
+from gpudb.kernels.lines import launch_lines
 from gpudb.kernels.reduce_axis import shape as reduced
 from gpudb.kernels.rows import valid_pieces
 
@@ -35,13 +35,10 @@ def dtype(x: Any, lengths: Any, axis: int) -> str:
 
 
 def launch(device: Device, x: Any, lengths: Any, axis: int) -> Any:
-    """A warp or a thread to a line."""
-    x, out = device.contiguous(x), device.empty(shape(x, lengths, axis), np.int64)
-    outer, length, inner = line_extents(x.shape[1:], axis)
-    args = (x, device.rows(lengths), out, len(x), outer, length, inner)
-    grid = line_grid(device, len(x) * outer * inner, inner)
-    device.launch(cuda("argmax_axis", T=x.dtype), *grid, args)
+    """A warp or more for each contiguous line, else 32 lines beside each other to a block."""
+    out = device.empty(shape(x, lengths, axis), np.int64)
+    launch_lines(device, "argmax_axis", x, lengths, out, axis)
     return out
 
 
-argmax_axis = Kernel("argmax_axis", reference, shape, dtype, launch)
+argmax_axis = Kernel("argmax_axis", reference, shape, dtype, launch=launch)

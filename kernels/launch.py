@@ -15,8 +15,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gpudb.types import HostArray
-
 CTYPES: Mapping[str, str] = {
     "float64": "double",
     "float32": "float",
@@ -177,6 +175,12 @@ def strided_rows(device: Device, x: Any) -> tuple[Any, int]:
 def size(shape: Sequence[int]) -> int:
     """Elements of an array of this shape."""
     return prod(shape)
+
+
+def thread_grid(device: Device, items: int) -> tuple[int, int]:
+    """Blocks and threads, one thread to each of so many items."""
+    threads = device.block_size(256)
+    return grid_for(items, threads), threads
 
 
 def _defined(define: tuple[str, str]) -> str:

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, matrix_grid, size
 from gpudb.kernels.rows import chosen, row_pieces
 
 
@@ -66,14 +65,16 @@ def launch(
     width: int,
     eps: float,
 ) -> Any:
-    """A thread to an element."""
-    x, out = device.contiguous(x), device.empty(x.shape, x.dtype)
-    vectors = (device.contiguous(gamma), device.contiguous(beta), device.rows(columns))
-    args = (
-        *(x, device.contiguous(moments), device.rows(groups), *vectors, out),
-        *(len(x), prod(x.shape[1:-1]), x.shape[-1], width, eps),
-    )
-    device.launch(cuda("layer_norm_apply", T=x.dtype), *item_grid(device, prod(x.shape)), args)
+    """A thread to 16 bytes of a few rows; blocks lie one below the other."""
+    x, moments, gamma, beta = map(device.contiguous, (x, moments, gamma, beta))
+    out = device.empty(x.shape, x.dtype)
+    height, block_width = size(x.shape[1:-1]), x.shape[-1]
+    rows = x.shape[0] * height
+    blocks, threads = matrix_grid(device, rows, block_width, x.dtype.itemsize)
+    affine = (gamma, beta, device.rows(columns))
+    numbers = (rows, height, block_width, width, eps)
+    args = (x, moments, device.rows(groups), *affine, out, *numbers)
+    device.launch(cuda("layer_norm_apply", T=x.dtype), blocks, threads, args)
     return out
 
 

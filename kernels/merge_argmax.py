@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(positions: Any, values: Any, firsts: Any, lines: int) -> Any:
@@ -37,15 +36,17 @@ def dtype(positions: Any, values: Any, firsts: Any, lines: int) -> str:
 
 
 def launch(device: Device, positions: Any, values: Any, firsts: Any, lines: int) -> Any:
-    """A thread to a line."""
-    positions, values = device.rows(positions), device.contiguous(values)
-    out = device.empty(shape(positions, values, firsts, lines), np.int64)
-    size = prod(values.shape[1:])
-    parts = len(values) // lines if lines else 0
-    args = (positions, values, device.rows(firsts), out, lines, parts, size)
-    grid = item_grid(device, lines * size)
-    device.launch(cuda("merge_argmax", T=values.dtype), *grid, args)
+    """A thread for each line: it walks through the line's parts."""
+    whole = shape(positions, values, firsts, lines)
+    if not size(positions.shape):
+        return device.zeros(whole, np.int64)
+    values = device.contiguous(values)
+    out = device.empty(whole, np.int64)
+    parts, rest = values.shape[0] // lines, size(values.shape[1:])
+    blocks, threads = thread_grid(device, lines * rest)
+    args = (device.rows(positions), values, device.rows(firsts), out, lines, parts, rest)
+    device.launch(cuda("merge_argmax", T=values.dtype), blocks, threads, args)
     return out
 
 
-merge_argmax = Kernel("merge_argmax", reference, shape, dtype, launch)
+merge_argmax = Kernel("merge_argmax", reference, shape, dtype, launch=launch)

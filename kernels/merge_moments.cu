@@ -1,37 +1,38 @@
 /*
-merge_moments: (mean, sum of squared differences) of the parts of each line -> of the line.
+merge_moments: (count, mean, sum of squared differences) of the parts of each line, merged.
 
-  states  (parts, 2, size) double
-  counts  (parts,) int64, elements of each part
-  starts  (groups,) int64, rising: the first part of each group
-  out     (groups, 2, size) double
+  states  (parts, 2, rest) double
+  counts  (parts,) index_t
+  starts  (groups,) index_t: the first part of each line
+  out     (groups, 2, rest) double
 
-A thread to a line, two passes over its parts in order. The formula is that of Chan, Golub and
-LeVeque, "Algorithms for computing the sample variance", 1983. States are read once from memory, the
-least possible. Deterministic.
+One thread for each group and line, parts in order: deterministic. Two passes over the parts, the
+second over the means from cache: states is read once from memory and out written once, the least
+possible. Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983.
 */
-#include "lines.cuh"
+#include "groups.cuh"
 
 extern "C" __global__ void merge_moments(const double* __restrict__ states,
                                          const index_t* __restrict__ counts,
                                          const index_t* __restrict__ starts,
-                                         double* __restrict__ out, index_t parts, index_t groups,
-                                         index_t size) {
-  each_item(groups * size, [&](index_t i) {
-    const index_t group = i / size, stop = group_stop(starts, group, groups, parts);
-    const double* from = states + i % size;
-    double total = 0, sum = 0, squares = 0;
-    for (index_t part = starts[group]; part < stop; ++part) {
+                                         double* __restrict__ out, index_t groups, index_t parts,
+                                         index_t rest) {
+  const Groups all = {starts, groups, parts, rest};
+  over_groups<1>(all, [&](index_t group, index_t line, index_t first, index_t stop) {
+    const double* from = states + line;
+    double total = 0, weighted = 0;
+    for (index_t part = first; part < stop; ++part) {
       total += double(counts[part]);
-      sum += from[part * 2 * size] * double(counts[part]);
+      weighted += from[2 * part * rest] * double(counts[part]);
     }
-    const double mean = sum / total;
-    for (index_t part = starts[group]; part < stop; ++part) {
-      const double off = from[part * 2 * size] - mean;
-      squares += off * off * double(counts[part]) + from[(part * 2 + 1) * size];
+    const double mean = weighted / total;
+    double squares = 0;
+    for (index_t part = first; part < stop; ++part) {
+      const double off = from[2 * part * rest] - mean;
+      squares += off * off * double(counts[part]) + from[(2 * part + 1) * rest];
     }
-    double* to = out + group * 2 * size + i % size;
+    double* to = out + 2 * group * rest + line;
     to[0] = mean;
-    to[size] = squares;
+    to[rest] = squares;
   });
 }

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(states: Any, counts: Any, starts: Any) -> Any:
@@ -42,13 +41,14 @@ def dtype(states: Any, counts: Any, starts: Any) -> str:
 
 
 def launch(device: Device, states: Any, counts: Any, starts: Any) -> Any:
-    """A thread to a line."""
-    states, starts = device.contiguous(states), device.rows(starts)
+    """A thread for each line: it walks through the line's parts."""
+    states = device.contiguous(states)
     out = device.empty(shape(states, counts, starts), states.dtype)
-    size = prod(states.shape[2:])
-    args = (states, device.rows(counts), starts, out, len(states), len(starts), size)
-    device.launch(cuda("merge_moments"), *item_grid(device, len(starts) * size), args)
+    groups, parts, rest = len(starts), states.shape[0], size(states.shape[2:])
+    blocks, threads = thread_grid(device, groups * rest)
+    args = (states, device.rows(counts), device.rows(starts), out, groups, parts, rest)
+    device.launch(cuda("merge_moments"), blocks, threads, args)
     return out
 
 
-merge_moments = Kernel("merge_moments", reference, shape, dtype, launch)
+merge_moments = Kernel("merge_moments", reference, shape, dtype, launch=launch)

@@ -1,78 +1,82 @@
 /*
-merge_parts: results of parts of a line -> the result of the line. FN is a struct below.
+merge_parts: results of the parts of each line, combined by the struct FN.
 
-  parts   (count, size) T
-  counts  (count,) int64, elements of each part
-  starts  (groups,) int64, rising: the first part of each line
-  out     (groups, size) T
+  parts   (count, rest) T
+  counts  (count,) index_t: elements of each part
+  starts  (groups,) index_t: the first part of each line
+  out     (groups, rest) T
+  total   elements that a mean is divided by
 
-A thread to a line, over its parts in order. Parts are read once from memory and out written once,
-the least possible. Sums in double; deterministic. Norms are scaled by the largest (Blue, 1978).
+One thread for each line, parts in order: deterministic. parts is read once (by Norm of double
+twice, the second time from cache) and out written once, the least possible. Sums are formed in
+double.
 */
-#include "lines.cuh"
+#include "groups.cuh"
+#include "order.cuh"
 
-// The parts of one line, from `first` to `stop`.
+// One element of the parts of a line.
 struct Parts {
-  const T* values;  // of part 0
+  const T* from;
   const index_t* counts;
-  index_t first, stop, size;
+  index_t first, stop, rest;
   double total;
 
-  __device__ __forceinline__ double at(index_t part) const { return widen(values[part * size]); }
+  // Calls body(part, its element) in order.
+  template <class Body> __device__ __forceinline__ void each(Body body) const {
+#pragma unroll 4
+    for (index_t part = first; part < stop; ++part) body(part, from[part * rest]);
+  }
 };
 
 struct Total {
-  static __device__ __forceinline__ double of(const Parts& x) {
+  static __device__ __forceinline__ T of(const Parts& line) {
     double sum = 0;
-    for (index_t part = x.first; part < x.stop; ++part) sum += x.at(part);
-    return sum;
+    line.each([&](index_t, T v) { sum += double(v); });
+    return T(sum);
   }
 };
 
 struct Mean {
-  static __device__ __forceinline__ double of(const Parts& x) {
+  static __device__ __forceinline__ T of(const Parts& line) {
     double sum = 0;
-    for (index_t part = x.first; part < x.stop; ++part)
-      sum += x.at(part) * (double(x.counts[part]) / x.total);
-    return sum;
+    line.each([&](index_t part, T v) { sum += double(v) * (line.counts[part] / line.total); });
+    return T(sum);
   }
 };
 
-struct Largest {
-  static __device__ __forceinline__ double of(const Parts& x) {
-    double best = x.at(x.first);
-    for (index_t part = x.first + 1; part < x.stop; ++part) best = nan_max(best, x.at(part));
-    return best;
-  }
-};
-
-struct Smallest {
-  static __device__ __forceinline__ double of(const Parts& x) {
-    double best = x.at(x.first);
-    for (index_t part = x.first + 1; part < x.stop; ++part) best = nan_min(best, x.at(part));
-    return best;
-  }
-};
-
+// Scaled by the largest part where squares may overflow (Blue, 1978).
 struct Norm {
-  static __device__ __forceinline__ double of(const Parts& x) {
-    const double scale = norm_scale(Largest::of(x));
+  static __device__ __forceinline__ T of(const Parts& line) {
+    double scale = 1;
+    if (sizeof(T) == 8) {
+      double largest = double(line.from[line.first * line.rest]);
+      line.each([&](index_t, T v) { largest = nan_max(largest, double(v)); });
+      if (largest > 0 && largest < double(CU_INF)) scale = largest;
+    }
     double squares = 0;
-    for (index_t part = x.first; part < x.stop; ++part)
-      squares += (x.at(part) / scale) * (x.at(part) / scale);
-    return sqrt(squares) * scale;
+    line.each([&](index_t, T v) {
+      const double scaled = sizeof(T) == 8 ? double(v) / scale : double(v);
+      squares += scaled * scaled;
+    });
+    return T(sqrt(squares) * scale);
+  }
+};
+
+template <class Which> struct Extreme {
+  static __device__ __forceinline__ T of(const Parts& line) {
+    auto key = Which::neutral(T(0));
+    line.each([&](index_t, T v) { key = Which::of(key, Which::key(v)); });
+    return Order<T>::back(key);
   }
 };
 
 extern "C" __global__ void merge_parts(const T* __restrict__ parts,
                                        const index_t* __restrict__ counts,
                                        const index_t* __restrict__ starts, T* __restrict__ out,
-                                       index_t count, index_t groups, index_t size,
-                                       index_t total) {
-  each_item(groups * size, [&](index_t i) {
-    const index_t group = i / size;
-    const Parts line = {parts + i % size, counts, starts[group],
-                        group_stop(starts, group, groups, count), size, double(total)};
-    out[i] = Narrow<T>::from(typename Accumulator<T>::type(FN::of(line)));
+                                       index_t groups, index_t count, index_t rest, double total) {
+  const Groups all = {starts, groups, count, rest};
+  over_groups<1>(all, [&](index_t group, index_t element, index_t first, index_t stop) {
+    const Parts line = {parts + element, counts, first, stop, rest, total};
+    out[group * rest + element] = FN::of(line);
   });
 }

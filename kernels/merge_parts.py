@@ -7,15 +7,13 @@ and norms merge like elements. A mean is weighted with the number of elements of
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
-from gpudb.kernels.reduce_axis import FUNCTORS
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(parts: Any, counts: Any, starts: Any, fn: str, total: int) -> Any:
@@ -49,14 +47,24 @@ def shape(parts: Any, counts: Any, starts: Any, fn: str, total: int) -> tuple[in
     return (len(starts), *parts.shape[1:])
 
 
+STRUCTS: Mapping[str, str] = {
+    "sum": "Total",
+    "mean": "Mean",
+    "max": "Extreme<Largest>",
+    "min": "Extreme<Smallest>",
+    "norm": "Norm",
+}
+"""Name in a plan -> struct of ``merge_parts.cu``."""
+
+
 def launch(device: Device, parts: Any, counts: Any, starts: Any, fn: str, total: int) -> Any:
-    """A thread to a line."""
-    parts, starts = device.contiguous(parts), device.rows(starts)
+    """A thread for each line: it walks through the line's parts."""
+    parts = device.contiguous(parts)
     out = device.empty(shape(parts, counts, starts, fn, total), parts.dtype)
-    size = prod(parts.shape[1:])
-    args = (parts, device.rows(counts), starts, out, len(parts), len(starts), size, total)
-    grid = item_grid(device, len(starts) * size)
-    device.launch(cuda("merge_parts", T=parts.dtype, FN=FUNCTORS[fn]), *grid, args)
+    groups, count, rest = len(starts), parts.shape[0], size(parts.shape[1:])
+    blocks, threads = thread_grid(device, groups * rest)
+    args = (parts, device.rows(counts), device.rows(starts), out, groups, count, rest, total)
+    device.launch(cuda("merge_parts", T=parts.dtype, FN=STRUCTS[fn]), blocks, threads, args)
     return out
 
 

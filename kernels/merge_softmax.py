@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(states: Any, starts: Any) -> Any:
@@ -32,13 +31,13 @@ def shape(states: Any, starts: Any) -> tuple[int, ...]:
 
 
 def launch(device: Device, states: Any, starts: Any) -> Any:
-    """A thread to a row of a group."""
-    states, starts = device.contiguous(states), device.rows(starts)
+    """A thread for each row: it walks through the row's parts."""
+    states = device.contiguous(states)
     out = device.empty(shape(states, starts), states.dtype)
-    rows = prod(states.shape[2:])
-    args = (states, starts, out, len(states), len(starts), rows)
-    grid = item_grid(device, len(starts) * rows)
-    device.launch(cuda("merge_softmax", T=states.dtype), *grid, args)
+    groups, parts, rows = len(starts), states.shape[0], size(states.shape[2:])
+    blocks, threads = thread_grid(device, groups * rows)
+    args = (states, device.rows(starts), out, groups, parts, rows)
+    device.launch(cuda("merge_softmax", T=states.dtype), blocks, threads, args)
     return out
 
 

@@ -1,32 +1,32 @@
 /*
-moments: mean and sum of squared differences to it, along an axis of a block.
+moments: mean, and sum of squared differences to it, of each line along an axis of a block.
 
-  x        (blocks, outer, length, inner) T
-  lengths  (blocks,) int64, elements of each line that take part
-  out      (blocks, 2, outer, inner) double
+  x        (n, outer, extent, inner) T
+  lengths  (n,) index_t: elements of each line that count
+  out      (n, 2, outer, inner) double
 
-A warp or a thread to a line, two passes over it: the sum of squares alone would cancel. x is read
-once from memory where a line stays in the cache. Sums in double; deterministic.
+A warp, a block, or a share of a block for each line: the struct TEAM, see lines.cuh. Two passes
+over a line, the second from cache: the sum of squares alone would cancel. So x is read from memory
+once and out written once, the least possible, while the lines that are at work fit the second-level
+cache. Deterministic.
 */
 #include "lines.cuh"
 
 extern "C" __global__ void moments(const T* __restrict__ x, const index_t* __restrict__ lengths,
-                                   double* __restrict__ out, index_t blocks, index_t outer,
-                                   index_t length, index_t inner) {
-  each_line(blocks, outer, length, inner, [&](Line line, int lane, int lanes) {
-    const index_t valid = within(lengths[line.block], length);
-    double sum = 0, squares = 0;
-    for (index_t j = lane; j < valid; j += lanes) sum += widen(x[line.start + j * inner]);
-    const double mean = over_lanes<Sum>(sum, lanes) / double(valid);
-    for (index_t j = lane; j < valid; j += lanes) {
-      const double off = widen(x[line.start + j * inner]) - mean;
-      squares += off * off;
+                                   double* __restrict__ out, index_t lines, index_t rest,
+                                   index_t extent, index_t inner) {
+  CU_DYN_SHARED(double, scratch);
+  const Lines all = {lines, rest, extent, inner};
+  over_lines<TEAM>(x, lengths, all, scratch, [&](const auto& line) {
+    const double total = line.template reduce<Sum>(0.0, [](T v) { return double(v); });
+    const double mean = total / double(line.length);
+    const double squares = line.template reduce<Sum>(0.0, [&](T v) {
+      return (double(v) - mean) * (double(v) - mean);
+    });
+    if (line.writes()) {
+      double* to = out + 2 * line.block * rest + line.within;
+      to[0] = mean;
+      to[rest] = squares;
     }
-    squares = over_lanes<Sum>(squares, lanes);
-    if (lane) return;
-    const index_t lines = outer * inner;
-    double* state = out + line.block * 2 * lines + line.result % lines;
-    state[0] = mean;
-    state[lines] = squares;
   });
 }

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import line_extents, line_grid
+from gpudb.kernels.launch import Device
+from gpudb.kernels.lines import launch_lines
 from gpudb.kernels.rows import valid_pieces
 
 
@@ -42,13 +42,10 @@ def dtype(x: Any, lengths: Any, axis: int) -> str:
 
 
 def launch(device: Device, x: Any, lengths: Any, axis: int) -> Any:
-    """A warp or a thread to a line."""
-    x, out = device.contiguous(x), device.empty(shape(x, lengths, axis), np.float64)
-    outer, length, inner = line_extents(x.shape[1:], axis)
-    args = (x, device.rows(lengths), out, len(x), outer, length, inner)
-    grid = line_grid(device, len(x) * outer * inner, inner)
-    device.launch(cuda("moments", T=x.dtype), *grid, args)
+    """A warp or more for each contiguous line, else 32 lines beside each other to a block."""
+    out = device.empty(shape(x, lengths, axis), np.float64)
+    launch_lines(device, "moments", x, lengths, out, axis)
     return out
 
 
-moments = Kernel("moments", reference, shape, dtype, launch)
+moments = Kernel("moments", reference, shape, dtype, launch=launch)

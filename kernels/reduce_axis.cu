@@ -1,86 +1,72 @@
 /*
-reduce_axis: one element for each line along an axis of a block. FN is a struct below.
+reduce_axis: one element for each line along an axis of a block, by the struct FN.
 
-  x        (blocks, outer, length, inner) T
-  lengths  (blocks,) int64, elements of each line that take part
-  out      (blocks, outer, inner) T
+  x        (n, outer, extent, inner) T
+  lengths  (n,) index_t: elements of each line that count
+  out      (n, outer, inner) T
 
-A warp or a thread to a line. x is read once from memory and out written once, the least possible;
-Variance and Norm walk twice and meet the cache. Sums in double; deterministic. The norm is scaled
-by the largest element (Blue, "A portable Fortran program to find the Euclidean norm of a vector",
-1978).
+A warp, a block, or a share of a block for each line: the struct TEAM, see lines.cuh. x is read once
+and out written once, the least possible; Variance, and Norm of double, read a line twice, the
+second time from cache. Sums are formed in double. Deterministic.
 */
 #include "lines.cuh"
-
-// The elements of a line that one of its lanes takes.
-struct Elements {
-  const T* first;
-  index_t valid, inner;
-  int lane, lanes;
-
-  template <class Visit> __device__ __forceinline__ void each(Visit visit) const {
-    for (index_t j = lane; j < valid; j += lanes) visit(widen(first[j * inner]));
-  }
-
-  __device__ __forceinline__ double sum() const {
-    double total = 0;
-    each([&](double v) { total += v; });
-    return over_lanes<Sum>(total, lanes);
-  }
-};
+#include "order.cuh"
 
 struct Total {
-  static __device__ __forceinline__ double of(const Elements& x) { return x.sum(); }
+  template <class Line> static __device__ __forceinline__ double of(const Line& line) {
+    return line.template reduce<Sum>(0.0, [](T v) { return double(v); });
+  }
 };
 
 struct Mean {
-  static __device__ __forceinline__ double of(const Elements& x) { return x.sum() / double(x.valid); }
-};
-
-struct Largest {
-  static __device__ __forceinline__ double of(const Elements& x) {
-    double best = -double(CU_INF);
-    x.each([&](double v) { best = nan_max(best, v); });
-    return over_lanes<Max>(best, x.lanes);
+  template <class Line> static __device__ __forceinline__ double of(const Line& line) {
+    return Total::of(line) / double(line.length);
   }
 };
 
-struct Smallest {
-  static __device__ __forceinline__ double of(const Elements& x) {
-    double best = double(CU_INF);
-    x.each([&](double v) { best = nan_min(best, v); });
-    return over_lanes<Min>(best, x.lanes);
-  }
-};
-
+// From the differences to the mean: the sum of squares alone would cancel.
 struct Variance {
-  static __device__ __forceinline__ double of(const Elements& x) {
-    const double mean = Mean::of(x);
-    double squares = 0;
-    x.each([&](double v) { squares += (v - mean) * (v - mean); });
-    return over_lanes<Sum>(squares, x.lanes) / double(x.valid);
+  template <class Line> static __device__ __forceinline__ double of(const Line& line) {
+    const double mean = Mean::of(line);
+    const double squares = line.template reduce<Sum>(0.0, [&](T v) {
+      return (double(v) - mean) * (double(v) - mean);
+    });
+    return squares / double(line.length);
   }
 };
 
+// The square of a float fits a double. That of a double may not: it is divided by the largest
+// first (Blue, "A portable Fortran program to find the Euclidean norm of a vector", 1978).
 struct Norm {
-  static __device__ __forceinline__ double of(const Elements& x) {
-    double largest = 0;
-    x.each([&](double v) { largest = nan_max(largest, fabs(v)); });
-    const double scale = norm_scale(over_lanes<Max>(largest, x.lanes));
-    double squares = 0;
-    x.each([&](double v) { squares += (v / scale) * (v / scale); });
-    return sqrt(over_lanes<Sum>(squares, x.lanes)) * scale;
+  template <class Line> static __device__ __forceinline__ double of(const Line& line) {
+    double scale = 1;
+    if (sizeof(T) == 8) {
+      const double largest = line.template reduce<Max>(0.0, [](T v) { return fabs(double(v)); });
+      if (largest > 0 && largest < double(CU_INF)) scale = largest;
+    }
+    const double squares = line.template reduce<Sum>(0.0, [&](T v) {
+      const double scaled = sizeof(T) == 8 ? double(v) / scale : double(v);
+      return scaled * scaled;
+    });
+    return sqrt(squares) * scale;
+  }
+};
+
+template <class Which> struct Extreme {
+  template <class Line> static __device__ __forceinline__ T of(const Line& line) {
+    const auto neutral = Which::neutral(T(0));
+    return Order<T>::back(line.template reduce<Which>(neutral, [](T v) { return Which::key(v); }));
   }
 };
 
 extern "C" __global__ void reduce_axis(const T* __restrict__ x,
                                        const index_t* __restrict__ lengths, T* __restrict__ out,
-                                       index_t blocks, index_t outer, index_t length,
+                                       index_t lines, index_t rest, index_t extent,
                                        index_t inner) {
-  each_line(blocks, outer, length, inner, [&](Line line, int lane, int lanes) {
-    const index_t valid = within(lengths[line.block], length);
-    const Elements elements = {x + line.start, valid, inner, lane, lanes};
-    const double result = FN::of(elements);
-    if (lane == 0) out[line.result] = Narrow<T>::from(typename Accumulator<T>::type(result));
+  CU_DYN_SHARED(double, scratch);
+  const Lines all = {lines, rest, extent, inner};
+  over_lines<TEAM>(x, lengths, all, scratch, [&](const auto& line) {
+    const auto result = FN::of(line);
+    if (line.writes()) out[line.number] = T(result);
   });
 }

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import line_extents, line_grid
+from gpudb.kernels.launch import Device
+from gpudb.kernels.lines import launch_lines
 from gpudb.kernels.rows import valid_pieces
 
 
@@ -53,24 +53,21 @@ def shape(x: Any, lengths: Any, axis: int, fn: str) -> tuple[int, ...]:
     return (*x.shape[: 1 + axis], *x.shape[2 + axis :])
 
 
-FUNCTORS = {
+STRUCTS: Mapping[str, str] = {
     "sum": "Total",
     "mean": "Mean",
-    "max": "Largest",
-    "min": "Smallest",
+    "max": "Extreme<Largest>",
+    "min": "Extreme<Smallest>",
     "variance": "Variance",
     "norm": "Norm",
 }
-"""Name in a plan -> struct of ``reduce_axis.cu``; some are in other files, too."""
+"""Name in a plan -> struct of ``reduce_axis.cu``."""
 
 
 def launch(device: Device, x: Any, lengths: Any, axis: int, fn: str) -> Any:
-    """A warp or a thread to a line."""
-    x, out = device.contiguous(x), device.empty(shape(x, lengths, axis, fn), x.dtype)
-    outer, length, inner = line_extents(x.shape[1:], axis)
-    args = (x, device.rows(lengths), out, len(x), outer, length, inner)
-    grid = line_grid(device, len(x) * outer * inner, inner)
-    device.launch(cuda("reduce_axis", T=x.dtype, FN=FUNCTORS[fn]), *grid, args)
+    """A warp or more for each contiguous line, else 32 lines beside each other to a block."""
+    out = device.empty(shape(x, lengths, axis, fn), x.dtype)
+    launch_lines(device, "reduce_axis", x, lengths, out, axis, FN=STRUCTS[fn])
     return out
 
 

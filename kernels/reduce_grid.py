@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 Dropped = tuple[tuple[int, int], ...]
 
@@ -59,31 +58,36 @@ def _parts(extent: int, block: int) -> list[tuple[int, slice]]:
     return [*parts, (blocks, slice(rest, block))] if blocks else parts
 
 
-FUNCTORS = {"max": "Largest", "min": "Smallest", "argmax": "Place"}
-"""Name in a plan -> struct of ``reduce_grid.cu``."""
-
-
 def launch(device: Device, x: Any, grid: tuple[int, ...], dropped: Dropped, fn: str) -> Any:
-    """A thread to an element of the result; which blocks meet is worked out on the host."""
-    x, result = device.contiguous(x), dtype(x, grid, dropped, fn)
-    out = device.empty(shape(x, grid, dropped, fn), result)
+    """One axis after the other: the largest of the largest is the largest."""
+    x = device.contiguous(x)
+    if not dropped:
+        return _along(device, x, (1, 1, x.shape[0]), (0, x.shape[1]), fn)
+    left = list(grid)
+    for axis, extent in dropped:
+        around = (prod(left[:axis]), left[axis], prod(left[axis + 1 :]))
+        x = _along(device, x, around, (axis, extent), fn)
+        left[axis] = 1
+    return x
+
+
+def _along(
+    device: Device, x: Any, around: tuple[int, int, int], axis: tuple[int, int], fn: str
+) -> Any:
+    """``around`` is the number of blocks before, along and after the axis (number, extent)."""
     block = x.shape[1:]
-    axes = [axis for axis, _ in dropped]
-    kept = [axis for axis in range(len(grid)) if axis not in axes]
-    numbers = np.arange(prod(grid)).reshape(grid).transpose(*kept, *axes)
-    met = [grid[axis] for axis in axes]
-    cells = np.array(list(np.ndindex(*met)), np.int64).reshape(prod(met), len(axes))
-    extents = np.array([block[axis] for axis in axes], np.int64)
-    limits = np.array([extent for _, extent in dropped], np.int64) - cells * extents
-    tables = (numbers, limits, [prod(block[axis + 1 :]) for axis in axes], extents)
-    size = prod(block)
-    args = (
-        *(x, *(device.rows(np.asarray(t, np.int64).reshape(-1)) for t in tables), out),
-        *(len(out), prod(met), len(axes), size),
-    )
-    function = cuda("reduce_grid", T=x.dtype, R=result, FN=FUNCTORS[fn])
-    device.launch(function, *item_grid(device, len(out) * size), args)
+    number, extent = axis
+    before, along, after = around
+    whole = (before * after, *block)
+    inner = size(block[number + 1 :])
+    blocks, threads = thread_grid(device, size(whole))
+    which = "Smallest" if fn == "min" else "Largest"
+    name = "reduce_grid_argmax" if fn == "argmax" else "reduce_grid"
+    function = cuda("reduce_grid", name, T=x.dtype, WHICH=which)
+    out = device.empty(whole, np.int64 if fn == "argmax" else x.dtype)
+    args = (x, out, before, along, after, size(block), block[number], inner, extent)
+    device.launch(function, blocks, threads, args)
     return out
 
 
-reduce_grid = Kernel("reduce_grid", reference, shape, dtype, launch)
+reduce_grid = Kernel("reduce_grid", reference, shape, dtype, launch=launch)

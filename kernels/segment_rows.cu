@@ -1,54 +1,67 @@
 /*
-segment_rows: combine rows by segment number. FN is a struct below.
+segment_rows: rows of a full grid combined by segment, by the struct FN.
 
-  x        (panels · columns, height, size) T
-  order    (n,) int64, numbers of the rows, by segment, then as they come
-  starts   (present,) int64, where in order each segment that has rows begins
-  present  (present,) int64, the numbers of these segments
-  out      (panels of the result · columns, rows, size) T, zero where nothing is written
+  x       (panels, columns, height, width) T
+  order   (n,) index_t: rows of the tensor, in order of segment, then as they come
+  starts  (segments + 1,) index_t: where each segment starts in order, and where the last ends
+  out     (segments / rows, columns, rows, width) T; segments without rows are zero
 
-A thread to an element of a segment, over its rows in order: the same sum every time. x is read once
-and what has rows is written once, the least possible. Sums in double.
+One thread for each element of out, neighbouring threads for neighbouring elements of a row. x is
+read once and out written once, the least possible; order comes from cache for all threads of a
+segment but the first. Rows are combined in order: deterministic. Sums are formed in double.
 */
-#include "lines.cuh"
+#include "order.cuh"
+
+// One column of a segment: its elements in order.
+struct Segment {
+  const T* from;
+  const index_t* order;
+  index_t first, stop, columns, height, width;
+
+  template <class Body> __device__ __forceinline__ void each(Body body) const {
+#pragma unroll 4
+    for (index_t at = first; at < stop; ++at) {
+      const index_t row = order[at], panel = row / height;
+      body(from[(panel * columns * height + (row - panel * height)) * width]);
+    }
+  }
+};
 
 struct Total {
-  static __device__ __forceinline__ double of(double a, double b) { return a + b; }
-  static __device__ __forceinline__ double result(double a, index_t rows) { return a; }
+  static __device__ __forceinline__ double of(const Segment& segment) {
+    double sum = 0;
+    segment.each([&](T v) { sum += double(v); });
+    return sum;
+  }
 };
 
 struct Mean {
-  static __device__ __forceinline__ double of(double a, double b) { return a + b; }
-  static __device__ __forceinline__ double result(double a, index_t rows) { return a / double(rows); }
+  static __device__ __forceinline__ double of(const Segment& segment) {
+    return Total::of(segment) / double(segment.stop - segment.first);
+  }
 };
 
-struct Largest {
-  static __device__ __forceinline__ double of(double a, double b) { return nan_max(a, b); }
-  static __device__ __forceinline__ double result(double a, index_t rows) { return a; }
+template <class Which> struct Extreme {
+  static __device__ __forceinline__ T of(const Segment& segment) {
+    auto key = Which::neutral(T(0));
+    segment.each([&](T v) { key = Which::of(key, Which::key(v)); });
+    return Order<T>::back(key);
+  }
 };
 
-struct Smallest {
-  static __device__ __forceinline__ double of(double a, double b) { return nan_min(a, b); }
-  static __device__ __forceinline__ double result(double a, index_t rows) { return a; }
-};
-
-extern "C" __global__ void segment_rows(const T* __restrict__ x, const index_t* __restrict__ order,
-                                        const index_t* __restrict__ starts,
-                                        const index_t* __restrict__ present, T* __restrict__ out,
-                                        index_t n, index_t segments, index_t columns,
-                                        index_t height, index_t rows, index_t size) {
-  each_item(segments * columns * size, [&](index_t i) {
-    const index_t segment = i / (columns * size), column = i / size % columns, element = i % size;
-    const index_t first = starts[segment], stop = group_stop(starts, segment, segments, n);
-    double value = 0;
-    for (index_t j = first; j < stop; ++j) {
-      const index_t panel = order[j] / height * columns + column;
-      const double next = widen(x[(panel * height + order[j] % height) * size + element]);
-      value = j == first ? next : FN::of(value, next);
-    }
-    value = FN::result(value, stop - first);
-    const index_t panel = present[segment] / rows * columns + column;
-    out[(panel * rows + present[segment] % rows) * size + element] =
-        Narrow<T>::from(typename Accumulator<T>::type(value));
-  });
+extern "C" __global__ void segment_rows(const T* __restrict__ x,
+                                        const index_t* __restrict__ order,
+                                        const index_t* __restrict__ starts, T* __restrict__ out,
+                                        index_t count, index_t columns, index_t height,
+                                        index_t rows, index_t width) {
+  const index_t step = index_t(gridDim.x) * blockDim.x;
+  for (index_t i = index_t(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) {
+    const index_t line = i / width, element = i - line * width;
+    const index_t block = line / rows, panel = block / columns, column = block - panel * columns;
+    const index_t number = panel * rows + (line - block * rows);
+    const T* from = x + column * height * width + element;
+    const Segment segment = {from, order, starts[number], starts[number + 1], columns, height,
+                             width};
+    out[i] = segment.first < segment.stop ? T(FN::of(segment)) : T(0);
+  }
 }

@@ -6,15 +6,14 @@ its ``n`` rows a segment below ``count``. Segments without rows are zero.
 
 from __future__ import annotations
 
-from math import ceil, prod
+from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
-from gpudb.kernels.reduce_axis import FUNCTORS
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(x: Any, numbers: Any, columns: int, count: int, rows: int, fn: str) -> Any:
@@ -48,23 +47,28 @@ def shape(x: Any, numbers: Any, columns: int, count: int, rows: int, fn: str) ->
     return (ceil(count / rows) * columns, rows, *x.shape[2:])
 
 
+STRUCTS: Mapping[str, str] = {
+    "sum": "Total",
+    "mean": "Mean",
+    "max": "Extreme<Largest>",
+    "min": "Extreme<Smallest>",
+}
+"""Name in a plan -> struct of ``segment_rows.cu``."""
+
+
 def launch(
     device: Device, x: Any, numbers: Any, columns: int, count: int, rows: int, fn: str
 ) -> Any:
-    """A thread to an element of a segment; rows are put in order of segments on the host."""
+    """A thread for each element; ``numbers`` come on the host and are put in order there."""
     x = device.contiguous(x)
-    out = device.zeros(shape(x, numbers, columns, count, rows, fn), x.dtype)
-    if not prod(out.shape) or not len(numbers):
-        return out
+    out = device.empty(shape(x, numbers, columns, count, rows, fn), x.dtype)
     order = np.argsort(numbers, kind="stable")
-    present, starts = np.unique(numbers[order], return_index=True)
-    size = prod(x.shape[2:])
-    args = (
-        *(x, device.rows(order), device.rows(starts), device.rows(present), out),
-        *(len(order), len(present), columns, x.shape[1], rows, size),
-    )
-    grid = item_grid(device, len(present) * columns * size)
-    device.launch(cuda("segment_rows", T=x.dtype, FN=FUNCTORS[fn]), *grid, args)
+    starts = np.searchsorted(numbers[order], np.arange(ceil(count / rows) * rows + 1))
+    elements, width = size(out.shape), size(x.shape[2:])
+    blocks, threads = thread_grid(device, elements)
+    indices = (device.rows(order), device.rows(starts))
+    args = (x, *indices, out, elements, columns, x.shape[1], rows, width)
+    device.launch(cuda("segment_rows", T=x.dtype, FN=STRUCTS[fn]), blocks, threads, args)
     return out
 
 

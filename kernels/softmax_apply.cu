@@ -1,24 +1,32 @@
 /*
-softmax_apply: softmax from the (maximum, sum of exp) of whole rows.
+softmax_apply: softmax of rows cut into blocks, from the (maximum, sum of exp) of whole rows.
 
-  x       (blocks, rows, width) T
-  states  (groups, 2, rows) T
-  groups  (blocks,) int64, which state belongs to a block
-  out     (blocks, rows, width) T
+  x       (rows, width) T: blocks one below the other, `height` rows each
+  states  (g, 2, height) T
+  groups  (rows / height,) index_t: which of states belongs to a block
+  out     (rows, width) T
 
-A thread to an element. x is read once and out written once; states come from the cache.
+Each thread takes 16 bytes of a few rows. x is read once and out written once, the least possible;
+states and groups come from the first-level cache for all threads of a row but the first.
+Deterministic. exp is expf, within 2 ulp.
 */
-#include "lines.cuh"
+#include "elementwise.cuh"
+#include "matrix.cuh"
 
 typedef Accumulator<T>::type A;
 
 extern "C" __global__ void softmax_apply(const T* __restrict__ x, const T* __restrict__ states,
                                          const index_t* __restrict__ groups, T* __restrict__ out,
-                                         index_t blocks, index_t rows, index_t width) {
-  each_item(blocks * rows * width, [&](index_t i) {
-    const index_t line = i / width;
-    const T* state = states + groups[line / rows] * 2 * rows + line % rows;
-    const A e = exponential(widen(x[i]) - widen(state[0]));
-    out[i] = Narrow<T>::from(e / widen(state[rows]));
+                                         index_t rows, index_t height, index_t width) {
+  const bool packed = is_packed(x, width) && is_packed(out, width);
+  over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t stop, auto n) {
+    for (index_t row = first; row < stop; ++row) {
+      const index_t block = row / height;
+      const T* state = states + 2 * groups[block] * height + (row - block * height);
+      const A largest = widen(state[0]), total = widen(state[height]);
+      auto few = load_few(x + row * width + at, n);
+      for (A& v : few.v) v = exponential(v - largest) / total;
+      store_few(out + row * width + at, few);
+    }
   });
 }

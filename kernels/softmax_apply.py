@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, matrix_grid, size
 from gpudb.kernels.rows import chosen, row_pieces
 
 
@@ -34,11 +33,14 @@ def shape(x: Any, states: Any, groups: Any) -> tuple[int, ...]:
 
 
 def launch(device: Device, x: Any, states: Any, groups: Any) -> Any:
-    """A thread to an element."""
+    """A thread to 16 bytes of a few rows; blocks lie one below the other."""
     x, states = device.contiguous(x), device.contiguous(states)
     out = device.empty(x.shape, x.dtype)
-    args = (x, states, device.rows(groups), out, len(x), prod(x.shape[1:-1]), x.shape[-1])
-    device.launch(cuda("softmax_apply", T=x.dtype), *item_grid(device, prod(x.shape)), args)
+    height, width = size(x.shape[1:-1]), x.shape[-1]
+    rows = x.shape[0] * height
+    blocks, threads = matrix_grid(device, rows, width, x.dtype.itemsize)
+    args = (x, states, device.rows(groups), out, rows, height, width)
+    device.launch(cuda("softmax_apply", T=x.dtype), blocks, threads, args)
     return out
 
 

@@ -1,33 +1,36 @@
 /*
 softmax_state: maximum, and sum of exp of the differences to it, of the part of each row in a block.
 
-  x        (blocks, rows, width) T
-  lengths  (blocks,) int64, elements of each row that take part
-  out      (blocks, 2, rows) T
+  x        (n, rows, extent) T
+  lengths  (n,) index_t: elements of each row that count
+  out      (n, 2, rows) T
 
-A warp to a row, two passes over it, of which the second meets the cache: x is read once from
-memory, the least possible. Deterministic.
+A warp, a block, or a share of a block for each row: the struct TEAM, see lines.cuh; inner is 1. Two
+passes over a row, the second from cache: x is read from memory once and out written once, the least
+possible. Deterministic. The state is that of Milakov and Gimelshein, "Online normalizer calculation
+for softmax", 2018. exp is expf, within 2 ulp.
 */
+#include "elementwise.cuh"
 #include "lines.cuh"
 
 typedef Accumulator<T>::type A;
 
 extern "C" __global__ void softmax_state(const T* __restrict__ x,
                                          const index_t* __restrict__ lengths, T* __restrict__ out,
-                                         index_t blocks, index_t rows, index_t width) {
-  each_line(blocks, rows, width, 1, [&](Line line, int lane, int lanes) {
-    const index_t valid = within(lengths[line.block], width);
-    A largest = -CU_INF;
-    for (index_t j = lane; j < valid; j += lanes)
-      largest = nan_max(largest, A(widen(x[line.start + j])));
-    largest = over_lanes<Max>(largest, lanes);
-    const A base = largest == A(-CU_INF) ? A(0) : largest;
-    A sum = 0;
-    for (index_t j = lane; j < valid; j += lanes) sum += exponential(widen(x[line.start + j]) - base);
-    sum = over_lanes<Sum>(sum, lanes);
-    if (lane) return;
-    T* state = out + line.block * 2 * rows + line.result % rows;
-    state[0] = Narrow<T>::from(largest);
-    state[rows] = Narrow<T>::from(sum);
+                                         index_t lines, index_t rest, index_t extent,
+                                         index_t inner) {
+  CU_DYN_SHARED(double, scratch);
+  const Lines all = {lines, rest, extent, inner};
+  over_lines<TEAM>(x, lengths, all, scratch, [&](const auto& line) {
+    const A largest = line.template reduce<Max>(A(-CU_INF), [](T v) { return widen(v); });
+    // A part of -inf only has the sum 0: another part of its row may be finite.
+    const A off = largest == A(-CU_INF) ? A(0) : largest;
+    const A total =
+        line.template reduce<Sum>(A(0), [&](T v) { return exponential(widen(v) - off); });
+    if (line.writes()) {
+      T* to = out + 2 * line.block * rest + line.within;
+      to[0] = Narrow<T>::from(largest);
+      to[rest] = Narrow<T>::from(total);
+    }
   });
 }

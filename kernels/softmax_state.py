@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import line_grid
+from gpudb.kernels.launch import Device
+from gpudb.kernels.lines import launch_lines
 from gpudb.kernels.rows import valid_pieces
 
 
@@ -35,11 +35,9 @@ def shape(x: Any, lengths: Any) -> tuple[int, ...]:
 
 
 def launch(device: Device, x: Any, lengths: Any) -> Any:
-    """A warp to a row."""
-    x, out = device.contiguous(x), device.empty(shape(x, lengths), x.dtype)
-    rows = prod(x.shape[1:-1])
-    args = (x, device.rows(lengths), out, len(x), rows, x.shape[-1])
-    device.launch(cuda("softmax_state", T=x.dtype), *line_grid(device, len(x) * rows, 1), args)
+    """A warp or more for each row; 32 rows to a block where they are short."""
+    out = device.empty(shape(x, lengths), x.dtype)
+    launch_lines(device, "softmax_state", x, lengths, out, x.ndim - 2)
     return out
 
 

@@ -1,18 +1,20 @@
 /*
-variance_of_moments: sums of squared differences of whole lines -> variances.
+variance_of_moments: sum of squared differences of whole lines -> their variance.
 
-  states  (groups, 2, size) double
-  out     (groups, size) T
+  states  (groups, 2, rest) double
+  out     (groups, rest) T
+  total   what is divided by
 
-A thread to a line. Half of states is read once, out is written once: the least possible.
+One thread for each element. Half of states is read once, and out written once, the least possible.
 */
-#include "lines.cuh"
+#include "common.cuh"
 
 extern "C" __global__ void variance_of_moments(const double* __restrict__ states,
-                                               T* __restrict__ out, index_t groups, index_t size,
-                                               index_t total) {
-  each_item(groups * size, [&](index_t i) {
-    const double squares = states[(i / size * 2 + 1) * size + i % size];
-    out[i] = Narrow<T>::from(typename Accumulator<T>::type(squares / double(total)));
-  });
+                                               T* __restrict__ out, index_t groups, index_t rest,
+                                               double total) {
+  const index_t step = index_t(gridDim.x) * blockDim.x;
+  for (index_t i = index_t(blockIdx.x) * blockDim.x + threadIdx.x; i < groups * rest; i += step) {
+    const index_t group = i / rest;
+    out[i] = T(states[(2 * group + 1) * rest + i - group * rest] / total);
+  }
 }

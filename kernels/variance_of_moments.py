@@ -9,8 +9,7 @@ from math import prod
 from typing import Any
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, size, thread_grid
 
 
 def reference(states: Any, total: int, result: str) -> Any:
@@ -29,14 +28,14 @@ def dtype(states: Any, total: int, result: str) -> str:
 
 
 def launch(device: Device, states: Any, total: int, result: str) -> Any:
-    """A thread to a line."""
+    """A thread for each element."""
     states = device.contiguous(states)
     out = device.empty(shape(states, total, result), result)
-    size = prod(states.shape[2:])
-    args = (states, out, len(states), size, total)
-    grid = item_grid(device, len(states) * size)
-    device.launch(cuda("variance_of_moments", T=result), *grid, args)
+    groups, rest = states.shape[0], size(states.shape[2:])
+    blocks, threads = thread_grid(device, groups * rest)
+    args = (states, out, groups, rest, total)
+    device.launch(cuda("variance_of_moments", T=out.dtype), blocks, threads, args)
     return out
 
 
-variance_of_moments = Kernel("variance_of_moments", reference, shape, dtype, launch)
+variance_of_moments = Kernel("variance_of_moments", reference, shape, dtype, launch=launch)
