@@ -9,8 +9,7 @@ import numpy as np
 
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import split_heads
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, thread_grid
 from gpudb.kernels.sequences import equal_length_runs, pair_starts
 
 
@@ -39,7 +38,7 @@ def launch(device: Device, weights: Any, v: Any, offsets: Any) -> Any:
     heads = weights.shape[1]
     tables = (device.rows(on_host), device.rows(pair_starts(on_host)))
     args = (weights, v, *tables, out, len(on_host) - 1, len(v), heads, v.shape[1] // heads)
-    grid = item_grid(device, prod(v.shape))
+    grid = thread_grid(device, prod(v.shape))
     device.launch(cuda("attention_context", T=v.dtype), *grid, args)
     return out
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import split_heads
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, thread_grid
 from gpudb.kernels.sequences import equal_length_runs, pair_starts
 
 
@@ -43,7 +42,7 @@ def launch(device: Device, q: Any, k: Any, offsets: Any, heads: int, scale: floa
         *(q, k, device.rows(on_host), device.rows(starts), out, len(starts) - 1),
         *(len(out), heads, q.shape[1] // heads, scale),
     )
-    grid = item_grid(device, len(out) * heads)
+    grid = thread_grid(device, len(out) * heads)
     device.launch(cuda("attention_scores", T=q.dtype), *grid, args)
     return out
 

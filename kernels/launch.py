@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gpudb.types import HostArray
+
 CTYPES: Mapping[str, str] = {
     "float64": "double",
     "float32": "float",

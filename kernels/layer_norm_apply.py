@@ -7,7 +7,6 @@ elements; ``groups`` ``(n,)`` says which belongs to a block, ``columns`` ``(n,)`
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np

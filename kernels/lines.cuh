@@ -122,8 +122,11 @@ __device__ __forceinline__ void over_lines(const T* x, const index_t* lengths, c
     const index_t number = first + team.offset();
     const bool exists = number < lines.count;
     const index_t block = exists ? number / lines.rest : 0;
+    // A number larger than the line stands for all of it.
+    const index_t wanted = exists ? lengths[block] : 0;
+    const index_t valid = wanted < lines.extent ? wanted : lines.extent;
     const index_t start = number / lines.inner * lines.extent * lines.inner + number % lines.inner;
     body(Line<T, Team>{team, x + (exists ? start : 0), number, block, number - block * lines.rest,
-                       exists ? lengths[block] : 0, lines.inner, packed, exists});
+                       valid, lines.inner, packed, exists});
   }
 }

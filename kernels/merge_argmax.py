@@ -6,7 +6,6 @@ first element; each line has ``m / lines`` neighbouring parts. -> ``(lines, *res
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np

@@ -7,7 +7,6 @@ for one element Welford's, 1962), for any number of parts at once.
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np

@@ -5,7 +5,6 @@ Row ``i`` holds the parts from ``starts[i]`` up to the next start (Milakov and G
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np

@@ -8,8 +8,7 @@ import numpy as np
 
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import softmax_rows
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import item_grid
+from gpudb.kernels.launch import Device, cuda, thread_grid
 from gpudb.kernels.sequences import equal_length_runs, pair_starts
 
 
@@ -38,7 +37,7 @@ def launch(device: Device, scores: Any, offsets: Any) -> Any:
     heads, rows = scores.shape[1], int(on_host[-1])
     tables = (device.rows(on_host), device.rows(pair_starts(on_host)))
     args = (scores, *tables, out, len(on_host) - 1, rows, heads)
-    grid = item_grid(device, rows * heads)
+    grid = thread_grid(device, rows * heads)
     device.launch(cuda("pair_softmax", T=scores.dtype), *grid, args)
     return out
 

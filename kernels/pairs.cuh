@@ -1,6 +1,6 @@
 // Pairs of rows in sequences: query and key rows of one sequence meet, in order of (sequence, query
 // row, key row). Sequence s has the rows from offsets[s] on, and the pairs from starts[s] on.
-#include "lines.cuh"
+#include "items.cuh"
 
 // The last sequence whose first is at most `number`; those before it without any are passed over.
 __device__ __forceinline__ index_t owner_of(index_t number, const index_t* firsts,

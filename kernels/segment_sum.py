@@ -5,7 +5,6 @@ Group ``i`` holds the blocks from ``starts[i]`` up to the next start; no group i
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np

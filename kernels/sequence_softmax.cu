@@ -11,7 +11,7 @@ sequence_softmax: softmax within sequences over blocks of (rows, heads, columns)
 A warp to a row and head of a group, three walks over its blocks, of which two meet the cache: x is
 read once from memory and out written once, the least possible. Deterministic.
 */
-#include "lines.cuh"
+#include "items.cuh"
 
 typedef Accumulator<T>::type A;
 
@@ -26,7 +26,7 @@ extern "C" __global__ void sequence_softmax(const T* __restrict__ x,
   const int lane = threadIdx.x & 31;
   for (index_t i = first_warp; i < groups * rows * heads; i += warps) {
     const index_t group = i / (rows * heads), row = i / heads % rows, head = i % heads;
-    const index_t first = starts[group], stop = group_stop(starts, group, groups, blocks);
+    const index_t first = starts[group], stop = group + 1 < groups ? starts[group + 1] : blocks;
     // Calls visit(number of an element, whether row and column meet) for this lane's elements.
     const auto each = [&](auto visit) {
       for (index_t block = first; block < stop; ++block) {

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.launch import Device, cuda
-from gpudb.kernels.lines import line_grid
+from gpudb.kernels.launch import WARP, Device, cuda, thread_grid
 
 
 def reference(x: Any, starts: Any, rows: Any, columns: Any) -> Any:
@@ -48,7 +47,8 @@ def launch(device: Device, x: Any, starts: Any, rows: Any, columns: Any) -> Any:
     out = device.empty(x.shape, x.dtype)
     sizes = (len(x), len(starts), *x.shape[1:])
     args = (x, starts, device.rows(rows), device.rows(columns), out, *sizes)
-    grid = line_grid(device, len(starts) * prod(x.shape[1:3]) if prod(x.shape) else 0, 1)
+    warps = len(starts) * prod(x.shape[1:3]) if prod(x.shape) else 0
+    grid = thread_grid(device, warps * WARP)
     device.launch(cuda("sequence_softmax", T=x.dtype), *grid, args)
     return out
 

@@ -6,7 +6,6 @@ and Gimelshein, "Online normalizer calculation for softmax", 2018).
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np

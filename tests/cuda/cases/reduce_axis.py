@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,11 @@ APART = normal(3, 40, 40) * np.array([1e300, 1e-300, 0]).reshape(3, 1, 1)
 
 CASES = [
     *(case(x, lengths, axis, fn) for x, lengths, axis in LINES for fn in FUNCTIONS),
+    *(
+        case(normal(2, *block), [sys.maxsize, 3], axis, fn, "all that there is")
+        for fn in FUNCTIONS
+        for block, axis in (((40,), 0), ((5, 9), 0))
+    ),
     *(case(normal(2, 3, 4), [0, 2], axis, fn, "nothing") for fn in OF_NOTHING for axis in (0, 1)),
     *(case(normal(2, 2, 40), [0, 40], 1, fn, "nothing wide") for fn in OF_NOTHING),
     *(case(normal(2, 2, 0), [0, 0], 1, fn, "no elements") for fn in OF_NOTHING),
