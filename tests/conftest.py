@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import backend_under_test
 
@@ -84,6 +85,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[NOT_RUN] = dict.fromkeys(LEFT_OUT, 0)
     config.stash[ORACLES_RUN] = 0
+    if config.getoption("--backend") != "numpy":
+        # A kernel is compiled when it is first met, and runs slowly where it is emulated.
+        settings.register_profile("another backend", deadline=None, max_examples=10)
+        settings.load_profile("another backend")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,10 @@ def _pytest(folder: Path, source: dict[str, str], *options: str) -> tuple[int, s
     for name, text in source.items():
         (folder / f"test_{name}.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    found = {"PYTHONPATH": str(Path(__file__).parents[2])}  # what conftest.py imports
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=os.environ | found
+    )
     return done.returncode, done.stdout
 
 
