@@ -213,7 +213,7 @@ __device__ __forceinline__ void write_context(const Progress& progress, T* out, 
   }
 }
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(256, 1)
     attention(const T* __restrict__ q, const T* __restrict__ k, const T* __restrict__ v,
               const T* __restrict__ bias, const I* __restrict__ offsets,
               const bool* __restrict__ key_mask, T* __restrict__ out, index_t q_stride,

@@ -49,6 +49,27 @@ def all_launches() -> dict[Cuda, tuple[Launch, ...]]:
     }
 
 
+@cache
+def chosen_launches() -> dict[Cuda, tuple[Launch, ...]]:
+    """Of every kernel and element type the function with most axes and most work; all of attention.
+
+    The others differ from it by an operator or an axis less. Compiling all of them for seven
+    architectures would take longer than everything else here together.
+    """
+    chosen: dict[tuple[object, ...], Cuda] = {}
+    for function in all_launches():
+        types = [pair for pair in function.defines if not _is_variant(pair)]
+        kept = function.defines if function.file == "attention" else tuple(types[:1])
+        chosen[(function.file, function.function, kept)] = function  # the last in order
+    return {function: all_launches()[function] for function in chosen.values()}
+
+
+def _is_variant(define: tuple[str, str]) -> bool:
+    """An operator, a number of axes or a type of row numbers: not a type of elements."""
+    name, value = define
+    return name in ("FN", "TEAM") or value.isdigit() or name.startswith("I")
+
+
 def name_of(function: Cuda) -> str:
     """``file.function[T=float]``."""
     defines = ", ".join(f"{name}={value}" for name, value in function.defines)

@@ -8,12 +8,13 @@ writes the table again; read the difference then.
 from __future__ import annotations
 
 import json
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from gpudb.kernels.launch import Cuda
 from tests.cuda import nvrtc
-from tests.cuda.launches import Launch, all_launches, name_of
+from tests.cuda.launches import Launch, chosen_launches, name_of
 from tests.cuda.occupancy import occupancy
 
 FILE = Path(__file__).parent / "resources.json"
@@ -52,15 +53,16 @@ def as_text(table: dict[str, dict[str, Row]]) -> str:
     return "{\n" + ",\n".join(functions) + "\n}\n"
 
 
+def _rows(function: Cuda, launches: tuple[Launch, ...]) -> dict[str, Row]:
+    return {f"sm_{a}": measured(function, launches, a) for a in nvrtc.ARCHITECTURES}
+
+
 def main() -> None:
     """Write the table."""
-    table = {
-        name_of(function): {
-            f"sm_{architecture}": measured(function, launches, architecture)
-            for architecture in nvrtc.ARCHITECTURES
-        }
-        for function, launches in all_launches().items()
-    }
+    launches = chosen_launches()
+    with ProcessPoolExecutor() as pool:
+        rows = pool.map(_rows, launches, launches.values())
+        table = dict(zip(map(name_of, launches), rows, strict=True))
     FILE.write_text(as_text(table), encoding="utf-8")
 
 

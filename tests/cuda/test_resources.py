@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cuda import nvrtc
-from tests.cuda.launches import all_launches, name_of
+from tests.cuda.launches import chosen_launches, name_of
 from tests.cuda.occupancy import MULTIPROCESSORS, resident_blocks
 from tests.cuda.resources import committed, measured
 
@@ -19,7 +19,7 @@ MEANT = "where more is meant: python -m tests.cuda.resources, and read the diffe
 @pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
 def test_kernels_take_no_more_than_the_table_says(architecture: int) -> None:
     table = committed()
-    for function, launches in all_launches().items():
+    for function, launches in chosen_launches().items():
         name = name_of(function)
         row = measured(function, launches, architecture)
         assert name in table, f"{name} is not in the table; {MEANT}"
@@ -31,7 +31,7 @@ def test_kernels_take_no_more_than_the_table_says(architecture: int) -> None:
 
 
 def test_the_table_has_no_kernels_of_the_past() -> None:
-    assert set(committed()) == set(map(name_of, all_launches())), MEANT
+    assert set(committed()) == set(map(name_of, chosen_launches())), MEANT
 
 
 def test_occupancy_is_that_of_nvidias_header(tmp_path: Path) -> None:

@@ -22,10 +22,9 @@ POINTER = {"u64", "b64"}
 
 
 @pytest.mark.parametrize("function", all_launches(), ids=name_of)
-@pytest.mark.parametrize("architecture", [80, 120])
-def test_parameters_are_those_of_the_compiled_function(function: Cuda, architecture: int) -> None:
+def test_parameters_are_those_of_the_compiled_function(function: Cuda) -> None:
     declared = parameters(function)
-    found = compiled(function, architecture).parameters
+    found = compiled(function, 80).parameters
     assert len(found) == len(declared)
     for parameter, ptx in zip(declared, found, strict=True):
         wanted = POINTER if parameter.is_pointer else PTX_TYPES[parameter.ctype]

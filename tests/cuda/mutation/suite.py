@@ -14,7 +14,7 @@ from tests.cuda.cases.case import Case
 from tests.cuda.cases.found import all_cases
 from tests.cuda.host.engine import SCHEDULES
 from tests.cuda.host_device import HostDevice
-from tests.cuda.run_case import TestDevice, check_case, on_device
+from tests.cuda.run_case import HostFedDevice, check_case, on_device
 
 Replace = Callable[[Cuda], Cuda]
 
@@ -44,7 +44,7 @@ class Trial:
             def launch(self, function: Cuda, *args: Any, **kwargs: Any) -> None:
                 super().launch(replace(function), *args, **kwargs)
 
-        device: TestDevice = Replacing(self.threads, most_blocks=self.most_blocks)
+        device: HostFedDevice = Replacing(self.threads, most_blocks=self.most_blocks)
         check_case(self.case, self.dtype, device)
 
 
