@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import nvtx
 
 from gpudb import types
 from gpudb.backend.base import Array
@@ -56,7 +57,7 @@ class NumpyBackend:
         return equal_pairs(left, right)
 
     def call(self, kernel: Kernel, *args: Any) -> Array:
-        with np.errstate(all="ignore"):
+        with nvtx.annotate(kernel.name, domain="gpudb"), np.errstate(all="ignore"):
             return kernel.reference(*args)
 
     def record(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
+import nvtx
 import pyarrow as pa
 from duckdb import StatementType
 from sqlglot import exp
@@ -86,7 +87,7 @@ class SqlEngine:
             A statement that gpudb does not do; the message says what to write instead.
         """
         parameters = _by_name(params)
-        with self._connection.lock:
+        with nvtx.annotate("query", domain="gpudb"), self._connection.lock:
             with recorded(self._history, text, parameters):
                 self._connection.refresh(text)
                 statements = self._connection.statements(text)

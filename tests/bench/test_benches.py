@@ -76,3 +76,12 @@ def test_execution_check_finds_what_is_slower_than_the_better_one(
     seconds = {name: [2 * better] * 3 for name in ("relational", "fused")}
     seconds |= {form: [better] * 2 + disturbed, "auto": [auto] * 2 + disturbed}
     assert bench.too_slow({"a case": seconds}) == (["a case"] if slow else [])
+
+
+def test_what_runs_on_a_gpu_is_listed_and_there() -> None:
+    command = [sys.executable, str(BENCH / "on_gpu.py")]
+    listed = subprocess.run([*command, "--list"], capture_output=True, text=True, check=True)
+    steps = dict(line.split(": ", 1) for line in listed.stdout.splitlines())
+    assert {"kernels and backend", "operators", "compute-sanitizer racecheck"} <= set(steps)
+    named = [word for line in steps.values() for word in line.split() if word.endswith(".py")]
+    assert all((BENCH.parent / name).exists() for name in named)

@@ -12,18 +12,17 @@ from tests.cuda.host.engine import SCHEDULES
 from tests.cuda.host_device import HostDevice
 from tests.cuda.run_case import check_case
 
-# Checks do not depend on the order of threads, so each block size gets one of the three.
+# Checks do not depend on the order of threads: orders and block sizes take turns.
+CALLS = [(case, dtype) for case in all_cases() for dtype in case.dtypes]
 RUNS = [
     pytest.param(
         case,
         dtype,
-        threads,
+        threads := (None, *case.block_sizes)[number % (1 + len(case.block_sizes))],
         schedule,
         id=f"{case.kernel.name}-{case.label}-{dtype}-{threads or ''}-{schedule}",
     )
-    for case in all_cases()
-    for dtype in case.dtypes
-    for threads, schedule in zip((None, *case.block_sizes), cycle(SCHEDULES), strict=False)
+    for number, ((case, dtype), schedule) in enumerate(zip(CALLS, cycle(SCHEDULES), strict=False))
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import cupy as cp
 import numpy as np
+import nvtx
 
 from gpudb.backend.base import Array
 from gpudb.backend.cuda.device import CudaDevice
@@ -83,7 +84,8 @@ class CudaBackend:
     def call(self, kernel: Kernel, *args: Any) -> Array:
         if kernel.launch is None:
             raise DeviceError(f"kernel {kernel.name} cannot run on a GPU yet")
-        return kernel.launch(self._device, *args)
+        with nvtx.annotate(kernel.name, domain="gpudb"):
+            return kernel.launch(self._device, *args)
 
     def record(
         self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, HostArray]
