@@ -9,14 +9,21 @@ from tests.cuda.cases.found import all_cases
 from tests.cuda.emulated import EmulatedDevice
 from tests.cuda.run_case import check_case
 
+
+def _other(case: Case, number: int) -> int | None:
+    """Block sizes take turns."""
+    sizes = case.block_sizes
+    return sizes[number % len(sizes)] if sizes else None
+
+
 RUNS = [
     pytest.param(
         case, dtype, threads, id=f"{case.kernel.name}-{case.label}-{dtype}-{threads or ''}"
     )
     for number, (case, dtype) in enumerate((c, d) for c in all_cases() for d in c.dtypes)
-    for threads in (None, case.block_sizes[number % len(case.block_sizes)])
+    for threads in (None, _other(case, number))
 ]
-"""As the launch code wants, and in block sizes that take turns."""
+"""As the launch code wants, and in another block size."""
 
 
 @pytest.mark.parametrize(("case", "dtype", "threads"), RUNS)
