@@ -17,8 +17,8 @@ UNVERIFIED = (
     "The CUDA backend has never run on a GPU. Verified without one: every kernel compiles for "
     "seven architectures and gives the right numbers when its PTX is emulated; the same source is "
     "free of races and of accesses out of bounds on the host; whole models run over stand-ins for "
-    "CuPy, cuBLAS, RMM and pylibcudf. Not verified: speed, rounding in cuBLAS, what cuDF computes, the "
-    "driver. On a CUDA host, python bench/on_gpu.py runs everything and writes a report."
+    "CuPy, cuBLAS, RMM and pylibcudf. Not verified: speed, rounding in cuBLAS, what cuDF "
+    "computes, the driver. On a CUDA host, python bench/on_gpu.py runs all of it and reports."
 )
 
 
