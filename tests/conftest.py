@@ -92,6 +92,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--backend") == "emulated":
+        # Hypothesis looks into every module that is loaded, and some of CuPy's are real.
+        _deselect(config, items, lambda item: hasattr(_function(item), "is_hypothesis_test"))
     most = config.getoption("--most-cases")
     if most is None:
         return
@@ -103,8 +106,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         step = max(1.0, len(cases) / most)
         kept += [cases[int(number * step)] for number in range(min(most, len(cases)))]
     chosen = set(map(id, kept))
-    config.hook.pytest_deselected(items=[item for item in items if id(item) not in chosen])
-    items[:] = kept
+    _deselect(config, items, lambda item: id(item) not in chosen)
+
+
+def _deselect(
+    config: pytest.Config, items: list[pytest.Item], drop: Callable[[pytest.Item], bool]
+) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if drop(item)])
+    items[:] = [item for item in items if not drop(item)]
+
+
+def _function(item: pytest.Item) -> object:
+    return getattr(item, "function", None)
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
