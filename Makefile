@@ -29,7 +29,7 @@ demo: $(VENV)/.base
 	$(VENV)/bin/gpudb demo
 
 test: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest -m "not oracle and not install and not gpu and not proof" --cov --cov-report=term
+	$(VENV)/bin/python -m pytest -m "not oracle and not install and not gpu and not proof and not cudf" --cov --cov-report=term
 
 test-oracles: $(ORACLES)/.oracles
 	$(ORACLES)/bin/python -m pytest -m oracle --no-oracle-skips

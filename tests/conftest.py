@@ -17,6 +17,7 @@ LEFT_OUT = {
     "gpu": "pytest -m gpu, on a CUDA host",
     "install": "make check",
     "proof": "make gpu-check",
+    "cudf": "make gpu-check-cudf",
     "skipped file": "pytest -rs says why",
 }
 NOT_RUN = pytest.StashKey[dict[str, int]]()

@@ -11,11 +11,13 @@ import pytest
 from tests.cuda.host import build
 
 HERE = Path(__file__).parent
+ELSEWHERE = ("gpu", "cudf")
+"""Marks of tests that need a GPU, or all of cuDF."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents and not item.get_closest_marker("gpu"):
+        if HERE in item.path.parents and not any(map(item.get_closest_marker, ELSEWHERE)):
             item.add_marker(pytest.mark.proof)
 
 
