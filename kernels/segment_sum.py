@@ -14,7 +14,7 @@ from gpudb.kernels.launch import Device, ceil_div, cuda, size, thread_grid
 
 
 def reference(x: Any, starts: Any) -> Any:
-    """In order, so the result does not depend on how the work is divided."""
+    """Each group by itself, so the result does not depend on how the work is divided."""
     return np.add.reduceat(x, starts, axis=0) if len(starts) else x[:0]
 
 

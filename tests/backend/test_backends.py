@@ -168,6 +168,14 @@ def test_matmul(
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_matmul_of_matrices_that_lie_anywhere(backend: Backend, dtype: str) -> None:
+    a, b = _x(2, 3, 4, 5, dtype=dtype), _x(3, 1, 5, 6, dtype=dtype)
+    left = backend.to_device(a).transpose(1, 0, 2, 3)
+    found = backend.matmul(left, backend.to_device(b))
+    _check(backend, found, np.matmul(a.transpose(1, 0, 2, 3), b))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(0, 2), (1,), (2, 3, 4)])
 @pytest.mark.parametrize("fn", sorted(MAPS))
 def test_map(backend: Backend, fn: str, shape: tuple[int, ...], dtype: str) -> None:
