@@ -12,7 +12,7 @@ from gpudb.errors import InputError
 
 
 def test_nothing_set_is_the_defaults() -> None:
-    assert Config.from_environment({}) == Config("auto", 0, 1024, True)
+    assert Config.from_environment({}) == Config("auto", 0, 0, True)
 
 
 def test_everything_set() -> None:

@@ -20,7 +20,7 @@ from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.weights import ResidentWeights
 from gpudb.models import encoder as encoder_module
 from gpudb.models.batches import Batch, plan_batches
-from gpudb.models.encoder import NORM_EPS, Encoder, Limits
+from gpudb.models.encoder import NORM_EPS, Encoder, Limits, batch_limits
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.plan.rules import NEEDED
@@ -315,3 +315,9 @@ def test_texts_in_any_arrow_form_give_the_same(db: gpudb.Database) -> None:
     plain = db.embed("tiny", texts).numpy("embedding")
     for column in (pa.array(texts).dictionary_encode(), pa.chunked_array([texts[:1], texts[1:]])):
         np.testing.assert_array_equal(db.embed("tiny", column).numpy("embedding"), plain)
+
+
+def test_a_gpu_gets_one_large_batch_at_a_time() -> None:
+    assert batch_limits("numpy", 3, 0, 9) == Limits(3, 1024, 9)
+    assert batch_limits("cuda", 3, 0, 9) == Limits(1, 16384, 9)
+    assert batch_limits("cuda", 3, 77, 9) == Limits(1, 77, 9)
