@@ -7,7 +7,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,13 +16,12 @@ from gpudb.catalog.models import version as find_version
 from gpudb.closing import Closing
 from gpudb.config import Config, available_threads, parse_nbytes
 from gpudb.errors import CatalogError, InputError
-from gpudb.models.batches import sizes_of_lengths
 from gpudb.models.encoder import batch_limits
 from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
-from gpudb.predict import Prediction, Setting, find_gpu, predict
+from gpudb.predict import Prediction, Setting, find_gpu
 from gpudb.relation import StoredTensors, TensorEngine, TensorRelation, scan
 from gpudb.report import RENDERERS
 from gpudb.result import Result
@@ -248,14 +246,7 @@ class Database(Closing):
         graph
             Whether all launches are one CUDA graph.
         """
-        numbers = np.asarray(lengths)
-        if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or not (numbers > 0).all():
-            raise InputError(
-                f"predict: lengths are {lengths!r:.80}; expected tokens of each text, at least 1"
-            )
-        setting = Setting(find_gpu(gpu), precision, graph)
-        steps = self._library.encoder(model).joined(True).steps
-        return predict(steps, sizes_of_lengths(numbers), setting)
+        return self._library.predict(model, lengths, Setting(find_gpu(gpu), precision, graph))
 
     # Tables
 

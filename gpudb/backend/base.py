@@ -59,8 +59,8 @@ class Backend(Protocol):
     ) -> Callable[[Mapping[str, HostArray]], Array] | None:
         """Record what a function of arrays launches, to be launched again at once.
 
-        None where the device has no such thing. The result is called with inputs of the same
-        shapes, by one thread at a time, and returns an array that the next call overwrites.
+        None where the device has no such thing. What is returned is called with inputs of the same
+        shapes, by any thread, and returns a new array.
         """
 
     def synchronize(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
@@ -16,6 +16,7 @@ from gpudb.catalog import models as catalog_models
 from gpudb.catalog.tensors import tensor
 from gpudb.errors import InputError
 from gpudb.models.architectures import ARCHITECTURES
+from gpudb.models.batches import sizes_of_lengths
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.encoder import Encoder, Limits
 from gpudb.models.importer import ImportReport, import_model
@@ -25,6 +26,7 @@ from gpudb.models.text_column import as_text_column
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.plan.node import walk
 from gpudb.plan.tensor import Gather, Input
+from gpudb.predict import Prediction, Setting, predict
 from gpudb.report import RENDERERS, PlanReport, PlanText, Report
 from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
@@ -178,6 +180,16 @@ class ModelLibrary:
 
     def _relational(self, encoder: Encoder) -> PlanText:
         return relational_text(encoder, self.settings.block_size)
+
+    def predict(self, name: str, lengths: Sequence[int], setting: Setting) -> Prediction:
+        """See :meth:`gpudb.Database.predict`."""
+        numbers = np.asarray(lengths)
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or not (numbers > 0).all():
+            raise InputError(
+                f"predict: lengths are {lengths!r:.80}; expected tokens of each text, at least 1"
+            )
+        steps = self.encoder(name).joined(True).steps
+        return predict(steps, sizes_of_lengths(numbers), setting)
 
     def explained(self, name: str, relational: bool, stored: bool, format: str) -> str:
         """The plans of a model, rendered: see :meth:`gpudb.Database.explain`."""

@@ -20,22 +20,23 @@ Inputs = Mapping[str, Any]
 class Replay:
     """A recorded run. Calling it launches everything again, in one launch."""
 
+    recorder: Recorder
     graph: Any
-    stream: Any
     inputs: Inputs
     """The arrays that the recorded run reads."""
     result: Any
-    """Its memory is written anew by every call of any replay of the recorder."""
+    """Its memory may be written by every other replay of the recorder, too."""
 
     def __call__(self, inputs: Mapping[str, HostArray]) -> Any:
-        """Bring other inputs of the same shapes to the device and launch."""
-        work = cp.cuda.get_current_stream()
-        for name, x in inputs.items():
-            self.inputs[name].set(np.asarray(x, order="C"), stream=work)
-        self.stream.wait_event(work.record())
-        self.graph.launch(self.stream)
-        work.wait_event(self.stream.record())
-        return self.result
+        """Bring other inputs of the same shapes to the device and launch; a copy of the result."""
+        work, stream = cp.cuda.get_current_stream(), self.recorder.stream
+        with self.recorder.lock:
+            for name, x in inputs.items():
+                self.inputs[name].set(np.asarray(x, order="C"), stream=work)
+            stream.wait_event(work.record())
+            self.graph.launch(stream)
+            work.wait_event(stream.record())
+            return self.result.copy()
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +45,7 @@ class Recorder:
 
     That memory is a pool above RMM's. Nothing may be allocated while the driver records, so a run
     is made once before: then the pool holds what it takes. Replays follow each other on one stream,
-    so one may write where another has written; only results stay apart.
+    so one may write where another has written, and the caller gets a copy of the result.
     """
 
     stream: Any = None
@@ -66,4 +67,4 @@ class Recorder:
                 finally:
                     graph = self.stream.end_capture()
             cp.cuda.get_current_stream().wait_event(self.stream.record())
-            return Replay(graph, self.stream, inputs, result)
+            return Replay(self, graph, inputs, result)
