@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from gpudb.backend import Backend, NumpyBackend, open_backend
 
-NAMES = ("numpy", "emulated", "cuda")
+NAMES = ("numpy", "jit", "emulated", "cuda")
 """``emulated`` is the CUDA backend over stand-ins for CuPy, RMM and pylibcudf."""
 
 _current: list[Backend] = [NumpyBackend()]

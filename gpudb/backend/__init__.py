@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from gpudb.backend.base import Array, Backend
 from gpudb.backend.cuda.probe import check, obstacle
+from gpudb.backend.jit import probe as jit_probe
 from gpudb.backend.null import NullBackend
 from gpudb.backend.numpy import NumpyBackend
 from gpudb.errors import DeviceError
 
-DEVICES = ("auto", "cuda", "null", "numpy")
+DEVICES = ("auto", "cuda", "jit", "null", "numpy")
 
-PRECISIONS = ("float32", "tf32", "float16", "bfloat16")
+PRECISIONS = ("float32", "tf32", "float16", "bfloat16", "int8")
 
 __all__ = ["DEVICES", "PRECISIONS", "Array", "Backend", "fallback", "obstacle", "open_backend"]
 
@@ -23,12 +24,14 @@ def open_backend(
     Parameters
     ----------
     device
-        ``"cuda"`` is an NVIDIA GPU; ``"numpy"`` computes on the CPU; ``"null"`` computes shapes and
-        costs, no numbers; ``"auto"`` takes the GPU where one answers, else ``"numpy"``.
+        ``"cuda"`` is an NVIDIA GPU; ``"jit"`` the CPU, with code compiled for it; ``"numpy"`` the
+        CPU by NumPy alone; ``"null"`` computes shapes and costs, no numbers; ``"auto"`` takes the
+        first of these three that is available.
     memory_limit
         Bytes that the device's memory pool may take; None for all there is.
     precision
-        One of :data:`PRECISIONS`; only ``"cuda"`` has others than float32.
+        One of :data:`PRECISIONS`: ``"cuda"`` has all but int8, ``"jit"`` float32, and bfloat16 and
+        int8 where the processor multiplies them, the others float32.
 
     Raises
     ------
@@ -45,6 +48,12 @@ def open_backend(
         from gpudb.backend.cuda.backend import CudaBackend
 
         return CudaBackend(memory_limit, precision)
+    if device == "jit" or (device == "auto" and not jit_probe.obstacle()):
+        jit_probe.check(precision)
+        with jit_probe.waiting():
+            from gpudb.backend.jit.backend import JitBackend
+
+        return JitBackend(precision)
     backend: Backend = NullBackend() if device == "null" else NumpyBackend()
     if precision != "float32":
         raise DeviceError(
@@ -58,4 +67,5 @@ def fallback(device: str, backend: Backend) -> str:
     """Why ``device`` became this backend, for EXPLAIN; empty when it is what was asked for."""
     if device == backend.name or backend.name == "cuda":
         return ""
-    return f"{device} -> {backend.name}: {obstacle()}"
+    reasons = [obstacle()] if backend.name == "jit" else [obstacle(), jit_probe.obstacle()]
+    return f"{device} -> {backend.name}: {'; '.join(reasons)}"

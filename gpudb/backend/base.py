@@ -42,6 +42,20 @@ class Backend(Protocol):
     def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
         """``(…, i, k) @ (…, k, j)``, or ``(…, j, k)`` transposed -> ``(…, i, j)``, a new array."""
 
+    @property
+    def packs(self) -> str | None:
+        """Dtype of packed weights; None where products read weights as they are."""
+
+    def pack(self, weight: Array) -> Array:
+        """``(j, k)``, the transposed right factor of products, as they read it fastest.
+
+        What is returned is good for :meth:`matmul` and :meth:`linear` only, and ``[0]`` of it is
+        itself.
+        """
+
+    def linear(self, x: Array, weight: Array, bias: Array, activation: str | None) -> Array:
+        """``(i, k)``, ``(j, k)``, ``(j,)`` -> ``activation(x @ weight.T + bias)``, ``(i, j)``."""
+
     def map(self, fn: str, x: Array) -> Array:
         """Elementwise, a new array; names as in :data:`gpudb.plan.tensor.MAP_FUNCTIONS`."""
 

@@ -11,13 +11,14 @@ import nvtx
 
 from gpudb import types
 from gpudb.backend.base import Array
+from gpudb.backend.plain_products import PlainProducts
 from gpudb.kernels import Kernel
 from gpudb.kernels.elementwise import MAPS, ZIPS
 from gpudb.keys import equal_pairs
 from gpudb.types import HostArray
 
 
-class NumpyBackend:
+class NumpyBackend(PlainProducts):
     """NumPy for everything; products are its BLAS.
 
     Overflow and invalid operations give inf and NaN without a warning, as on any other device.

@@ -16,6 +16,7 @@ from gpudb.exec import memory
 from gpudb.exec.graph import Step
 from gpudb.exec.operators.coalesce_panels import CoalescePanels
 from gpudb.exec.operators.concat_rows import ConcatRows
+from gpudb.exec.operators.pack_weight import PackWeight
 from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.types import Sizes
 
@@ -191,7 +192,7 @@ def panel_parts(steps: Sequence[Step], number: int) -> list[int] | None:
         stored = step.op.tensor
         whole = stored.block_numbers[1:] == stored.numbers[1:] and not step.op.tests
         return [number] if whole and stored.grid[0] > 1 else None
-    if isinstance(step.op, CoalescePanels):
+    if isinstance(step.op, CoalescePanels | PackWeight):
         return panel_parts(steps, step.inputs[0])
     if isinstance(step.op, ConcatRows):
         parts = [panel_parts(steps, i) for i in step.inputs]

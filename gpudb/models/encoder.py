@@ -19,6 +19,7 @@ from gpudb.exec.placement import Placement
 from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.exec.profile import Profile
 from gpudb.lower import lower
+from gpudb.lower.packing import pack_weights
 from gpudb.models.architecture import SEQUENCES
 from gpudb.models.batches import Batch, batch_sizes, plan_batches
 from gpudb.models.blockwise_runs import BlockwiseBatches, BlockwiseRuns
@@ -107,7 +108,7 @@ class Encoder:
         with self._lock:
             if pooled not in self._joined:
                 plan = self.pooled_plan if pooled else self.hidden_plan
-                physical = lower(optimize(plan, self.rules))
+                physical = pack_weights(lower(optimize(plan, self.rules)), self.backend.packs)
                 self._joined[pooled] = join_keys(physical, self.backend, self.source)
             return self._joined[pooled]
 

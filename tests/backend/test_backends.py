@@ -16,6 +16,7 @@ from gpudb.backend import (
     Backend,
     NullBackend,
     NumpyBackend,
+    fallback,
     obstacle,
     open_backend,
 )
@@ -28,6 +29,7 @@ from tests.kernels.kernel_calls import calls
 
 BACKENDS = [
     "numpy",
+    "jit",
     "null",
     pytest.param("emulated", marks=pytest.mark.proof),
     pytest.param("cuda", marks=pytest.mark.gpu),
@@ -77,10 +79,10 @@ def _base_nbytes(x: Any) -> int:
 
 def test_this_file_tests_every_verb() -> None:
     tested = inspect.getsource(import_module(__name__))
-    assert len(VERBS) == 15
+    assert len(VERBS) == 18
     assert [verb for verb in sorted(VERBS) if f"backend.{verb}" not in tested] == []
     for kind in (NumpyBackend, NullBackend):
-        assert {name for name in vars(kind) if not name.startswith("_")} == VERBS
+        assert {name for name in dir(kind) if not name.startswith("_")} == VERBS
 
 
 def test_names(backend: Backend) -> None:
@@ -173,6 +175,23 @@ def test_matmul_of_matrices_that_lie_anywhere(backend: Backend, dtype: str) -> N
     left = backend.to_device(a).transpose(1, 0, 2, 3)
     found = backend.matmul(left, backend.to_device(b))
     _check(backend, found, np.matmul(a.transpose(1, 0, 2, 3), b))
+
+
+@pytest.mark.parametrize("activation", [None, *MAPS])
+@pytest.mark.parametrize("rows", [0, 1, 5])
+def test_linear_by_a_packed_weight(backend: Backend, rows: int, activation: str | None) -> None:
+    x, weight, bias = _x(rows, 3), _x(4, 3), np.abs(_x(4)) + 4
+    packed = backend.pack(backend.to_device(weight))
+    assert backend.packs in (None, "float32")
+    found = backend.linear(backend.to_device(x), packed, backend.to_device(bias), activation)
+    product = x @ weight.T + bias
+    _check(backend, found, MAPS[activation](product) if activation else product)
+
+
+def test_matmul_by_a_packed_weight(backend: Backend) -> None:
+    x, weight = _x(5, 3), _x(4, 3)
+    packed = backend.pack(backend.to_device(weight))
+    _check(backend, backend.matmul(backend.to_device(x), packed, True), x @ weight.T)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -287,7 +306,8 @@ def test_a_ghost_takes_the_memory_of_one_element() -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "name"), [("auto", "numpy"), ("numpy", "numpy"), ("null", "null")]
+    ("device", "name"),
+    [("auto", "jit"), ("jit", "jit"), ("numpy", "numpy"), ("null", "null")],
 )
 def test_open_backend(device: str, name: str) -> None:
     assert open_backend(device).name == name
@@ -298,6 +318,15 @@ def test_cuda_says_what_is_missing() -> None:
         pytest.skip("a GPU answers")
     with pytest.raises(DeviceError, match=r"'cuda' is not available: .*\. device='auto' uses"):
         open_backend("cuda")
+
+
+def test_auto_is_numpy_where_nothing_can_be_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpudb.backend.jit_probe.obstacle", lambda: "no compiler")
+    found = open_backend("auto")
+    assert found.name == "numpy"
+    assert fallback("auto", found).endswith("; no compiler")
+    with pytest.raises(DeviceError, match=r"'jit' is not available: no compiler\. device='numpy'"):
+        open_backend("jit")
 
 
 @pytest.mark.parametrize("device", ["numpy", "null"])

@@ -112,7 +112,7 @@ def test_a_plan_without_a_run(db):
     report = db.sql(f"EXPLAIN {CALL}").report
     assert report.seconds is None
     assert all(s.seconds is None for s in report.plans[0].steps)
-    assert "note: auto -> numpy: " in to_text(report)
+    assert "note: auto -> jit: " in to_text(report)
 
 
 def test_every_query_with_a_model_has_a_report(db):

@@ -15,6 +15,7 @@ from gpudb.backend.cuda.gemm import matmul
 from gpudb.backend.cuda.graph import Recorder
 from gpudb.backend.cuda.key_join import equi_join
 from gpudb.backend.cuda.memory import POOL, Uploads
+from gpudb.backend.plain_products import PlainProducts
 from gpudb.errors import DeviceError
 from gpudb.kernels import Kernel
 from gpudb.kernels.cast import cast
@@ -27,7 +28,7 @@ STORED_AS = {"float16": "float16", "bfloat16": "bfloat16"}
 """Precision -> logical dtype of what is computed with; the other precisions keep float32."""
 
 
-class CudaBackend:
+class CudaBackend(PlainProducts):
     """One NVIDIA GPU.
 
     Parameters

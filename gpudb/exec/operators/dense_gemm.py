@@ -32,7 +32,8 @@ class DenseGemm(PhysicalOp):
             return ctx.backend.concat(
                 [matmul(rows, right[0], self.transpose_right) for _, rows in left]
             )[None]
-        parts = [matmul(left[0], rows, transpose_b=True) for _, rows in right]
+        pack = ctx.backend.pack
+        parts = [matmul(left[0], pack(rows), transpose_b=True) for _, rows in right]
         return ctx.backend.call(concat_columns, parts)[None]
 
     def panel_scratch(self, sizes: Sizes) -> int:

@@ -20,8 +20,7 @@ class LinearGemm(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         x, weight, bias = inputs
-        product = ctx.backend.matmul(x[0], weight[0], transpose_b=True)
-        return ctx.backend.call(bias_activation, product, bias[0], self.activation)[None]
+        return ctx.backend.linear(x[0], weight[0], bias[0], self.activation)[None]
 
     @property
     def panelled(self) -> tuple[int, ...]:
@@ -29,9 +28,10 @@ class LinearGemm(PhysicalOp):
 
     def run_panels(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         x, weight, bias = inputs
-        parts = [ctx.backend.matmul(x[0], rows, transpose_b=True) for _, rows in weight]
-        product = ctx.backend.call(concat_columns, parts)
-        return ctx.backend.call(bias_activation, product, bias[0], self.activation)[None]
+        backend = ctx.backend
+        parts = [backend.matmul(x[0], backend.pack(rows), transpose_b=True) for _, rows in weight]
+        product = backend.call(concat_columns, parts)
+        return backend.call(bias_activation, product, bias[0], self.activation)[None]
 
     def panel_scratch(self, sizes: Sizes) -> int:
         return self.out.bind(sizes).nbytes

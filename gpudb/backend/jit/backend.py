@@ -1,0 +1,71 @@
+"""NumPy arrays, our own products over packed weights, and compiled kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import nvtx
+
+from gpudb.backend.base import Array
+from gpudb.backend.jit.activations import ACTIVATIONS
+from gpudb.backend.jit.kernels.table import COMPILED
+from gpudb.backend.jit.packing import PackedWeight, pack
+from gpudb.backend.jit.products import linear
+from gpudb.backend.numpy import NumpyBackend
+from gpudb.kernels import Kernel
+from gpudb.kernels.bias_activation import bias_activation
+
+NO_BIAS = np.empty(0, np.float32)
+
+
+class JitBackend(NumpyBackend):
+    """The CPU, with code generated for it: encoders run compiled, everything else as NumPy does.
+
+    Compiled are products by stored matrices and the kernels of
+    :data:`gpudb.backend.jit.kernels.table.COMPILED`, over float32.
+
+    Parameters
+    ----------
+    precision
+        ``float32``; with ``bfloat16`` and ``int8`` both factors of products by stored matrices are
+        rounded to that, and added up in float32 and int32; everything else stays float32.
+    """
+
+    name = "jit"
+
+    def __init__(self, precision: str = "float32") -> None:
+        self.packs: str = precision
+
+    def pack(self, weight: Array) -> Array:
+        return pack(weight, self.packs)
+
+    def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
+        if isinstance(b, PackedWeight):
+            return linear(a, b, NO_BIAS, ACTIVATIONS[None])
+        return super().matmul(a, b, transpose_b)
+
+    def linear(self, x: Array, weight: Array, bias: Array, activation: str | None) -> Array:
+        if not isinstance(weight, PackedWeight):
+            return super().linear(x, weight, bias, activation)
+        if activation in ACTIVATIONS:
+            return linear(x, weight, bias, ACTIVATIONS[activation])
+        product = linear(x, weight, NO_BIAS, ACTIVATIONS[None])
+        return self.call(bias_activation, product, bias, activation)
+
+    def call(self, kernel: Kernel, *args: Any) -> Array:
+        run = COMPILED.get(kernel.name)
+        if run is None or not all(map(_readable, args)):
+            return super().call(kernel, *args)
+        with nvtx.annotate(kernel.name, domain="gpudb"):
+            return run(*args)
+
+
+def _readable(x: Any) -> bool:
+    """Whether compiled functions can read an argument: elements lie side by side in each row."""
+    if isinstance(x, list):
+        return all(map(_readable, x))
+    if not isinstance(x, np.ndarray) or x.dtype.kind in "iu":
+        return True
+    side_by_side = x.strides[-1] == x.itemsize or x.shape[-1] < 2
+    return x.dtype == np.float32 and side_by_side and x.flags.aligned

@@ -1,0 +1,1 @@
+"""Kernels of :mod:`gpudb.kernels` as compiled functions, one per file; ``table`` lists them."""

@@ -1,0 +1,161 @@
+"""The product everything is made of: a few rows times a panel of columns, in registers.
+
+A panel holds ``COLUMNS`` neighbouring columns of the right factor, packed so that each step of the
+inner loop reads what lies next: :mod:`gpudb.backend.jit.packing`. The accumulators of a tile fill
+the registers of the processor (:class:`gpudb.backend.jit.target.Target`); a step broadcasts one
+element of each row and multiplies it with the panel's vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.extending import intrinsic
+
+from gpudb.backend.jit.llvm import FLOAT, FLOATS, INT, INTS, LONG, float_call, read, repeated, write
+from gpudb.backend.jit.target import TARGET
+
+ROWS, VECTORS, COLUMNS = TARGET.rows, TARGET.vectors, TARGET.columns
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step of the inner loop does with one vector of one row."""
+
+    element: Any
+    """LLVM type of what is broadcast: an element, or a few that are multiplied at once."""
+    vector: Any
+    """LLVM type of the right factor's vectors and of the sums."""
+    multiply_add: Callable[[Any, Any, Any, Any], Any]
+    """Builder, left and right vector, accumulator -> accumulator."""
+
+
+def _fma(builder: Any, left: Any, right: Any, sums: Any) -> Any:
+    return float_call(builder, "fma", left, right, sums)
+
+
+binding.initialize_native_asmparser()
+
+
+def _by_instruction(name: str) -> Callable[[Any, Any, Any, Any], Any]:
+    """An instruction of x86 by name: LLVM's intrinsics for them change types between releases."""
+
+    def emit(builder: Any, left: Any, right: Any, sums: Any) -> Any:
+        kind = ir.FunctionType(sums.type, [sums.type, left.type, right.type])
+        code = ir.InlineAsm(kind, f"{name} $3, $2, $0", "=v,0,v,v")
+        return builder.call(code, [sums, left, right])
+
+    return emit
+
+
+STEPS: Mapping[types.Type, Step] = {
+    types.float32: Step(FLOAT, FLOATS, _fma),
+    types.uint16: Step(INT, FLOATS, _by_instruction("vdpbf16ps")),
+    types.int8: Step(INT, INTS, _by_instruction("vpdpbusd")),
+}
+"""Element of a panel -> step: float32; bfloat16 by pairs; signed bytes, times unsigned ones of the
+left factor, by fours."""
+
+
+@intrinsic
+def multiply_tile(typingctx, height, left, panel, steps, out):  # type: ignore[no-untyped-def]
+    """``out[:height] = left[:height] @ panel``.
+
+    Parameters
+    ----------
+    height
+        Rows, 1 to ``ROWS``.
+    left
+        (address of the first row, bytes from row to row).
+    panel
+        ``(steps, COLUMNS)`` of an element or a group of them.
+    steps
+        Elements, or groups of them, in a row of the left factor; at least 1.
+    out
+        (address of the first row, bytes from row to row): ``COLUMNS`` float32, for bytes int32.
+    """
+    step = STEPS.get(panel.dtype) if isinstance(panel, types.Array) else None
+    if step is None:
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        rows, where, data, count, to = values
+        a, a_step, c, c_step = (
+            builder.extract_value(pair, place) for pair in (where, to) for place in (0, 1)
+        )
+        struct = context.make_array(panel)(context, builder, data)
+        b = builder.ptrtoint(struct.data, LONG)
+        done = builder.append_basic_block("done")
+        cases = [builder.append_basic_block(f"rows{n}") for n in range(1, ROWS + 1)]
+        switch = builder.switch(rows, done)
+        for n, block in enumerate(cases, 1):
+            switch.add_case(ir.Constant(rows.type, n), block)
+            builder.position_at_end(block)
+            _tile(builder, step, n, (a, a_step), b, count, (c, c_step))
+            builder.branch(done)
+        builder.position_at_end(done)
+        return context.get_dummy_value()
+
+    two = types.UniTuple(types.int64, 2)
+    return types.void(types.int64, two, panel, types.int64, two), generate
+
+
+def _tile(
+    builder: Any,
+    step: Step,
+    rows: int,
+    left: tuple[Any, Any],
+    panel: Any,
+    count: Any,
+    out: tuple[Any, Any],
+) -> None:
+    """The loop for one height, from where the builder stands."""
+    starts = _row_addresses(builder, *left, rows)
+    before = builder.block
+    loop, end = (builder.append_basic_block(name) for name in ("step", "store"))
+    builder.branch(loop)
+
+    builder.position_at_end(loop)
+    number = builder.phi(LONG)
+    sums = [builder.phi(step.vector) for _ in range(rows * VECTORS)]
+    here = builder.add(panel, builder.mul(number, LONG(4 * COLUMNS)))
+    right = [
+        read(builder, builder.add(here, LONG(4 * v * TARGET.lanes)), step.vector)
+        for v in range(VECTORS)
+    ]
+    along = builder.mul(number, LONG(4))
+    added: list[Any] = []
+    for start in starts:
+        broadcast = repeated(builder, read(builder, builder.add(start, along), step.element))
+        for x in right:
+            added.append(step.multiply_add(builder, broadcast, x, sums[len(added)]))
+    following = builder.add(number, LONG(1))
+    for value, first, again in zip(
+        [number, *sums],
+        [LONG(0), *[ir.Constant(step.vector, None)] * len(sums)],
+        [following, *added],
+        strict=True,
+    ):
+        value.add_incoming(first, before)
+        value.add_incoming(again, loop)
+    builder.cbranch(builder.icmp_signed("<", following, count), loop, end)
+
+    builder.position_at_end(end)
+    for r, start in enumerate(_row_addresses(builder, *out, rows)):
+        for v in range(VECTORS):
+            write(
+                builder,
+                builder.add(start, LONG(4 * v * TARGET.lanes)),
+                added[r * VECTORS + v],
+            )
+
+
+def _row_addresses(builder: Any, first: Any, row_step: Any, rows: int) -> list[Any]:
+    addresses = [first]
+    for _ in range(rows - 1):
+        addresses.append(builder.add(addresses[-1], row_step))
+    return addresses
