@@ -280,7 +280,7 @@ class Database(Closing):
             For ``?`` a sequence, for ``$name`` a mapping.
         """
         outcome = self._sql.run(text, params)
-        return Result(outcome.table, outcome.stats, outcome.text, outcome.report)
+        return Result(outcome.table, outcome.stats, outcome.tell)
 
     # Tensors
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -31,19 +31,29 @@ class Result:
         The rows.
     stats
         What producing them took; which fields there are depends on the call.
-    plan
-        Text of the plan that produced them.
-    report
-        The same as data, where a model ran.
+    tell
+        Text of the plan that produced them, and the same as data; called when it is asked for.
     """
 
     def __init__(
-        self, table: pa.Table, stats: Any = None, plan: str = "", report: Report | None = None
+        self,
+        table: pa.Table,
+        stats: Any = None,
+        tell: Callable[[], tuple[str, Report | None]] = lambda: ("", None),
     ) -> None:
         self._table = table
         self.stats = stats
-        self.plan_text = plan
-        self.report = report
+        self._tell = tell
+
+    @property
+    def plan_text(self) -> str:
+        """Text of the plan that produced them."""
+        return self._tell()[0]
+
+    @property
+    def report(self) -> Report | None:
+        """The same as data, where a model ran."""
+        return self._tell()[1]
 
     @property
     def columns(self) -> list[str]:

@@ -24,7 +24,7 @@ def _vectors(values: Any = VECTORS, width: int = 2, kind: pa.DataType | None = N
 @pytest.fixture
 def result() -> Result:
     table = pa.table({"id": [3, 1, 2], "text": ["b", None, "ä\n🦆"], "v": _vectors()})
-    return Result(table, stats={"a": 1}, plan="scan")
+    return Result(table, stats={"a": 1}, tell=lambda: ("scan", None))
 
 
 def test_facts(result: Result) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
@@ -161,11 +161,20 @@ class ModelLibrary:
         into
             What its vectors are called in a statement.
         """
+        return self.reporter(name)(statistics, into)
+
+    def reporter(self, name: str) -> Callable[[object, str], PlanReport]:
+        """What reports on a model as it is now, even after it is dropped."""
         encoder = self.encoder(name)
-        known = statistics if isinstance(statistics, InferStatistics) else None
-        relational = known is not None and known.execution == "relational"
-        text = self._relational(encoder) if relational else self._optimized(encoder)
-        return report_encoder(encoder, known, into=into, notes=self._notes, texts=(text,))
+        block = self.settings.block_size
+
+        def report(statistics: object, into: str) -> PlanReport:
+            known = statistics if isinstance(statistics, InferStatistics) else None
+            relational = known is not None and known.execution == "relational"
+            text = relational_text(encoder, block) if relational else self._optimized(encoder)
+            return report_encoder(encoder, known, into=into, notes=self._notes, texts=(text,))
+
+        return report
 
     def report_relational(self, name: str, into: str = "") -> PlanReport:
         """A model's plan as joins, aggregates and maps over blocks of ``block_size``."""
