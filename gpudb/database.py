@@ -293,7 +293,7 @@ class Database(Closing):
         sparse: bool = False,
         keys: Sequence[str] | None = None,
     ) -> TensorRelation:
-        """Store an array, or the result of an expression, as blocks.
+        """Store an array, the result of an expression, or Parquet files, as blocks.
 
         Parameters
         ----------
@@ -301,10 +301,11 @@ class Database(Closing):
             Its name.
         values
             An array of at least one axis; float64, float32, float16, int64, int32 or int8. Or a
-            tensor expression of this database, which is computed first.
+            tensor expression of this database, which is computed first. Or the path, or paths, of
+            Parquet files that ``parquet()`` of a tensor wrote; on a GPU, cuDF reads them.
         block
-            Extent of a block along each axis; None for row panels, and for an expression the
-            blocks it is computed in.
+            Extent of a block along each axis; None for row panels, and for expressions and files
+            the blocks they come in.
         sparse
             Leave out blocks of zeros: what is missing counts as zero.
         keys

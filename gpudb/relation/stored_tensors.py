@@ -14,6 +14,7 @@ from gpudb.catalog.models import version as find_version
 from gpudb.catalog.tensors import check_keys, drop_tensor, name_keys, rename_tensor, tensor, tensors
 from gpudb.errors import CatalogError, InputError
 from gpudb.plan.node import Node
+from gpudb.relation.block_file_reader import BlockFiles, as_paths
 from gpudb.relation.block_lists import BlockName, block_lists
 from gpudb.relation.block_rows import placed
 from gpudb.relation.engine import TensorEngine
@@ -129,8 +130,12 @@ class StoredTensors:
         sparse: bool,
         keys: Sequence[str] | None,
     ) -> None:
-        """Store an array or an expression, see :meth:`gpudb.Database.create_tensor`."""
+        """Store an array, an expression or files, see :meth:`gpudb.Database.create_tensor`."""
         catalog = self._store.catalog
+        if paths := as_paths(values):
+            files = BlockFiles.open(name, paths, self._engine.backend)
+            self._store_files(files, block=block, sparse=sparse, keys=keys)
+            return
         if keys is not None:
             ndim = values.ndim if isinstance(values, TensorRelation) else np.ndim(values)
             check_keys(TensorSchema(name, (1,) * ndim, (1,) * ndim), keys)
@@ -147,6 +152,27 @@ class StoredTensors:
                 self._store.put(schema, elements, sparse=sparse)
             if keys is not None:
                 name_keys(catalog, tensor(catalog, name).id, keys)
+
+    def _store_files(
+        self,
+        files: BlockFiles,
+        *,
+        block: tuple[int, ...] | None,
+        sparse: bool,
+        keys: Sequence[str] | None,
+    ) -> None:
+        schema = files.schema
+        if block not in (None, schema.block):
+            raise InputError(
+                f"tensor {schema.name!r}: block is {block}, its files have blocks of "
+                f"{schema.block}; store it as it is, then reblock() it"
+            )
+        if keys is not None:
+            check_keys(schema, keys)
+        with self._store.catalog.transaction():
+            stored = self._store.put_blocks(schema, files.batches(), sparse=sparse)
+            if keys is not None:
+                name_keys(self._store.catalog, stored.id, keys)
 
     def insert(self, name: str, rows: pa.Table) -> None:
         """Add blocks at keys that a tensor lacks, all or none.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -189,3 +190,21 @@ def test_inputs_of_a_batch_share_their_offsets(plc: Any) -> None:
     inputs["token_ids"].set(np.full(7, 5, np.int32))
     values, _ = sequence_views(inputs.columns["token_ids"], "int32")
     np.testing.assert_array_equal(values.get(), 5)
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_options_of_parquet_files(plc: Any, tmp_path: Path, rows: int) -> None:
+    """Everything up to the writing and reading itself, which need a GPU."""
+    import cupy as cp
+
+    from gpudb.backend.cuda.block_files import reader_options, writer_options
+    from gpudb.backend.cuda.columns import key_columns, sequence_column
+
+    offsets = cp.asarray(np.arange(rows + 1, dtype=np.int32) * 3)
+    lists = sequence_column(_array((rows * 3,), "float16"), offsets)
+    table = plc.Table([*key_columns(np.zeros((rows, 2), np.int32)), lists])
+    path = str(tmp_path / "x.parquet")
+    Path(path).touch()
+    written = writer_options(path, table, ["i0", "i1", "block"], {"gpudb.tensor": "{}"}, 1)
+    assert isinstance(written, plc.io.parquet.ChunkedParquetWriterOptions)
+    assert isinstance(reader_options(path, 0), plc.io.parquet.ParquetReaderOptions)
