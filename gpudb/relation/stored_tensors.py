@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from gpudb.backend import host_array
 from gpudb.catalog import NamedTensor, StoredTensor
 from gpudb.catalog.models import model_names
 from gpudb.catalog.models import version as find_version
@@ -211,7 +212,14 @@ def _as_stored(
     name: str, values: Any, block: tuple[int, ...] | None
 ) -> tuple[TensorSchema, HostArray]:
     """A schema for an array, and its elements as they are stored."""
-    array = np.asarray(values)
+    try:
+        on_gpu = hasattr(values, "__cuda_array_interface__")
+        array = host_array(values) if on_gpu else np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"tensor {name!r}: found {type(values).__name__}, which does not become an array "
+            f"({error}); expected an array of NumPy or on a GPU, an expression, or Parquet files"
+        ) from error
     dtype = array.dtype.name
     if dtype not in STORAGE_DTYPES or array.ndim == 0:
         raise InputError(

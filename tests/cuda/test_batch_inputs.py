@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gpudb
+from gpudb.backend import open_backend
 from tests.cuda.backends import emulated
 
 OFFSETS = np.array([0, 2, 2, 5], np.int32)
@@ -61,3 +62,12 @@ def test_an_encoder_reads_columns(
         db.embed("minilm", ["one", "and another"])
         (inputs,) = made
         assert set(inputs.columns) == {"token_ids", "type_ids", "position_ids"}
+
+
+@pytest.mark.gpu
+def test_cudf_reads_the_inputs_of_a_batch() -> None:
+    cudf = pytest.importorskip("cudf")
+    given = {"token_ids": np.arange(7, dtype=np.int32), "sequences": OFFSETS}
+    inputs: Any = open_backend("cuda").upload(given, "sequences")
+    series = cudf.Series.from_pylibcudf(inputs.columns["token_ids"])
+    assert series.to_arrow().to_pylist() == [[0, 1], [], [2, 3, 4]]

@@ -97,6 +97,6 @@ def writer_options(
 def reader_options(path: str, row_group: int) -> plc.io.parquet.ParquetReaderOptions:
     """How the column ``block`` of a row group is read."""
     source = plc.io.types.SourceInfo([path])
-    options = plc.io.parquet.ParquetReaderOptions.builder(source).columns(["block"]).build()
+    options = plc.io.parquet.ParquetReaderOptions.builder(source).column_names(["block"]).build()
     options.set_row_groups([[row_group]])
     return options

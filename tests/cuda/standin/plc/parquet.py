@@ -96,7 +96,7 @@ class ParquetReaderOptionsBuilder:
         self._options._source = source
         return self
 
-    def columns(self, col_names: list[str]) -> Any:
+    def column_names(self, col_names: list[str]) -> Any:
         self._options._columns = list(col_names)
         return self
 
