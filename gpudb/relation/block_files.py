@@ -169,6 +169,7 @@ def _arriving(path: Path) -> Iterator[str]:
     """A file beside ``path`` that takes its place when it is complete."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
+        temporary.touch()
         yield os.fspath(temporary)
         temporary.replace(path)
     except OSError as error:

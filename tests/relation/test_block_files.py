@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,23 +42,14 @@ SPECIAL = [np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-40]
 
 @pytest.fixture(params=DEVICES)
 def db(request: pytest.FixtureRequest) -> Iterator[gpudb.Database]:
-    with _device(request.param) as name, gpudb.connect(device=name, memory_limit="256MB") as opened:
-        yield opened
-
-
-def _device(name: str) -> Any:
-    if name != "emulated":
-        return nullcontext(name)
-    from contextlib import contextmanager
-
+    if request.param != "emulated":
+        with gpudb.connect(device=request.param) as opened:
+            yield opened
+        return
     from tests.cuda.standin.install import standin
 
-    @contextmanager
-    def installed() -> Iterator[str]:
-        with standin():
-            yield "cuda"
-
-    return installed()
+    with standin(), gpudb.connect(device="cuda", memory_limit="256MB") as opened:
+        yield opened
 
 
 def _bits(shape: tuple[int, ...], dtype: str) -> HostArray:

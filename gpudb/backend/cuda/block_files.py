@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import cupy as cp
 import pylibcudf as plc
 
 from gpudb.backend.cuda.columns import key_columns, sequence_column, sequence_views
-from gpudb.errors import DeviceError
+from gpudb.errors import StorageError
 from gpudb.types import HostArray
 
 ELEMENTS_PER_ROW_GROUP = 1 << 27
@@ -39,20 +40,27 @@ def write_lists(
         are in lists, on the host; None for all.
     metadata
         Of the file.
+
+    Raises
+    ------
+    StorageError
+        cuDF cannot write the file.
     """
     writer: plc.io.parquet.ChunkedParquetWriter | None = None
     for keys, elements, offsets, chosen in parts:
         values = elements if chosen is None else cp.take(elements, cp.asarray(chosen))
         lists = sequence_column(values, cp.asarray(offsets))
         table = plc.Table([*key_columns(keys), lists])
-        if writer is None:
-            rows = ELEMENTS_PER_ROW_GROUP * max(1, len(keys)) // max(1, int(offsets[-1]))
-            rows = max(1, min(rows, ROWS_PER_GROUP))
-            options = writer_options(path, table, names, metadata, rows)
-            writer = plc.io.parquet.ChunkedParquetWriter.from_options(options)
-        writer.write(table)
+        with _files_of_cudf(path):
+            if writer is None:
+                rows = ELEMENTS_PER_ROW_GROUP * max(1, len(keys)) // max(1, int(offsets[-1]))
+                rows = max(1, min(rows, ROWS_PER_GROUP))
+                options = writer_options(path, table, names, metadata, rows)
+                writer = plc.io.parquet.ChunkedParquetWriter.from_options(options)
+            writer.write(table)
     assert writer is not None  # there is at least one part
-    writer.close([])
+    with _files_of_cudf(path):
+        writer.close([])
 
 
 def read_lists(path: str, row_group: int, dtype: str) -> tuple[HostArray, HostArray]:
@@ -61,15 +69,12 @@ def read_lists(path: str, row_group: int, dtype: str) -> tuple[HostArray, HostAr
     Raises
     ------
     DeviceError
-        A list, or an element, is null; or cuDF cannot read the file.
+        A list, or an element, is null.
+    StorageError
+        cuDF cannot read the file.
     """
-    try:
+    with _files_of_cudf(path):
         (column,) = plc.io.parquet.read_parquet(reader_options(path, row_group)).columns
-    except (RuntimeError, OverflowError) as error:
-        raise DeviceError(
-            f"{path}: cuDF cannot read row group {row_group} ({error}); write the file again, with "
-            "smaller row groups if it is larger than 2**31 elements"
-        ) from error
     values, offsets = sequence_views(column, dtype)
     return cp.asnumpy(offsets), cp.asnumpy(values)
 
@@ -100,3 +105,15 @@ def reader_options(path: str, row_group: int) -> plc.io.parquet.ParquetReaderOpt
     options = plc.io.parquet.ParquetReaderOptions.builder(source).column_names(["block"]).build()
     options.set_row_groups([[row_group]])
     return options
+
+
+@contextmanager
+def _files_of_cudf(path: str) -> Iterator[None]:
+    """What libcudf throws, as an error of ours."""
+    try:
+        yield
+    except (RuntimeError, OverflowError) as error:
+        raise StorageError(
+            f"{path}: cuDF cannot write or read this file ({error}); check the disk. A row group "
+            "must have fewer than 2**31 elements"
+        ) from error
