@@ -19,6 +19,7 @@ from gpudb.backend.jit.vectors import (
     at,
     fma,
     larger,
+    larger_or_nan,
     load,
     load_less,
     load_part,
@@ -194,6 +195,11 @@ def test_the_larger_and_the_smaller(choose: Any, numpy: Any) -> None:
     # NaN where x is NaN; where only y is, x.
     expected = np.where(np.isnan(y) & ~np.isnan(x), x, numpy(x, y))
     np.testing.assert_array_equal(found, expected)
+
+
+def test_the_larger_or_nan_is_numpys_maximum() -> None:
+    x, y = pairs()
+    np.testing.assert_array_equal(lanewise(larger_or_nan, x, y), np.maximum(x, y))
 
 
 def test_absolute_and_sign_are_bits() -> None:

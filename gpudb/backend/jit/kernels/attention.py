@@ -189,6 +189,9 @@ def attention(
         args = (q, k, v, offsets, heads, scale, causal, key_mask, bias)
         return np.asarray(reference(*args))
     out = np.empty(v.shape, np.float32)
+    out[offsets[-1] :] = 0  # of no sequence
+    if not out.size:
+        return out
     added = NO_BIAS if bias is None else bias
     _run(q, k, v, added, offsets.astype(np.int64), heads, scale, out)
     return out
