@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         from gpudb.machine import write_ceilings
 
         write_ceilings(measure())
-    rows = [*_software(), *_processors(), *_ceilings(), *_gpu()]
+    rows = [*_software(), *_processors(), *_ceilings(), *_compiled(), *_gpu()]
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         sys.stdout.write(f"{name:<{width}}  {text}\n")
@@ -101,6 +101,27 @@ def _ceilings() -> Iterator[tuple[str, str]]:
         f"float32 products {found.gflops_one:.1f} GFLOP/s on one thread, {found.gflops_all:.1f} on "
         f"all {found.threads}; memory {found.gbytes_one:.1f} and {found.gbytes_all:.1f} GB/s; "
         f"measured {found.measured} UTC",
+    )
+
+
+def _compiled() -> Iterator[tuple[str, str]]:
+    from gpudb.backend.jit.probe import obstacle
+
+    if reason := obstacle():
+        yield "jit", f"not available: {reason}"
+        return
+    from gpudb.backend.jit.compiled import code_folder
+    from gpudb.backend.jit.target import TARGET
+
+    has = {"float32": True, "bfloat16": TARGET.bfloat16, "int8": TARGET.int8}
+    folder = code_folder()
+    kept = f"machine code is kept in {folder}"
+    anew = (
+        "each process compiles anew: no folder for machine code can be written; set NUMBA_CACHE_DIR"
+    )
+    yield (
+        "jit",
+        f"{TARGET.name}, {', '.join(name for name in has if has[name])}; {kept if folder else anew}",
     )
 
 

@@ -15,6 +15,7 @@ from gpudb.backend.jit.compiled import array, compiled, matrix, part, written
 from gpudb.backend.jit.llvm import LANES
 from gpudb.backend.jit.packing import ALIGNMENT, PackedWeight, pack
 from gpudb.backend.jit.rounding import quantize_row, round_row
+from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
 from gpudb.backend.jit.vectors import at, load, load_less, load_up_to, splat, store, store_up_to
 from gpudb.types import HostArray
@@ -74,7 +75,14 @@ def _linear_float32(
                 _finish(tile, count, bias, activation, out, i, p * COLUMNS)
 
 
-@compiled(matrix(f4), array(types.uint16, 3), array(f4), types.int64, written(f4))
+@compiled(
+    matrix(f4),
+    array(types.uint16, 3),
+    array(f4),
+    types.int64,
+    written(f4),
+    where=TARGET.bfloat16,
+)
 def _linear_bfloat16(
     x: HostArray, panels: HostArray, bias: HostArray, activation: int, out: HostArray
 ) -> None:
@@ -103,6 +111,7 @@ def _linear_bfloat16(
     array(f4),
     types.int64,
     written(f4),
+    where=TARGET.int8,
 )
 def _linear_int8(
     x: HostArray,
