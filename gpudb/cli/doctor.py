@@ -114,15 +114,11 @@ def _compiled() -> Iterator[tuple[str, str]]:
     from gpudb.backend.jit.target import TARGET
 
     has = {"float32": True, "bfloat16": TARGET.bfloat16, "int8": TARGET.int8}
+    able = ", ".join(name for name in has if has[name])
     folder = code_folder()
     kept = f"machine code is kept in {folder}"
-    anew = (
-        "each process compiles anew: no folder for machine code can be written; set NUMBA_CACHE_DIR"
-    )
-    yield (
-        "jit",
-        f"{TARGET.name}, {', '.join(name for name in has if has[name])}; {kept if folder else anew}",
-    )
+    anew = "each process compiles anew: no folder for its code can be written; set NUMBA_CACHE_DIR"
+    yield "jit", f"{TARGET.name}, {able}; {kept if folder else anew}"
 
 
 def _gpu() -> Iterator[tuple[str, str]]:
