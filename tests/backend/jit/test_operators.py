@@ -1,6 +1,6 @@
 """A sample of the checks of operators, on this backend.
 
-All of them: ``pytest --backend jit tests/exec/operators --ignore-glob='*test_memory*'``.
+All of them: ``pytest --backend jit tests/exec/operators``.
 """
 
 from __future__ import annotations
