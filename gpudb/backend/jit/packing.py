@@ -74,12 +74,12 @@ def pack(weight: HostArray, dtype: str) -> PackedWeight:
         weight = np.rint(weight / steps).astype(np.int8)
     elif dtype == "bfloat16":
         weight = bfloat16_bits(weight)
-    steps = -(-inner // group)
-    whole = np.zeros((panels * COLUMNS, steps * group), weight.dtype)
+    count = max(1, -(-inner // group))  # a product without steps would be left unset
+    whole = np.zeros((panels * COLUMNS, count * group), weight.dtype)
     whole[:columns, :inner] = weight
-    packed = aligned((panels, steps, COLUMNS * group), weight.dtype)
-    packed.reshape(panels, steps, COLUMNS, group)[...] = whole.reshape(
-        panels, COLUMNS, steps, group
+    packed = aligned((panels, count, COLUMNS * group), weight.dtype)
+    packed.reshape(panels, count, COLUMNS, group)[...] = whole.reshape(
+        panels, COLUMNS, count, group
     ).transpose(0, 2, 1, 3)
     sums = whole.sum(axis=1, dtype=np.int32) if dtype == "int8" else np.zeros(0, np.int32)
     return PackedWeight(dtype, packed, columns, inner, scales, sums)
