@@ -68,7 +68,7 @@ class JitBackend(NumpyBackend):
 
 def _readable(x: Any) -> bool:
     """Whether compiled functions can read an argument: elements lie side by side in each row."""
-    if isinstance(x, list):
+    if isinstance(x, list | tuple):
         return all(map(_readable, x))
     if not isinstance(x, np.ndarray) or x.dtype.kind in "iu":
         return True

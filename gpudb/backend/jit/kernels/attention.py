@@ -28,7 +28,8 @@ def attention(
         args = (q, k, v, offsets, heads, scale, causal, key_mask, bias)
         return np.asarray(reference(*args))
     out = np.empty(v.shape, np.float32)
-    if not heads or not out.size:
+    out[offsets[-1] :] = 0  # of no sequence
+    if not out.size:
         return out
     added = NO_BIAS if bias is None else np.ascontiguousarray(bias)
     rows = offsets.astype(np.int64)
