@@ -57,8 +57,14 @@ class Database(Closing):
         try:
             limits = batch_limits(self.backend.name, threads, token_budget, self.memory_limit)
             notes = tuple(filter(None, [fallback(device, self.backend)]))
-            models = open_backend(device, memory_limit, precision)
-            self._library = ModelLibrary(self._store, models, limits, notes)
+            device = self.backend.name
+            self._library = ModelLibrary(
+                self._store,
+                lambda precision: open_backend(device, memory_limit, precision),
+                limits,
+                notes,
+                Settings(precision=precision),
+            )
             self._tables = UserTables(self._store)
             self._engine = TensorEngine(self._store, self.backend, self.memory_limit)
             self._tensors = StoredTensors(self._store, self._engine)
