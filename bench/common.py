@@ -7,6 +7,8 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +59,10 @@ def report(seconds: Mapping[str, list[float]], units: int, unit: str, ours: str)
     return "\n".join(lines)
 
 
-def save(folder: Path, name: str, seconds: Mapping[str, Mapping[str, list[float]]]) -> None:
-    """Write what was measured, and on what, as JSON."""
+def save(
+    folder: Path, name: str, seconds: Mapping[str, Mapping[str, list[float]]], **more: object
+) -> None:
+    """Write what was measured, and on what, as JSON; ``more`` goes beside the seconds."""
     folder.mkdir(parents=True, exist_ok=True)
     machine = {
         "processor": platform.processor() or platform.machine(),
@@ -66,6 +70,16 @@ def save(folder: Path, name: str, seconds: Mapping[str, Mapping[str, list[float]
         "numpy": np.__version__,
         "pyarrow": pa.__version__,
         "gpudb": gpudb.__version__,
+        **installed("numba", "torch"),
     }
-    text = json.dumps({"machine": machine, "seconds": seconds}, indent=2)
+    text = json.dumps({"machine": machine, "seconds": seconds, **more}, indent=2)
     (folder / f"{name}.json").write_text(text + "\n")
+
+
+def installed(*packages: str) -> dict[str, str]:
+    """Versions of the packages that are there."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
