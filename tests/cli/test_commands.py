@@ -68,7 +68,8 @@ def fail(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.mark.parametrize(
-    "command", ["import-model", "sql", "explain", "ls", "describe", "predict", "demo", "doctor"]
+    "command",
+    ["import-model", "sql", "explain", "ls", "describe", "predict", "bench", "demo", "doctor"],
 )
 def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     text = run(command, "--help")
