@@ -16,6 +16,7 @@ import pyarrow as pa
 import gpudb
 from gpudb.cli.stdlib_docs import distinct_docs
 from gpudb.cli.turns import take_turns
+from gpudb.machine import machine_key
 
 __all__ = ["installed", "report", "save", "take_turns", "texts"]
 
@@ -52,6 +53,7 @@ def save(
         "pyarrow": pa.__version__,
         "gpudb": gpudb.__version__,
         **installed("numba", "torch"),
+        "key": machine_key(),
     }
     text = json.dumps({"machine": machine, "seconds": seconds, **more}, indent=2)
     (folder / f"{name}.json").write_text(text + "\n")

@@ -17,7 +17,7 @@ from gpudb.config import available_threads
 from gpudb.machine import Ceilings, Rates
 from gpudb.types import HostArray
 
-SHAPES = ((512, 384, 1536), (512, 512, 512), (1024, 1024, 1024), (2048, 1024, 1024))
+SHAPES = ((512, 384, 1536), (512, 768, 3072), (1024, 1024, 1024), (2048, 1024, 1024))
 """Rows, inner extent and columns of the products; the best rate counts."""
 SIZES = (256 << 10, 1 << 20, 8 << 20, 384 << 20)
 """Bytes that are gone over again and again; the last are more than most caches hold, and all
