@@ -124,25 +124,21 @@ def turn(pool: ThreadPoolExecutor, threads: int, times: int, multiply: Multiply)
     return lambda: list(pool.map(work, range(threads)))
 
 
-def peaks(threads: tuple[int, ...], tiny: bool) -> dict[tuple[str, int], float]:
-    """GFLOP/s of multiply-adds between registers, by precision and threads; prints them."""
-    found = {precision for _, precision in available("jit")}
+def peaks() -> dict[str, float]:
+    """GFLOP/s of one thread's multiply-adds between registers, by precision; prints them."""
+    found = sorted({precision for _, precision in available("jit")})
     if not found:
         print("no peak: it needs numba, which is not installed; pip install 'gpudb-tensor[jit]'")
         return {}
     from peak import clock_ghz, peak_gflops
 
-    clock = clock_ghz(1000) if tiny else clock_ghz()
-    rounds = 1000 if tiny else 2_000_000
-    measured = {}
-    for precision in sorted(found):
-        for count in threads:
-            gflops = peak_gflops(precision, count, rounds)
-            measured[precision, count] = gflops
-            cycle = f", {gflops / count / clock:.0f} in a cycle of each" if clock else ""
-            print(f"peak, {precision}, {count} threads: {gflops:.0f} GFLOP/s{cycle}")
+    clock = clock_ghz()
+    measured = {precision: peak_gflops(precision) for precision in found}
     if clock:
-        print(f"clock while one thread works: {clock:.2f} GHz")
+        print(f"clock: {clock:.2f} GHz")
+    for precision, gflops in measured.items():
+        cycle = f", {gflops / clock:.0f} operations a cycle" if clock else ""
+        print(f"peak of a thread in {precision}: {gflops:.0f} GFLOP/s{cycle}")
     return measured
 
 
@@ -153,8 +149,8 @@ def table(
     lines = []
     for name, measured in seconds.items():
         gflops = flops / statistics.median(measured) / 1e9
-        most = peak.get((name.split()[1], threads))
-        share = f"{gflops / most:7.0%}" if most else f"{'-':>7}"
+        most = peak.get(name.split()[1])
+        share = f"{gflops / most / threads:7.0%}" if most else f"{'-':>7}"
         pairs = zip(seconds[PLAIN], measured, strict=True)
         ratio = statistics.median(plain / own for plain, own in pairs)
         lines.append(f"{label:<16} {threads:>7} {name:<16} {gflops:>14,.1f} {share} {ratio:>8.2f}")
@@ -172,7 +168,7 @@ def main() -> None:
     if unset:
         print(f"note: {', '.join(unset)} set; NumPy's BLAS may not be at its best")
     every = tuple(sorted({1, available_threads()}))
-    peak = peaks(every, args.tiny)
+    peak = peaks()
     all_seconds: dict[str, dict[str, list[float]]] = {}
     head = f"{'product':<16} {'threads':>7} {'runner':<16} {'median GFLOP/s':>14} {'of peak':>7}"
     print(f"{head} {'speed-up':>8}")
@@ -191,8 +187,7 @@ def main() -> None:
                 print("\n".join(table(label, seconds, flops, threads, peak)), flush=True)
     print(f"speed-up: median over the rounds of the time of {PLAIN} divided by the runner's")
     if args.out is not None:
-        named = {f"{p}, {n} threads": [gflops] for (p, n), gflops in peak.items()}
-        save(args.out, "gemm", all_seconds, peak_gflops=named)
+        save(args.out, "gemm", all_seconds, peak_gflops=peak)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
@@ -28,35 +27,27 @@ KINDS = {"float32": types.float32, "bfloat16": types.uint16, "int8": types.int8}
 MULTIPLICATION = 3
 """Cycles from one 64-bit integer multiplication to the next that needs its result: on every x86
 processor since 2008 (Agner Fog, "Instruction tables")."""
-REPEATS = 5
+REPEATS = 100
+"""Tries of less than a millisecond: some are not disturbed, whatever else runs."""
 
 
-def peak_gflops(precision: str, threads: int, rounds: int = 2_000_000) -> float:
-    """GFLOP/s of multiply-adds between registers, the best of a few tries.
+def peak_gflops(precision: str, rounds: int = 100_000) -> float:
+    """GFLOP/s of one thread's multiply-adds between registers, the best of many short tries.
 
     Parameters
     ----------
     precision
         What is multiplied: ``float32``, ``bfloat16`` or ``int8``.
-    threads
-        Threads that do it at once.
     rounds
         Multiply-adds in each chain.
     """
-    step = STEPS[KINDS[precision]]
-    run = _compiled(step)
+    run = _compiled(STEPS[KINDS[precision]])
     place = np.ones(16 * (1 + CHAINS), np.float32)
-
-    def work(_: int) -> None:
-        run(rounds, place.ctypes.data)
-
-    flops = 2 * threads * rounds * CHAINS * TARGET.lanes * GROUPS[precision]
-    with ThreadPoolExecutor(threads) as pool:
-        seconds = _least(lambda: list(pool.map(work, range(threads))))
-    return flops / seconds / 1e9
+    flops = 2 * rounds * CHAINS * TARGET.lanes * GROUPS[precision]
+    return flops / _least(lambda: run(rounds, place.ctypes.data)) / 1e9
 
 
-def clock_ghz(rounds: int = 200_000) -> float | None:
+def clock_ghz(rounds: int = 5_000) -> float | None:
     """The clock while one thread works; None on processors other than x86."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return None
@@ -110,7 +101,7 @@ def _loop(builder, count, start, advance):  # type: ignore[no-untyped-def]
 
 
 def _least(run: Callable[[], object]) -> float:
-    """Seconds of the fastest of a few tries, after a warm-up."""
+    """Seconds of the fastest of many tries, after a warm-up."""
     run()
     seconds = []
     for _ in range(REPEATS):

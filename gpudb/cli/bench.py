@@ -83,9 +83,11 @@ def run(args: argparse.Namespace) -> int:
     for option in ("texts", "rounds"):
         if getattr(args, option) < 1:
             args.parser.error(f"--{option} is {getattr(args, option)}; it must be at least 1")
-    from gpudb.cli.measure import measure
+    from gpudb.cli.measure import busy, measure
     from gpudb.cli.stdlib_docs import distinct_docs
 
+    if note := busy():
+        sys.stderr.write(f"{note}\n")
     settings = _settings(args.device, args.precision)
     column = distinct_docs(args.texts)
     with ExitStack() as stack:

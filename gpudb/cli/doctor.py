@@ -43,9 +43,11 @@ def add_to(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report."""
     if args.measure:
-        from gpudb.cli.measure import measure
+        from gpudb.cli.measure import busy, measure
         from gpudb.machine import write_ceilings
 
+        if note := busy():
+            sys.stderr.write(f"{note}\n")
         write_ceilings(measure())
     rows = [*_software(), *_processors(), *_ceilings(), *_gpu()]
     width = max(len(name) for name, _ in rows)

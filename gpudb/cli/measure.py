@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -28,6 +29,20 @@ MOVED_NBYTES = 32 << 20
 
 Work = Callable[[], object]
 Product = Callable[[int, int, int], Work]
+
+
+def busy() -> str:
+    """What disturbs a measurement now; empty where nothing does, or nobody can tell."""
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return ""
+    if load < 0.5:
+        return ""
+    return (
+        f"note: other programs run (load average {load:.1f} on {available_threads()} processors): "
+        "rates will be too low. Measure again while nothing else runs"
+    )
 
 
 def measure(

@@ -22,6 +22,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdlib_docs, "standard_library_table", lambda: pa.table({"doc": TEXTS}))
     quick = partial(measure.measure, shapes=[(16, 16, 16)], repeats=1)
     monkeypatch.setattr(measure, "measure", quick)
+    monkeypatch.setattr(measure.os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     monkeypatch.delenv("GPUDB_DEVICE", raising=False)
 
 
@@ -127,3 +128,16 @@ def test_a_database_that_is_not_there_is_not_made(
 def test_nothing_is_not_measured(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "embed", option, "0"]) == 2
     assert "must be at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("load", "told"), [(0.49, False), (3.0, True), (None, False)])
+def test_a_busy_machine_is_told(
+    load: float | None, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def average() -> tuple[float, float, float]:
+        if load is None:
+            raise OSError
+        return load, 0.0, 0.0
+
+    monkeypatch.setattr(measure.os, "getloadavg", average)
+    assert (f"load average {load}" in measure.busy()) == told
