@@ -36,7 +36,7 @@ test-oracles: $(ORACLES)/.oracles
 
 gpu-check: $(PROOFS)/.proofs
 	$(PROOFS)/bin/python -m mypy -p gpudb
-	$(PROOFS)/bin/python -m pytest -n 2 -m proof tests/cuda tests/backend
+	$(PROOFS)/bin/python -m pytest -n 2 -m proof tests/cuda tests/backend tests/relation
 	$(PROOFS)/bin/python -m pytest -n 2 --backend emulated --most-cases 4 $(OPERATORS)
 
 gpu-check-cudf: $(CUDF)/.cudf

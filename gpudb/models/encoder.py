@@ -79,16 +79,24 @@ class Encoder:
     tokenizer: TextTokenizer | None
     function: EmbedFunction
     rules: tuple[Rule, ...] = RULES
-    _joined: dict[bool, PreparedPlan] = field(default_factory=dict, repr=False)
-    _prepared: dict[bool, PreparedPlan] = field(default_factory=dict, repr=False)
-    _blockwise: dict[tuple[bool, int], BlockwiseRuns] = field(default_factory=dict, repr=False)
-    _recordings: dict[bool, Recordings] = field(default_factory=dict, repr=False)
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    _stored: list[Node] = field(init=False, default_factory=list, repr=False)
+    _fits: dict[tuple[bool, int, int], tuple[Placement, int]] = field(
+        init=False, default_factory=dict, repr=False
+    )
+    _joined: dict[bool, PreparedPlan] = field(init=False, default_factory=dict, repr=False)
+    _prepared: dict[bool, PreparedPlan] = field(init=False, default_factory=dict, repr=False)
+    _blockwise: dict[tuple[bool, int], BlockwiseRuns] = field(
+        init=False, default_factory=dict, repr=False
+    )
+    _recordings: dict[bool, Recordings] = field(init=False, default_factory=dict, repr=False)
+    _lock: Lock = field(init=False, default_factory=Lock, repr=False)
 
     @property
     def hidden_plan(self) -> Node:
         """Logical plan from the inputs to one row per token, as stored."""
-        return plan_from_json(self.version.plan)
+        if not self._stored:
+            self._stored.append(plan_from_json(self.version.plan))
+        return self._stored[0]
 
     @property
     def pooled_plan(self) -> Node:
@@ -289,8 +297,16 @@ class Encoder:
         thread reads the streamed weights anew: most tokens at work at once win. ``refused`` where
         even one text at a time is too much.
         """
+        first = self._budget(longest, tokens)
+        key = (pooled, longest, first)
+        if key not in self._fits:
+            self._fits[key] = self._fit(*key)
+        return self._fits[key]
+
+    def _fit(self, pooled: bool, longest: int, most: int) -> tuple[Placement, int]:
+        """The same for a token budget of ``most``."""
         plan, limit = self.joined(pooled), self.limits.memory_nbytes
-        budgets = [self._budget(longest, tokens)]
+        budgets = [most]
         while budgets[-1] > longest:
             budgets.append(max(longest, budgets[-1] // 2))
         fewer = range(self.limits.threads - 1, 0, -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from os import PathLike
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +30,8 @@ from gpudb.plan.explain import explain
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, Rule, optimize
 from gpudb.plan.serialize import fingerprint
-from gpudb.plan.tensor import Reblock
+from gpudb.plan.tensor import Reblock, Scan
+from gpudb.relation.block_files import stored_batches, write_blocks
 from gpudb.relation.device_tensor import DeviceTensor
 from gpudb.report import PlanReport, PlanText
 from gpudb.settings import Settings
@@ -84,6 +86,18 @@ class TensorEngine:
             self.backend.to_device(result.data) if isinstance(ready, SpilledPlan) else result.data
         )
         return DeviceTensor(BlockBatch(result.keys, data), ready.schema, self.backend)
+
+    def parquet(self, plan: Node, sources: Sources, path: str | PathLike[str]) -> None:
+        """Write the result as a file; a stored tensor as it is stored, without computing."""
+        if not isinstance(plan, Scan):
+            self.on_device(plan, sources).parquet(path)
+            return
+        self._check_computes(plan.schema.name)
+        self._check_current(sources)
+        stored = sources[plan.tensor.name]
+        blocks = len(self._store.keys(stored))
+        batches = stored_batches(self._store, stored, self.backend)
+        write_blocks(path, stored.schema, blocks, batches, self.backend)
 
     def batches(
         self, plan: Node, sources: Sources

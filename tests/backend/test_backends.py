@@ -79,7 +79,7 @@ def _base_nbytes(x: Any) -> int:
 
 def test_this_file_tests_every_verb() -> None:
     tested = inspect.getsource(import_module(__name__))
-    assert len(VERBS) == 18
+    assert len(VERBS) == 19
     assert [verb for verb in sorted(VERBS) if f"backend.{verb}" not in tested] == []
     for kind in (NumpyBackend, NullBackend):
         assert {name for name in dir(kind) if not name.startswith("_")} == VERBS
@@ -257,7 +257,7 @@ def test_recorded_runs_read_new_inputs(backend: Backend) -> None:
     def run(arrays: Mapping[str, Any]) -> Any:
         return backend.map("square", backend.zip("add", arrays["x"], arrays["y"]))
 
-    replay = backend.record(run, given)
+    replay = backend.record(run, {name: backend.to_device(x) for name, x in given.items()})
     if replay is None:  # no such thing: runs are made one by one
         assert backend.name != "cuda"
         return
@@ -267,6 +267,26 @@ def test_recorded_runs_read_new_inputs(backend: Backend) -> None:
     for factor, result in zip(factors, found, strict=True):
         expected = ((given["x"] + given["y"]) * factor) ** 2
         np.testing.assert_array_equal(backend.to_host(result), expected)
+
+
+SEQUENCES = [[0], [0, 0], [0, 1], [0, 3, 3, 7]]
+
+
+@pytest.mark.parametrize("offsets", SEQUENCES)
+@pytest.mark.parametrize("beyond", [0, 2], ids=["full", "filled up"])
+def test_packed_sequences(backend: Backend, offsets: list[int], beyond: int) -> None:
+    rows = offsets[-1] + beyond
+    given = {
+        "token_ids": np.arange(rows, dtype=np.int32),
+        "rows": _x(rows, 3),
+        "sequences": np.array(offsets, np.int32),
+    }
+    found = backend.upload(given, "sequences")
+    assert set(found) == set(given)
+    _check(backend, found["rows"], given["rows"])
+    for name in ("token_ids", "sequences"):  # numbers of rows, which null keeps as well
+        assert found[name].dtype == np.int32
+        np.testing.assert_array_equal(backend.to_host(found[name]), given[name])
 
 
 def test_synchronize_waits_for_what_was_launched(backend: Backend) -> None:
