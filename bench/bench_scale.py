@@ -95,10 +95,9 @@ def main() -> None:
         print("\n".join(table("models", seconds)))
     if args.out is not None:
         named = {
-            f"{sweep}, {name}, {value}": {"": measured}
+            f"{sweep}, {name}": {str(value): measured for value, measured in points.items()}
             for sweep, runners in all_seconds.items()
             for name, points in runners.items()
-            for value, measured in points.items()
         }
         save(args.out, "scale", named)
         plot(args.out / "scale.svg", all_seconds)
