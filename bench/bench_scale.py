@@ -197,12 +197,14 @@ def table(
             lines.append(
                 f"{name:<15} {value:>16,} {medians[value]:>10.4f} {spread:>17} {floor} {slopes}"
             )
-        lines.append(f"{name:<15} {'all':>16} {'fitted slope':>38} {fitted(medians):>6.2f}")
-        upper = dict(list(medians.items())[len(medians) // 2 :])
-        if len(upper) > 1:
-            lines.append(
-                f"{name:<15} {'upper half':>16} {'fitted slope':>38} {fitted(upper):>6.2f}"
-            )
+        least = {value: min(measured) for value, measured in points.items()}
+        for which, start in (("all", 0), ("upper half", len(points) // 2)):
+            if len(points) - start > 1:
+                slopes = [fitted(dict(list(x.items())[start:])) for x in (medians, least)]
+                lines.append(
+                    f"{name:<15} {which:>16} fitted slope of medians {slopes[0]:.2f}, "
+                    f"of least times {slopes[1]:.2f}"
+                )
     return lines
 
 
