@@ -65,6 +65,8 @@ SWEEPS = (
           lambda n: Case(64, 64, 64, n),
           "1: layers do the same; tokenising and pooling come on top once"),
 )  # fmt: skip
+GUIDES = {"width": 2, "models": 0}
+"""Slopes of the dashed lines in the plot; 1 for the other sweeps."""
 MODELS = (1, 3, 10, 30, 100)
 MODELS_EXPECTED = "0: the catalog finds a model by an index, however many there are"
 
@@ -220,7 +222,7 @@ def fitted(medians: Mapping[int, float]) -> float:
 
 
 def plot(path: Path, all_seconds: Mapping[str, Mapping[str, Mapping[int, list[float]]]]) -> None:
-    """Median seconds, log-log, with a dashed line of slope 1 through the largest of the first."""
+    """Median seconds, log-log, and a dashed line of the slope that large sizes tend to."""
     try:
         import matplotlib
     except ImportError:
@@ -242,9 +244,9 @@ def plot(path: Path, all_seconds: Mapping[str, Mapping[str, Mapping[int, list[fl
                 marker="o",
                 label=f"{name}: {fitted(medians):.2f}",
             )
-        last = max(medians)
-        guide = [medians[last] * value / last for value in medians]
-        axis.loglog(list(medians), guide, "k--", linewidth=0.8, label="slope 1")
+        last, expected = max(medians), GUIDES.get(sweep, 1)
+        guide = [medians[last] * (value / last) ** expected for value in medians]
+        axis.loglog(list(medians), guide, "k--", linewidth=0.8, label=f"slope {expected}")
         axis.set(xlabel=sweep, ylabel="seconds", title=sweep)
         axis.legend(fontsize="small")
     figure.savefig(path)
