@@ -120,7 +120,7 @@ def seconds_of(steps: list[StepReport]) -> float:
 def table(counted: dict[str, list[dict[Kind, list[StepReport]]]]) -> list[str]:
     """Lines: of each kind of step, every runner's time, rate and share of its ceiling."""
     lines = [
-        f"{'operator':<20} {'detail':<17} {'result':<18} {'steps':>5} {'GFLOP':>8} {'MB':>8} "
+        f"{'operator':<21} {'detail':<17} {'result':<18} {'steps':>5} {'GFLOP':>8} {'MB':>8} "
         f"{'runner':<14} {'ms':>9} {'share':>6} {'of ceiling':>13} {'speed-up':>8}"
     ]
     for kind in sorted({kind for measured in counted.values() for kind in measured[0]}):
@@ -139,7 +139,7 @@ def table(counted: dict[str, list[dict[Kind, list[StepReport]]]]) -> list[str]:
             ]
             ceiling = f"{statistics.median(reached):.0%} {steps[0].limited_by or ''}"
             lines.append(
-                f"{kind.operator:<20} {kind.detail[:17]:<17} {kind.result[:18]:<18} "
+                f"{kind.operator:<21} {kind.detail[:17]:<17} {kind.result[:18]:<18} "
                 f"{len(steps):>5} {flops:>8.2f} {moved:>8.1f} {name:<14} {seconds * 1e3:>9.2f} "
                 f"{seconds / whole:>6.1%} {ceiling:>13} {speedup(kind, counted, name):>8}"
             )

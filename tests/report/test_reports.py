@@ -243,6 +243,14 @@ def test_the_limiting_operator_is_that_of_the_largest_share_over_all_layers():
     assert alone == "limited by SequenceAttention: 30% of the time, at 50% of its compute ceiling"
 
 
+def test_text_and_page_name_the_limiting_operator():
+    report, _, _ = measured()
+    line = limit_text(report.steps)
+    assert re.fullmatch(r"limited by \w+.*: \d+% of the time, at \d+% of its \w+ ceiling", line)
+    assert line in to_text(whole(report)).splitlines()
+    assert f"<p>{line}</p>" in to_html(whole(report))
+
+
 def test_without_ceilings_the_limiting_operator_is_still_named():
     assert limit_text([step("ZipBlocks", "add", 1.0, 1.0)]) == (
         "limited by ZipBlocks (add): 100% of the time"
