@@ -16,7 +16,7 @@ from gpudb.exec.operators.reblock_grid import ReblockGrid
 from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.exec.profile import Profile
-from gpudb.exec.roofline import Roofline, packed_precision, roofline
+from gpudb.exec.roofline import Roofline, packed_precision, plan_precision, roofline
 from gpudb.machine import NOT_MEASURED, Ceilings
 from gpudb.report import PlanReport, PlanText, RunReport, StepReport, WeightsReport
 from gpudb.types import Sizes
@@ -217,7 +217,7 @@ def _run(plan: PreparedPlan, setting: Setting, profile: Profile, steps: Iterable
         run_peak_nbytes=profile.peak_nbytes,
         peak_nbytes=plan.resident_nbytes
         + min(setting.workers, len(profile.runs)) * profile.peak_nbytes,
-        precision=plan.backend.packs or "float32",
+        precision=plan_precision(plan) or "float32",
         gflops_ceiling=roof.gflops if roof else None,
         gbytes_ceiling=roof.gbytes if roof else None,
         ceilings_note=note,

@@ -20,8 +20,8 @@ class Roofline:
 
     ceilings: Ceilings
     device: str
-    precision: str
-    """Of products by weights that the device packed; of all products where it packs none."""
+    precision: str | None
+    """Of products by weights that the device packed; None where the plan has none."""
     workers: int
     blas_threads: int
     """Threads of one product of NumPy's."""
@@ -79,11 +79,19 @@ class Roofline:
 def roofline(
     plan: PreparedPlan, ceilings: Ceilings, workers: int, blas_threads: int
 ) -> Roofline | None:
-    """The roofline of a plan's device; None where its products were not measured."""
-    device, precision = plan.backend.name, plan.backend.packs or "float32"
-    if not ceilings.multiplying(device, precision) or not ceilings.computing(device):
+    """The roofline of a plan's device; None where what it multiplies with was not measured."""
+    device, precision = plan.backend.name, plan_precision(plan)
+    if precision and not ceilings.multiplying(device, precision):
+        return None
+    if not ceilings.computing(device):
         return None
     return Roofline(ceilings, device, precision, workers, blas_threads)
+
+
+def plan_precision(plan: PreparedPlan) -> str | None:
+    """Precision of a plan's products by packed weights; None where it has none."""
+    found = (packed_precision(plan, number) for number in range(len(plan.steps)))
+    return next(filter(None, found), None)
 
 
 def packed_precision(plan: PreparedPlan, number: int) -> str | None:

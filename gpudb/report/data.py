@@ -89,7 +89,7 @@ class RunReport:
     """Resident, and the largest run on every worker at once. Counted by the executor from the
     arrays it holds; the process holds more (Python, DuckDB, the tokenizer)."""
     precision: str
-    """Of products by weights."""
+    """Of products by packed weights; float32 where there are none."""
     gflops_ceiling: float | None
     """Of one worker, in those products; None when it was not measured."""
     gbytes_ceiling: float | None

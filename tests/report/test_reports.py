@@ -204,6 +204,21 @@ def test_packed_products_are_compared_with_their_own_precision(precision):
         assert step.ceiling_share == pytest.approx(max(compute, memory) / step.seconds)
 
 
+def test_a_plan_without_packed_weights_has_the_ceiling_of_float32_whatever_the_precision():
+    pytest.importorskip("numba")
+    if ("jit", "int8") not in available("jit"):
+        pytest.skip("this processor does not multiply bytes")
+    own = {"jit float32": Rates(70.0, 120.0), "jit int8": Rates(300.0, 500.0)}
+    ceilings = replace(CEILINGS, products={**CEILINGS.products, **own})
+    encoder = bert_encoder([3, 1, 5], (3, 5))
+    backend = open_backend("jit", precision="int8")
+    plan, profile = prepared(encoder.plan, encoder.arrays, backend=backend), Profile()
+    plan.run(encoder.inputs, encoder.sizes, profile)
+    setting = Setting(encoder.sizes, workers=2, ceilings=ceilings)
+    run = report_plan(plan, "j", setting, profile).run
+    assert (run.precision, run.gflops_ceiling) == ("float32", 80.0)  # NumPy's: the faster
+
+
 def on_jit(precision, ceilings):
     """A small BERT on device jit, run once: its report."""
     encoder = bert_encoder([3, 1, 5], None)
