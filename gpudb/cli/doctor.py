@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         if note := busy():
             sys.stderr.write(f"{note}\n")
         write_ceilings(measure())
-    rows = [*_software(), *_processors(), *_ceilings(), *_gpu()]
+    rows = [*_software(), *_processors(), *_ceilings(), *_compiled(), *_gpu()]
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         sys.stdout.write(f"{name:<{width}}  {text}\n")
@@ -108,6 +108,23 @@ def _ceilings() -> Iterator[tuple[str, str]]:
         where = "memory" if size == max(found.moves) else f"cache, {size >> 10:,} KiB"
         yield "ceilings", f"{where}: {rates.one:.1f} GB/s on one thread, {rates.all:.1f} on all"
     yield "ceilings", f"measured {found.measured} UTC"
+
+
+def _compiled() -> Iterator[tuple[str, str]]:
+    from gpudb.backend.jit.probe import obstacle
+
+    if reason := obstacle():
+        yield "jit", f"not available: {reason}"
+        return
+    from gpudb.backend.jit.compiled import code_folder
+    from gpudb.backend.jit.target import TARGET
+
+    has = {"float32": True, "bfloat16": TARGET.bfloat16, "int8": TARGET.int8}
+    able = ", ".join(name for name in has if has[name])
+    folder = code_folder()
+    kept = f"machine code is kept in {folder}"
+    anew = "each process compiles anew: no folder for its code can be written; set NUMBA_CACHE_DIR"
+    yield "jit", f"{TARGET.name}, {able}; {kept if folder else anew}"
 
 
 def _gpu() -> Iterator[tuple[str, str]]:

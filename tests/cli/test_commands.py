@@ -186,7 +186,7 @@ def test_describe(run: Run, database: Path) -> None:
 
 def test_doctor(run: Run, database: Path) -> None:
     text = run("doctor", "-d", database)
-    for word in ("Python", "numpy", "duckdb", "BLAS", "processors", "GPU", "cupy", "cudf"):
+    for word in ("Python", "numpy", "duckdb", "BLAS", "processors", "jit", "GPU", "cupy", "cudf"):
         assert f"\n{word} " in f"\n{text}"
     assert doctor.UNVERIFIED in text
     assert "1 tables read; all sound" in text

@@ -17,6 +17,7 @@ from gpudb.backend.jit.compiled import part
 from gpudb.backend.jit.llvm import LANES
 from gpudb.backend.jit.memory import pointer_to
 from gpudb.backend.jit.rounding import quantize_row, round_row
+from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
 from gpudb.backend.jit.vectors import at, load, load_less, load_up_to, splat, store, store_up_to
 from gpudb.types import HostArray
@@ -140,6 +141,15 @@ def _int8(
 
 
 @part
+def _lacking(*arrays: Any) -> None:
+    """For what the processor lacks instructions for: no code is made, and nobody asks for it."""
+
+
+_if_bfloat16 = _bfloat16 if TARGET.bfloat16 else _lacking
+_if_int8 = _int8 if TARGET.int8 else _lacking
+
+
+@part
 def product_share(job: Any, share: int, shares: int) -> None:
     """The columns of one of ``shares`` threads: its panels."""
     first, last = job["count"] * share // shares, job["count"] * (share + 1) // shares
@@ -156,9 +166,9 @@ def product_share(job: Any, share: int, shares: int) -> None:
         _float32(x, panels[first:last], bias, job["activation"], out)
     elif job["dtype"] == BFLOAT16:
         pairs = carray(pointer_to(job["panels"], np.uint16), (shape[0], shape[1], 2 * COLUMNS))
-        _bfloat16(x, pairs[first:last], bias, job["activation"], out)
+        _if_bfloat16(x, pairs[first:last], bias, job["activation"], out)
     else:
         fours = carray(pointer_to(job["panels"], np.int8), (shape[0], shape[1], 4 * COLUMNS))
         scales = carray(pointer_to(job["scales"], np.float32), (shape[0] * COLUMNS,))[start:]
         sums = carray(pointer_to(job["sums"], np.int32), (shape[0] * COLUMNS,))[start:]
-        _int8(x, fours[first:last], scales, sums, bias, job["activation"], out)
+        _if_int8(x, fours[first:last], scales, sums, bias, job["activation"], out)

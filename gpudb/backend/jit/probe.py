@@ -17,6 +17,10 @@ def obstacle() -> str:
     """What stands in the way; empty where nothing does."""
     if find_spec("numba") is None:
         return f"numba not installed: {INSTALL}"
+    from numba import config
+
+    if config.DISABLE_JIT:
+        return "NUMBA_DISABLE_JIT is set"
     from gpudb.backend.jit.target import TARGET
 
     if TARGET.lanes == 4 and TARGET.x86:
@@ -54,7 +58,7 @@ def check(precision: str) -> None:
 @contextmanager
 def waiting() -> Iterator[None]:
     """Say on a terminal what is being waited for, where that takes more than a second."""
-    text = "gpudb: compiling its kernels for this processor; they are kept for the next time\n"
+    text = "gpudb: compiling its kernels; gpudb doctor says where they are kept for the next time\n"
     timer = Timer(1.0, sys.stderr.write, (text,))
     if sys.stderr.isatty():
         timer.start()

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpudb.backend import open_backend
+from gpudb.backend.jit import products
 from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.packing import pack
+from gpudb.backend.jit.probe import obstacle
 from gpudb.backend.jit.products import CONFLICT, linear
 from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.tile import COLUMNS, ROWS
@@ -65,12 +67,21 @@ def bytes_of_rows(x: HostArray) -> tuple[HostArray, HostArray, HostArray]:
 
 
 def test_a_precision_the_processor_lacks_is_refused_with_the_reason() -> None:
+    if reason := obstacle():
+        pytest.skip(reason)
     for precision, has in HAS.items():
         if has:
             assert open_backend("jit", precision=precision).packs == precision
             continue
         with pytest.raises(DeviceError, match=f"needs {NEEDS[precision]}.*{TARGET.name}"):
             open_backend("jit", precision=precision)
+
+
+def test_what_the_processor_lacks_is_not_compiled() -> None:
+    # An assembler that does not know an instruction ends the process.
+    functions = {"bfloat16": products._linear_bfloat16, "int8": products._linear_int8}
+    for precision, has in HAS.items():
+        assert hasattr(functions[precision], "signatures") == has
 
 
 def check_bfloat16(x: HostArray, w: HostArray, bias: HostArray) -> None:
