@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from tests.cuda.emulated import DeviceArray, EmulatedDevice
-from tests.cuda.moved_shapes import Shape, all_shapes
+from tests.cuda.moved_shapes import FAMILIES, Shape, shapes
 from tests.cuda.ptx.cache import SECTOR
+from tests.cuda.resources import as_text
 
 FILE = Path(__file__).parent / "moved.json"
 
@@ -73,19 +74,22 @@ def _sectors(nbytes: int) -> int:
     return -(-nbytes // SECTOR)
 
 
-def committed() -> dict[str, Row]:
-    """Name of a shape -> what it moved."""
-    table: dict[str, Row] = json.loads(FILE.read_text(encoding="utf-8"))
+def measured_in(family: str) -> dict[str, Row]:
+    """Name of a shape -> what it moves."""
+    return {shape.name: measured(shape) for shape in shapes(family)}
+
+
+def committed() -> dict[str, dict[str, Row]]:
+    """Family -> name of a shape -> what it moved."""
+    table: dict[str, dict[str, Row]] = json.loads(FILE.read_text(encoding="utf-8"))
     return table
 
 
 def main() -> None:
     """Write the table."""
-    shapes = all_shapes()
     with ProcessPoolExecutor() as pool:
-        rows = pool.map(measured, shapes, chunksize=4)
-        lines = [f"  {json.dumps(s.name, ensure_ascii=False)}: {json.dumps(row)}" for s, row in zip(shapes, rows, strict=True)]
-    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+        table = dict(zip(FAMILIES, pool.map(measured_in, FAMILIES), strict=True))
+    FILE.write_text(as_text(table), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,11 +18,15 @@ from gpudb.kernels.reblock import cut
 from tests.cuda.cases.recut import keys
 from tests.cuda.cases.values import offsets
 
-LONG = 1 << 16
-"""Elements of a long line: a quarter of a MiB in float32."""
+LONG = 1 << 15
+"""Elements of a long line: 128 KiB in float32."""
 
 ON_HOST = {"segment_rows": frozenset({1}), "recut": frozenset({1, 2})}
 """Arrays of numbers that operators hand over on the host."""
+
+
+Given: TypeAlias = tuple[Any, ...]
+"""Name of a kernel, label, arguments, and bytes that are spared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,16 @@ class Shape:
     args: tuple[Any, ...]
     spared: int = 0
     """Bytes of the arguments and the result that nobody has to move."""
-    host: frozenset[int] = frozenset()
-    """Places of arrays that come on the host."""
 
     @property
     def name(self) -> str:
         """Of the kernel and the shape."""
         return f"{self.kernel.name}: {self.label}"
+
+    @property
+    def host(self) -> frozenset[int]:
+        """Places of arrays that come on the host."""
+        return ON_HOST.get(self.kernel.name, frozenset())
 
 
 def _x(*shape: int, dtype: str = "float32", seed: int = 0) -> Any:
@@ -63,7 +69,7 @@ def _full(blocks: int, extent: int) -> Any:
     return np.full(blocks, extent, np.int64)
 
 
-def _of_rows() -> Iterator[tuple[str, str, Any]]:
+def _of_rows() -> Iterator[Given]:
     """Kernels over rows of a matrix."""
     for rows, width, dtype in (
         (1000, 384, "float32"),
@@ -71,8 +77,8 @@ def _of_rows() -> Iterator[tuple[str, str, Any]]:
         (1000, 383, "float16"),
         (5000, 77, "float32"),
         (12, 12000, "float32"),
-        (12, 16384, "float32"),
-        (12, 65536, "float32"),
+        (12, 15000, "float32"),
+        (12, LONG, "float32"),
     ):
         label = f"{rows} rows of {width}, {dtype}"
         x, other = _x(rows, width, dtype=dtype), _x(rows, width, dtype=dtype, seed=1)
@@ -99,7 +105,7 @@ def _of_rows() -> Iterator[tuple[str, str, Any]]:
             yield "pool", sequences, (x, offsets(*lengths), "mean", 1e-6)
 
 
-def _of_blocks() -> Iterator[tuple[str, str, Any]]:
+def _of_blocks() -> Iterator[Given]:
     """Kernels that move or combine blocks, one after the other."""
     for blocks, block, dtype in (
         (4, (384, 256), "float32"),
@@ -136,7 +142,7 @@ def _of_blocks() -> Iterator[tuple[str, str, Any]]:
             yield from _of_lines(label, x)
 
 
-def _of_lines(label: str, x: Any) -> Iterator[tuple[str, str, Any]]:
+def _of_lines(label: str, x: Any) -> Iterator[Given]:
     """Kernels that reduce the lines of blocks along an axis, and those that finish."""
     blocks, height, width = x.shape
     for axis in (0, 1):
@@ -161,7 +167,7 @@ def _of_lines(label: str, x: Any) -> Iterator[tuple[str, str, Any]]:
         yield "segment_rows", f"{fn}, {label}", (x, segments, 1, blocks * height // 4, 8, fn)
 
 
-def _of_parts() -> Iterator[tuple[str, str, Any]]:
+def _of_parts() -> Iterator[Given]:
     """Kernels that merge the results of parts."""
     for parts, groups, rest in ((16, 8, 3000), (16, 8, 2999), (400, 100, 77), (2000, 2, 33)):
         label = f"{parts} parts in {groups} lines of {rest}"
@@ -172,10 +178,11 @@ def _of_parts() -> Iterator[tuple[str, str, Any]]:
         yield "merge_softmax", label, (states, starts)
         for fn in ("sum", "norm"):
             wide = states[:, 0].astype("float64")
-            yield "merge_parts", f"{fn}, {label}", (wide, counts, starts, fn, 32 * parts)
+            args = (wide, counts, starts, fn, 32 * parts)
+            yield "merge_parts", f"{fn}, {label}", args, counts.nbytes
 
 
-def _of_cuts() -> Iterator[tuple[str, str, Any]]:
+def _of_cuts() -> Iterator[Given]:
     """Kernels that cut anew, and put beside each other."""
     for extent, block, new, dtype in (
         ((512, 384), (64, 384), (128, 384), "float32"),
@@ -204,7 +211,7 @@ def _of_cuts() -> Iterator[tuple[str, str, Any]]:
         yield "concat_columns", f"500 rows of {widths}, {dtype}", (parts,)
 
 
-def _of_sequences() -> Iterator[tuple[str, str, Any]]:
+def _of_sequences() -> Iterator[Given]:
     """Kernels over pairs of rows that meet in sequences."""
     for lengths, heads, width in (((64,) * 8, 12, 32), ((63, 1, 130, 40), 5, 33)):
         rows, pairs = sum(lengths), sum(n * n for n in lengths)
@@ -222,7 +229,7 @@ def _of_sequences() -> Iterator[tuple[str, str, Any]]:
         yield "sequence_softmax", label, (_x(blocks, rows, heads, columns), starts, *number)
 
 
-def _in_part() -> Iterator[tuple[str, str, Any, int]]:
+def _in_part() -> Iterator[Given]:
     """Kernels that need a part of what they are given."""
     for rest, dtype in ((4096, "float32"), (4095, "float32")):
         states = _x(40, 2, rest).astype("float64")
@@ -241,17 +248,21 @@ def _in_part() -> Iterator[tuple[str, str, Any, int]]:
         yield "merge_argmax", label, args, positions.nbytes - lines * rest * 8
 
 
-@cache
-def all_shapes() -> tuple[Shape, ...]:
-    """In order of the kernels' names."""
-    whole = (_of_rows, _of_blocks, _of_parts, _of_cuts, _of_sequences)
-    found = [_shape(*given) for family in whole for given in family()]
-    found += [_shape(*given) for given in _in_part()]
-    return tuple(sorted(found, key=lambda shape: shape.kernel.name))
+FAMILIES = {
+    "rows": _of_rows,
+    "blocks": _of_blocks,
+    "parts": _of_parts,
+    "cuts": _of_cuts,
+    "sequences": _of_sequences,
+    "in part": _in_part,
+}
+"""Name -> what gives the shapes."""
 
 
-def _shape(name: str, label: str, args: Any, spared: int = 0) -> Shape:
-    return Shape(_kernel(name), label, args, spared, ON_HOST.get(name, frozenset()))
+def shapes(family: str) -> Iterator[Shape]:
+    """One after the other: all together would take gigabytes."""
+    for kernel, label, args, *spared in FAMILIES[family]():
+        yield Shape(_kernel(kernel), label, args, *spared)
 
 
 def _kernel(name: str) -> Kernel:
