@@ -248,6 +248,11 @@ class Encoder:
     ) -> InferStatistics:
         known = pooled in self._prepared
         relational = settings.execution == "relational"
+        if relational and self.backend.packs not in (None, "float32"):
+            raise UnsupportedError(
+                f"execution='relational' multiplies blocks in float32, the precision is "
+                f"{self.backend.packs!r}; set execution='fused', or precision='float32'"
+            )
         longest, tokens = int(np.diff(offsets).max(initial=0)), int(offsets[-1])
         profile = Profile(timed=settings.profile)
         runs: FusedRuns | BlockwiseBatches

@@ -10,7 +10,7 @@ import pytest
 
 import gpudb
 from gpudb.backend.jit.target import TARGET
-from gpudb.errors import DeviceError, InputError
+from gpudb.errors import DeviceError, InputError, UnsupportedError
 from tests.tiny_model import write_tiny_model
 
 TEXTS = ["a cat", "the dog sat on the mat", ""]
@@ -52,6 +52,14 @@ def test_what_the_device_lacks_is_refused_and_nothing_changes(
         db.set(precision=precision)
     assert db.settings.precision == "float32"
     assert db.embed("tiny", TEXTS).rows == 3
+
+
+def test_blocks_are_not_multiplied_in_another_precision_than_asked_for(db: gpudb.Database) -> None:
+    if not TARGET.bfloat16:
+        pytest.skip(f"this processor ({TARGET.name}) does not multiply bfloat16")
+    db.set(precision="bfloat16", execution="relational")
+    with pytest.raises(UnsupportedError, match="blocks in float32, the precision is 'bfloat16'"):
+        db.embed("tiny", TEXTS)
 
 
 def test_a_connection_starts_with_it(tmp_path: Path) -> None:

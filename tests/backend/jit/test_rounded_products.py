@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpudb.backend import open_backend
-from gpudb.backend.jit import products
+from gpudb.backend.jit import panels
 from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.packing import pack
 from gpudb.backend.jit.probe import obstacle
@@ -79,9 +79,9 @@ def test_a_precision_the_processor_lacks_is_refused_with_the_reason() -> None:
 
 def test_what_the_processor_lacks_is_not_compiled() -> None:
     # An assembler that does not know an instruction ends the process.
-    functions = {"bfloat16": products._linear_bfloat16, "int8": products._linear_int8}
+    functions = {"bfloat16": panels._if_bfloat16, "int8": panels._if_int8}
     for precision, has in HAS.items():
-        assert hasattr(functions[precision], "signatures") == has
+        assert (functions[precision] is not panels._lacking) == has
 
 
 def check_bfloat16(x: HostArray, w: HostArray, bias: HostArray) -> None:
