@@ -34,14 +34,21 @@ PRODUCT = np.dtype(
 """A product as it is asked for: addresses of arrays, bytes from row to row of ``x``, sizes.
 ``biased`` is the length of the bias, 0 for none."""
 
-CHUNK = 16 * ROWS
-"""Rows that are rounded at a time: they stay in the second-level cache."""
+CHUNK_NBYTES = 512 << 10
+"""Bytes of rows that all panels pass before the next ones do: half of a second-level cache."""
 
 
 @part
 def tile_height(rows: int) -> int:
     """Rows of each tile but the last."""
     return max(1, -(-rows // max(1, -(-rows // ROWS))))
+
+
+@part
+def chunk_rows(rows: int, row_nbytes: int) -> int:
+    """Rows that all panels pass before the next ones do: whole tiles."""
+    height = tile_height(rows)
+    return height * max(1, min(-(-rows // height), CHUNK_NBYTES // (row_nbytes * height)))
 
 
 @part
@@ -68,19 +75,22 @@ def _float32(
     x: HostArray, panels: HostArray, bias: HostArray, activation: int, out: HostArray
 ) -> None:
     rows, inner = x.shape
-    height = tile_height(rows)
+    height, chunk = tile_height(rows), chunk_rows(rows, x.strides[0])
     plain = activation == 0 and len(bias) == 0
     tile = np.empty((ROWS, COLUMNS), np.float32)
-    for p in range(panels.shape[0]):
-        for i in range(0, rows, height):
-            count = min(height, rows - i)
-            left = (at(x, (i, 0)), x.strides[0])
-            if plain and (p + 1) * COLUMNS <= out.shape[1]:
-                to = (at(out, (i, p * COLUMNS)), out.strides[0])
-                multiply_tile(count, left, panels[p], inner, to)
-            else:
-                multiply_tile(count, left, panels[p], inner, (at(tile, (0, 0)), tile.strides[0]))
-                _finish(tile, count, bias, activation, out, i, p * COLUMNS)
+    in_tile = (at(tile, (0, 0)), tile.strides[0])
+    for first in range(0, rows, chunk):
+        last = min(rows, first + chunk)
+        for p in range(panels.shape[0]):
+            for i in range(first, last, height):
+                count = min(height, last - i)
+                left = (at(x, (i, 0)), x.strides[0])
+                if plain and (p + 1) * COLUMNS <= out.shape[1]:
+                    to = (at(out, (i, p * COLUMNS)), out.strides[0])
+                    multiply_tile(count, left, panels[p], inner, to)
+                else:
+                    multiply_tile(count, left, panels[p], inner, in_tile)
+                    _finish(tile, count, bias, activation, out, i, p * COLUMNS)
 
 
 @part
@@ -88,10 +98,10 @@ def _bfloat16(
     x: HostArray, panels: HostArray, bias: HostArray, activation: int, out: HostArray
 ) -> None:
     rows, steps = x.shape[0], panels.shape[1]
-    height = tile_height(rows)
-    rounded = np.empty((CHUNK, _padded(x.shape[1])), np.uint16)
+    padded = _padded(x.shape[1])
+    height, chunk = tile_height(rows), chunk_rows(rows, 2 * padded)
+    rounded = np.empty((chunk, padded), np.uint16)
     tile = np.empty((ROWS, COLUMNS), np.float32)
-    chunk = CHUNK // height * height
     for first in range(0, rows, chunk):
         last = min(rows, first + chunk)
         for i in range(first, last):
@@ -115,11 +125,11 @@ def _int8(
     out: HostArray,
 ) -> None:
     rows, steps = x.shape[0], panels.shape[1]
-    height = tile_height(rows)
-    bytes_of = np.empty((CHUNK, _padded(x.shape[1])), np.uint8)
-    row_steps, zeros = np.empty(CHUNK, np.float32), np.empty(CHUNK, np.int32)
+    padded = _padded(x.shape[1])
+    height, chunk = tile_height(rows), chunk_rows(rows, padded)
+    bytes_of = np.empty((chunk, padded), np.uint8)
+    row_steps, zeros = np.empty(chunk, np.float32), np.empty(chunk, np.int32)
     counts, tile = np.empty((ROWS, COLUMNS), np.int32), np.empty((ROWS, COLUMNS), np.float32)
-    chunk = CHUNK // height * height
     for first in range(0, rows, chunk):
         last = min(rows, first + chunk)
         for i in range(first, last):

@@ -18,13 +18,14 @@ cache."""
 
 def linear(x: HostArray, weight: PackedWeight, bias: HostArray, activation: int) -> HostArray:
     """``(n, inner)``, ``(columns, inner)``, ``(columns,)`` or ``(0,)`` -> ``(n, columns)``."""
-    x = _spread(np.asarray(x, np.float32))
+    # A product has one step at least; the weight has zeros for it.
+    x = _spread(np.asarray(x, np.float32)) if weight.inner else np.zeros((len(x), 1), np.float32)
     bias = np.ascontiguousarray(bias, np.float32)
     out = np.empty((len(x), weight.columns), np.float32)
     job = np.zeros(1, PRODUCT)
     job[0] = (
         DTYPES[weight.dtype],
-        *(x.ctypes.data, x.strides[0], len(x), weight.inner),
+        *(x.ctypes.data, x.strides[0], *x.shape),
         *(weight.panels.ctypes.data, *weight.panels.shape[:2]),
         *(weight.scales.ctypes.data, weight.sums.ctypes.data),
         *(bias.ctypes.data, len(bias), activation, out.ctypes.data, weight.columns),
