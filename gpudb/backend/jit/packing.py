@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,12 @@ ALIGNMENT = 64
 
 GROUPS = {"float32": 1, "bfloat16": 2, "int8": 4}
 """Dtype of packed weights -> elements that one step of a product multiplies at once."""
+ELEMENTS: Mapping[str, np.dtype[Any]] = {
+    "float32": np.dtype("f4"),
+    "bfloat16": np.dtype("u2"),
+    "int8": np.dtype("i1"),
+}
+"""The same -> how they are kept."""
 
 LONGEST_BYTES = (2**31 - 1) // (255 * 127)
 """Elements of a row of bytes whose products add up in int32, whatever they are."""
@@ -76,31 +84,35 @@ def pack(weight: HostArray, dtype: str) -> PackedWeight:
     """
     weight = np.asarray(weight, np.float32)
     columns, inner = weight.shape
-    panels, group = -(-columns // COLUMNS), GROUPS[dtype]
-    scales = np.zeros(panels * COLUMNS if dtype == "int8" else 0, np.float32)
-    if dtype == "int8":
-        weight, scales[:columns] = _quantized(weight)
-    elif dtype == "bfloat16":
-        weight = bfloat16_bits(weight)
-    count = max(1, -(-inner // group))  # a product without steps would be left unset
-    whole = np.zeros((panels * COLUMNS, count * group), weight.dtype)
-    whole[:columns, :inner] = weight
-    packed = aligned((panels, count, COLUMNS * group), weight.dtype)
-    packed.reshape(panels, count, COLUMNS, group)[...] = whole.reshape(
-        panels, COLUMNS, count, group
-    ).transpose(0, 2, 1, 3)
-    sums = whole.sum(axis=1, dtype=np.int32) if dtype == "int8" else np.zeros(0, np.int32)
-    return PackedWeight(dtype, packed, columns, inner, scales, sums)
-
-
-def _quantized(weight: HostArray) -> tuple[HostArray, HostArray]:
-    """A matrix in bytes, and what a step of each of its rows stands for."""
-    inner = weight.shape[1]
-    if inner > LONGEST_BYTES:
+    if dtype == "int8" and inner > LONGEST_BYTES:
         raise DeviceError(
             f"precision='int8' on device 'jit' takes products of up to {LONGEST_BYTES:,} elements, "
             f"got {inner:,}; precision='float32' takes any number"
         )
+    panels, group = -(-columns // COLUMNS), GROUPS[dtype]
+    # A product without steps would be left unset: one of zeros at least.
+    steps, kind = max(1, -(-inner // group)), ELEMENTS[dtype]
+    packed = aligned((panels, steps, COLUMNS * group), kind)
+    described = panels * COLUMNS if dtype == "int8" else 0
+    scales, sums = np.zeros(described, np.float32), np.zeros(described, np.int32)
+    # Panel by panel: copies are small, and stay in the cache.
+    for panel, first in zip(packed, range(0, columns, COLUMNS), strict=True):
+        rows = weight[first : first + COLUMNS]
+        last = first + len(rows)
+        if dtype == "int8":
+            rows, scales[first:last] = _quantized(rows)
+            sums[first:last] = rows.sum(axis=1, dtype=np.int32)
+        elif dtype == "bfloat16":
+            rows = bfloat16_bits(rows)
+        whole = np.zeros((COLUMNS, steps * group), kind)
+        whole[: last - first, :inner] = rows
+        lying = whole.reshape(COLUMNS, steps, group).transpose(1, 0, 2)
+        panel.reshape(lying.shape)[...] = lying
+    return PackedWeight(dtype, packed, columns, inner, scales, sums)
+
+
+def _quantized(weight: HostArray) -> tuple[HostArray, HostArray]:
+    """Rows of a matrix in bytes, and what a step of each stands for."""
     scales = np.abs(weight).max(axis=1, initial=0) / np.float32(127)
     scales[scales < np.finfo(np.float32).tiny] = 0
     scales[~np.isfinite(scales)] = np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -137,3 +138,17 @@ def test_a_row_of_bytes_too_long_for_int32_is_refused() -> None:
     pack(np.zeros((1, longest), np.float32), "int8")
     with pytest.raises(DeviceError, match="66,311"):
         pack(np.zeros((1, longest + 1), np.float32), "int8")
+
+
+@pytest.mark.parametrize("dtype", list(GROUPS))
+def test_packing_holds_little_beside_its_result(dtype: str) -> None:
+    w = np.random.default_rng(0).standard_normal((40 * COLUMNS + 1, 500)).astype(np.float32)
+    pack(w[:1], dtype)
+    tracemalloc.start()
+    try:
+        packed = pack(w, dtype)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A panel in float32, a few times.
+    assert peak <= packed.nbytes + 8 * COLUMNS * 500 * 4
