@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gpudb.backend import fallback, open_backend
 from gpudb.catalog.models import version as find_version
 from gpudb.catalog.tensors import drop_tensor
 from gpudb.closing import Closing
+from gpudb.distinct import distinct_texts, vectors_of_rows
 from gpudb.errors import CatalogError, InputError
 from gpudb.models.encoder import batch_limits
 from gpudb.models.importer import ImportReport
@@ -164,12 +164,10 @@ class Database(Closing):
             an :class:`~gpudb.models.statistics.InferStatistics`.
         """
         texts = as_text_column(column, "column")
-        encoded = pc.dictionary_encode(texts).combine_chunks()
-        vectors, stats = self._library.embed(model, encoded.dictionary)
-        flat = pa.array(vectors.reshape(-1))
-        distinct = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-        rows = distinct.take(encoded.indices)
-        return Result(pa.table({"embedding": rows}), stats.over_rows(len(texts)))
+        distinct, numbers = distinct_texts(texts)
+        vectors, stats = self._library.embed(model, distinct)
+        rows = pa.table({"embedding": vectors_of_rows(vectors, numbers)})
+        return Result(rows, stats.over_rows(len(texts)))
 
     def infer(
         self, model: str, inputs: Mapping[str, Any] | Any, offsets: Any = None
