@@ -114,6 +114,16 @@ def test_sql_embeds(run: Run, database: Path) -> None:
     assert "… 384 values" in run("sql", "-d", database, query)
 
 
+def test_a_failed_statement_makes_no_database(fail: Run, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "new.gpudb"
+    fail("sql", "-d", path, "SELECT * FROM nothing")
+    assert not path.exists()
+    fail("sql", "-d", path, "CREATE TABLE t AS SELECT 1 AS a; SELECT * FROM nothing")
+    assert "1" in run("sql", "-d", path, "SELECT a FROM t")
+    fail("sql", "-d", path, "DROP TABLE t; SELECT * FROM nothing")
+    assert path.exists()
+
+
 def test_parameters(run: Run, database: Path) -> None:
     query = "SELECT id FROM notes WHERE id < $n AND text = $t"
     options = ("--param", "n=3", "--param", "t=good", "--format", "json")
