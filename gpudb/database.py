@@ -57,8 +57,14 @@ class Database(Closing):
         try:
             limits = batch_limits(self.backend.name, threads, token_budget, self.memory_limit)
             notes = tuple(filter(None, [fallback(device, self.backend)]))
-            models = open_backend(device, memory_limit, precision)
-            self._library = ModelLibrary(self._store, models, limits, notes)
+            device = self.backend.name
+            self._library = ModelLibrary(
+                self._store,
+                lambda precision: open_backend(device, memory_limit, precision),
+                limits,
+                notes,
+                Settings(precision=precision),
+            )
             self._tables = UserTables(self._store)
             self._engine = TensorEngine(self._store, self.backend, self.memory_limit)
             self._tensors = StoredTensors(self._store, self._engine)
@@ -150,7 +156,7 @@ class Database(Closing):
         model
             Name of a model, ``"name"`` or ``"name@version"``.
         column
-            ``(n,)`` texts: a list, or a NumPy, pandas, polars or Arrow column.
+            ``(n,)`` texts: a list, or a NumPy, pandas, polars, cuDF or Arrow column.
 
         Returns
         -------
@@ -167,7 +173,7 @@ class Database(Closing):
         return Result(pa.table({"embedding": rows}), stats.over_rows(len(texts)))
 
     def infer(
-        self, model: str, inputs: Mapping[str, Any], offsets: Any
+        self, model: str, inputs: Mapping[str, Any] | Any, offsets: Any = None
     ) -> tuple[HostArray, InferStatistics]:
         """The encoder's raw output: one row per token (or input row).
 
@@ -177,9 +183,12 @@ class Database(Closing):
             Name of a model.
         inputs
             ``token_ids`` (and perhaps ``type_ids``, ``position_ids``), each ``(t,)`` integers; or
-            ``rows`` ``(t, width)``, for an encoder that reads rows of numbers.
+            ``rows`` ``(t, width)``, for an encoder that reads rows of numbers. Or a LIST column,
+            one list per sequence: of token ids, or of rows. From cuDF, it is brought to the host,
+            where batches are checked and packed.
         offsets
-            ``(s + 1,)`` integers: sequence i has the rows ``offsets[i]:offsets[i + 1]``.
+            ``(s + 1,)`` integers: sequence i has the rows ``offsets[i]:offsets[i + 1]``; None for a
+            LIST column.
         """
         return self._library.infer(model, inputs, offsets)
 
@@ -251,7 +260,7 @@ class Database(Closing):
     # Tables
 
     def create_table(self, name: str, data: object, *, replace: bool = False) -> None:
-        """Store a table: Arrow, pandas, polars, or the path of a Parquet file."""
+        """Store a table: Arrow, pandas, polars, cuDF, or the path of a Parquet file."""
         self._tables.create(name, data, replace=replace)
 
     def link_table(self, name: str, paths: str | PathLike[str] | Sequence[str]) -> None:
@@ -280,7 +289,7 @@ class Database(Closing):
             For ``?`` a sequence, for ``$name`` a mapping.
         """
         outcome = self._sql.run(text, params)
-        return Result(outcome.table, outcome.stats, outcome.text, outcome.report)
+        return Result(outcome.table, outcome.stats, outcome.tell)
 
     # Tensors
 
@@ -293,18 +302,20 @@ class Database(Closing):
         sparse: bool = False,
         keys: Sequence[str] | None = None,
     ) -> TensorRelation:
-        """Store an array, or the result of an expression, as blocks.
+        """Store an array, the result of an expression, or Parquet files, as blocks.
 
         Parameters
         ----------
         name
             Its name.
         values
-            An array of at least one axis; float64, float32, float16, int64, int32 or int8. Or a
-            tensor expression of this database, which is computed first.
+            An array of at least one axis, of NumPy or on a GPU (``__cuda_array_interface__``);
+            float64, float32, float16, int64, int32 or int8. Or a tensor expression of this
+            database, which is computed first. Or the path, or paths, of Parquet files that
+            ``parquet()`` of a tensor wrote; on a GPU, cuDF reads them.
         block
-            Extent of a block along each axis; None for row panels, and for an expression the
-            blocks it is computed in.
+            Extent of a block along each axis; None for row panels, and for expressions and files
+            the blocks they come in.
         sparse
             Leave out blocks of zeros: what is missing counts as zero.
         keys

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from gpudb.errors import InputError, UnsupportedError
+from gpudb.backend import obstacle
+from gpudb.errors import DeviceError, InputError, UnsupportedError
 from gpudb.types import HostArray
 
 if TYPE_CHECKING:
@@ -31,19 +32,29 @@ class Result:
         The rows.
     stats
         What producing them took; which fields there are depends on the call.
-    plan
-        Text of the plan that produced them.
-    report
-        The same as data, where a model ran.
+    tell
+        Text of the plan that produced them, and the same as data; called when it is asked for.
     """
 
     def __init__(
-        self, table: pa.Table, stats: Any = None, plan: str = "", report: Report | None = None
+        self,
+        table: pa.Table,
+        stats: Any = None,
+        tell: Callable[[], tuple[str, Report | None]] = lambda: ("", None),
     ) -> None:
         self._table = table
         self.stats = stats
-        self.plan_text = plan
-        self.report = report
+        self._tell = tell
+
+    @property
+    def plan_text(self) -> str:
+        """Text of the plan that produced them."""
+        return self._tell()[0]
+
+    @property
+    def report(self) -> Report | None:
+        """The same as data, where a model ran."""
+        return self._tell()[1]
 
     @property
     def columns(self) -> list[str]:
@@ -77,6 +88,31 @@ class Result:
         frame = polars.from_arrow(self._table)
         assert isinstance(frame, polars.DataFrame)  # from_arrow gives a Series for arrays only
         return frame
+
+    def cudf(self) -> Any:
+        """As a ``cudf.DataFrame``, copied to the GPU; vectors become a LIST column.
+
+        Raises
+        ------
+        DeviceError
+            There is no GPU here, or a column is too long for cuDF.
+        UnsupportedError
+            cuDF is not installed, or has no type for a column.
+        """
+        for name in self.columns:
+            self._check_single(name)
+        if reason := obstacle():
+            raise DeviceError(
+                f"cudf() needs a GPU: {reason}. arrow(), pandas() and polars() work everywhere"
+            )
+        try:
+            from gpudb.backend.cuda.frames import arrow_frame
+        except ImportError as error:
+            raise UnsupportedError(
+                f"cuDF cannot be imported ({error}); pip install 'gpudb-tensor[cu13]' (CUDA 13) or "
+                "'gpudb-tensor[cu12]' (CUDA 12)"
+            ) from error
+        return arrow_frame(self._table)
 
     def numpy(self, column: str | None = None) -> Any:
         """One column as an array, or all of them as a dict of arrays.

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,8 +34,8 @@ SQL_TYPES = {
     pa.string(): "VARCHAR",
 }
 EXPECTED = (
-    "expected an Arrow table, record batch or reader, a pandas or polars frame, or the path of a "
-    "Parquet file"
+    "expected an Arrow table, record batch or reader, a pandas, polars or cuDF frame, or the path "
+    "of a Parquet file"
 )
 
 
@@ -63,8 +64,9 @@ class UserTables:
         name
             Its name, in any case.
         data
-            An Arrow table, record batch or reader, a pandas or polars frame, or anything else with
-            ``__arrow_c_stream__``; a path, or a list of paths, of Parquet files, which are copied.
+            An Arrow table, record batch or reader, a pandas, polars or cuDF frame, or anything else
+            with ``__arrow_c_stream__``; a path, or a list of paths, of Parquet files, which are
+            copied.
         replace
             Take the place of a table of that name.
         if_not_exists
@@ -242,8 +244,10 @@ def as_reader(data: object) -> pa.RecordBatchReader:
     if isinstance(data, pa.Table):
         return data.to_reader()
     try:
-        if _is_pandas(data):
+        if _is_frame(data, "pandas"):
             return pa.Table.from_pandas(data, preserve_index=False).to_reader()
+        if _is_frame(data, "cudf"):
+            return data.to_arrow(preserve_index=False).to_reader()
         if hasattr(data, "__arrow_c_stream__"):
             return _without_views(pa.RecordBatchReader.from_stream(data))
     except pa.ArrowException as error:
@@ -277,10 +281,10 @@ def _has_views(kind: pa.DataType) -> bool:
     return bool(pa.types.is_dictionary(kind) and pa.types.is_string_view(kind.value_type))
 
 
-def _is_pandas(data: object) -> bool:
-    return (
-        type(data).__module__.partition(".")[0] == "pandas" and type(data).__name__ == "DataFrame"
-    )
+def _is_frame(data: Any, library: str) -> TypeGuard[Any]:
+    """True for a DataFrame of a library, which need not be installed."""
+    kind = type(data)
+    return kind.__module__.partition(".")[0] == library and kind.__name__ == "DataFrame"
 
 
 def _parquet_reader(paths: list[Path]) -> pa.RecordBatchReader:

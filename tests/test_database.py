@@ -29,6 +29,7 @@ from gpudb.errors import (
     StorageError,
     UnsupportedError,
 )
+from tests import cudf_objects
 from tests.tiny_model import write_tiny_model
 
 TABLE = pa.table({"id": [1, 2, 3], "text": ["the cat", None, "the dog ran"]})
@@ -218,8 +219,11 @@ def test_connect_refuses_what_it_cannot_use(call, kind, message):
         (lambda db, m: db.embed("tiny", "cat"), InputError, "expected a column of text"),
         (lambda db, m: db.create_table("t", 3), InputError, "found int for a table"),
         (lambda db, m: db.create_table("t", "no.parquet"), InputError, "no such file"),
-        (lambda db, m: db.create_tensor("t", ["a"]), InputError, "expected at least one axis"),
+        (lambda db, m: db.create_tensor("t", [["a"]]), InputError, "expected at least one axis"),
+        (lambda db, m: db.create_tensor("t", ["a"]), InputError, "a: no such file"),
         (lambda db, m: db.create_tensor("t", 1.0), InputError, "at least one axis"),
+        (lambda db, m: db.create_tensor("t", [[1], [2, 3]]), InputError, "become an array"),
+        (lambda db, m: db.create_tensor("t", cudf_objects.Series(None)), InputError, "become an"),
         (lambda db, m: db.import_model(m / "missing", "x"), CheckpointError, "missing"),
         (lambda db, m: db.import_model(m, "a@b"), InputError, "cannot name a model"),
         (lambda db, m: db.import_model(m, "x", block=(0, 4)), InputError, "block is"),
@@ -235,6 +239,13 @@ def test_bad_input_is_one_clear_error_and_changes_nothing(db, model, call, kind,
     with pytest.raises(kind, match=message):
         call(db, model)
     assert state(db) == before
+
+
+def test_an_array_on_a_gpu_needs_one(db, monkeypatch):
+    monkeypatch.setattr("gpudb.backend.cuda.probe.obstacle", lambda: "no GPU")
+    with pytest.raises(DeviceError, match="not available: no GPU"):
+        db.create_tensor("t", cudf_objects.GpuArray())
+    assert db.tensors() == []
 
 
 def test_a_pickle_checkpoint_is_refused_with_what_to_do(db, tmp_path, model):

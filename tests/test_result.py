@@ -11,7 +11,7 @@ import polars
 import pyarrow as pa
 import pytest
 
-from gpudb.errors import InputError, UnsupportedError
+from gpudb.errors import DeviceError, InputError, UnsupportedError
 from gpudb.result import Result
 
 VECTORS = [[1.0, 2.0], None, [5.0, 6.0]]
@@ -24,7 +24,7 @@ def _vectors(values: Any = VECTORS, width: int = 2, kind: pa.DataType | None = N
 @pytest.fixture
 def result() -> Result:
     table = pa.table({"id": [3, 1, 2], "text": ["b", None, "ä\n🦆"], "v": _vectors()})
-    return Result(table, stats={"a": 1}, plan="scan")
+    return Result(table, stats={"a": 1}, tell=lambda: ("scan", None))
 
 
 def test_facts(result: Result) -> None:
@@ -161,3 +161,9 @@ def test_html_is_escaped() -> None:
     assert "&lt;script&gt;&amp;" in html
     assert "<th>&lt;b&gt;</th>" in html
     assert "(2 rows)" in html
+
+
+def test_frames_of_cudf_need_a_gpu(result: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gpudb.result.obstacle", lambda: "no driver answers")
+    with pytest.raises(DeviceError, match=r"needs a GPU: no driver answers. arrow\(\)"):
+        result.cudf()

@@ -17,6 +17,7 @@ import gpudb
 from gpudb.errors import CatalogError, InputError, SqlError
 from gpudb.store import TensorStore
 from gpudb.tables import UserTables, as_reader
+from tests import cudf_objects
 
 COLUMNS: dict[str, list[Any]] = {"id": [1, 2, 3], "text": ["ä🦆", None, ""], "x": [0.5, None, 1.0]}
 ROWS = [(1, "ä🦆", 0.5), (2, None, None), (3, "", 1.0)]
@@ -49,6 +50,7 @@ class Stream:
         pd.DataFrame(COLUMNS),
         pd.DataFrame(COLUMNS, index=[7, 8, 9]),
         pd.DataFrame(COLUMNS).astype({"text": object}),
+        cudf_objects.DataFrame(TABLE, index=[7, 8, 9]),
         Stream(),
     ],
     ids=lambda data: type(data).__name__,

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gpudb.backend.base import Array, Backend
 from gpudb.backend.cuda.probe import check, obstacle
 from gpudb.backend.jit import probe as jit_probe
 from gpudb.backend.null import NullBackend
 from gpudb.backend.numpy import NumpyBackend
 from gpudb.errors import DeviceError
+from gpudb.types import HostArray
 
 DEVICES = ("auto", "cuda", "jit", "null", "numpy")
 
 PRECISIONS = ("float32", "tf32", "float16", "bfloat16", "int8")
 
-__all__ = ["DEVICES", "PRECISIONS", "Array", "Backend", "fallback", "obstacle", "open_backend"]
+__all__ = [
+    "DEVICES",
+    "PRECISIONS",
+    "Array",
+    "Backend",
+    "fallback",
+    "host_array",
+    "obstacle",
+    "open_backend",
+]
 
 
 def open_backend(
@@ -44,6 +56,11 @@ def open_backend(
         raise DeviceError(f"no precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
     if device == "cuda" or (device == "auto" and not obstacle()):
         check()
+        if precision == "int8":
+            raise DeviceError(
+                "device 'cuda' does not compute in int8; precision='float16' or 'bfloat16' halves "
+                "weights there, device='jit' has int8"
+            )
         # Not at the top: CuPy is there on CUDA hosts only, and takes a while to load.
         from gpudb.backend.cuda.backend import CudaBackend
 
@@ -69,3 +86,17 @@ def fallback(device: str, backend: Backend) -> str:
         return ""
     reasons = [obstacle()] if backend.name == "jit" else [obstacle(), jit_probe.obstacle()]
     return f"{device} -> {backend.name}: {'; '.join(reasons)}"
+
+
+def host_array(x: Any) -> HostArray:
+    """A copy of an array on a GPU, of CuPy or anything with ``__cuda_array_interface__``.
+
+    Raises
+    ------
+    DeviceError
+        There is no GPU here, or no CuPy.
+    """
+    check()
+    from gpudb.backend.cuda.memory import host_copy
+
+    return host_copy(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 from gpudb.kernels import Kernel
@@ -26,6 +27,14 @@ class Backend(Protocol):
 
     def to_device(self, x: HostArray) -> Array:
         """Host array -> device array; no copy where the two share memory."""
+
+    def upload(self, inputs: Mapping[str, HostArray], offsets: str) -> Mapping[str, Array]:
+        """Packed sequences: the inputs of one run, to the device, under their names.
+
+        ``inputs[offsets]``, ``(s + 1,)``, says where each of the sequences begins in the others,
+        ``(t,)``; rows beyond its last number belong to no sequence. No copy where device and host
+        share memory.
+        """
 
     def to_host(self, x: Array) -> HostArray:
         """Device array -> host array; no copy where the two share memory."""
@@ -69,13 +78,16 @@ class Backend(Protocol):
         """Run one of our own kernels."""
 
     def record(
-        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, HostArray]
+        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, Array]
     ) -> Callable[[Mapping[str, HostArray]], Array] | None:
         """Record what a function of arrays launches, to be launched again at once.
 
         None where the device has no such thing. What is returned is called with inputs of the same
-        shapes, by any thread, and returns a new array.
+        shapes, by any thread, copies them over the ones given here, and returns a new array.
         """
+
+    def together(self, threads: int) -> AbstractContextManager[None]:
+        """While it is entered, operators that this thread runs may take so many threads each."""
 
     def synchronize(self) -> None:
         """Wait until everything launched is done."""

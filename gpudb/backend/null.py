@@ -30,6 +30,9 @@ class NullBackend(PlainProducts):
         # Row numbers and offsets decide shapes, so integers keep their values.
         return x if x.dtype.kind == "i" else ghost(x.shape, x.dtype)
 
+    def upload(self, inputs: Mapping[str, HostArray], offsets: str) -> Mapping[str, Array]:
+        return {name: self.to_device(x) for name, x in inputs.items()}
+
     def to_host(self, x: Array) -> HostArray:
         return np.asarray(x)
 
@@ -62,7 +65,7 @@ class NullBackend(PlainProducts):
         return ghost(kernel.shape(*args), dtype)
 
     def record(
-        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, HostArray]
+        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, Array]
     ) -> Callable[[Mapping[str, HostArray]], Array] | None:
         return None
 

@@ -30,6 +30,9 @@ class NumpyBackend(PlainProducts):
     def to_device(self, x: HostArray) -> Array:
         return x
 
+    def upload(self, inputs: Mapping[str, HostArray], offsets: str) -> Mapping[str, Array]:
+        return inputs
+
     def to_host(self, x: Array) -> HostArray:
         return np.asarray(x)
 
@@ -62,7 +65,7 @@ class NumpyBackend(PlainProducts):
             return kernel.reference(*args)
 
     def record(
-        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, HostArray]
+        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, Array]
     ) -> Callable[[Mapping[str, HostArray]], Array] | None:
         return None
 

@@ -43,11 +43,13 @@ def add_to(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report."""
     if args.measure:
-        from gpudb.cli.measure import measure
+        from gpudb.cli.measure import busy, measure
         from gpudb.machine import write_ceilings
 
+        if note := busy():
+            sys.stderr.write(f"{note}\n")
         write_ceilings(measure())
-    rows = [*_software(), *_processors(), *_ceilings(), *_gpu()]
+    rows = [*_software(), *_processors(), *_ceilings(), *_compiled(), *_gpu()]
     width = max(len(name) for name, _ in rows)
     for name, text in rows:
         sys.stdout.write(f"{name:<{width}}  {text}\n")
@@ -96,12 +98,33 @@ def _ceilings() -> Iterator[tuple[str, str]]:
     if found is None:
         yield "ceilings", note
         return
-    yield (
-        "ceilings",
-        f"float32 products {found.gflops_one:.1f} GFLOP/s on one thread, {found.gflops_all:.1f} on "
-        f"all {found.threads}; memory {found.gbytes_one:.1f} and {found.gbytes_all:.1f} GB/s; "
-        f"measured {found.measured} UTC",
-    )
+    for name, rates in found.products.items():
+        yield (
+            "ceilings",
+            f"{name} products: {rates.one:.1f} GFLOP/s on one thread, {rates.all:.1f} on all "
+            f"{found.threads}",
+        )
+    for size, rates in found.moves.items():
+        where = "memory" if size == max(found.moves) else f"cache, {size >> 10:,} KiB"
+        yield "ceilings", f"{where}: {rates.one:.1f} GB/s on one thread, {rates.all:.1f} on all"
+    yield "ceilings", f"measured {found.measured} UTC"
+
+
+def _compiled() -> Iterator[tuple[str, str]]:
+    from gpudb.backend.jit.probe import obstacle
+
+    if reason := obstacle():
+        yield "jit", f"not available: {reason}"
+        return
+    from gpudb.backend.jit.compiled import code_folder
+    from gpudb.backend.jit.target import TARGET
+
+    has = {"float32": True, "bfloat16": TARGET.bfloat16, "int8": TARGET.int8}
+    able = ", ".join(name for name in has if has[name])
+    folder = code_folder()
+    kept = f"machine code is kept in {folder}"
+    anew = "each process compiles anew: no folder for its code can be written; set NUMBA_CACHE_DIR"
+    yield "jit", f"{TARGET.name}, {able}; {kept if folder else anew}"
 
 
 def _gpu() -> Iterator[tuple[str, str]]:

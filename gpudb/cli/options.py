@@ -39,7 +39,9 @@ def add_database_options(
     text = note or f"the database folder (default: {default})"
     parser.add_argument("-d", "--db", metavar="PATH", default=default, help=text)
     group = parser.add_argument_group("resources")
-    group.add_argument("--device", help="auto, cuda, numpy, null (default: $GPUDB_DEVICE, or auto)")
+    group.add_argument(
+        "--device", help="auto, cuda, jit, numpy, null (default: $GPUDB_DEVICE, or auto)"
+    )
     group.add_argument("--memory-limit", metavar="SIZE", help='most memory to use, e.g. "4GB"')
     group.add_argument(
         "--threads", type=int, metavar="N", help="worker threads (default: $GPUDB_THREADS)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from gpudb.exec.batch import Keys
@@ -33,16 +34,42 @@ def block_table(keys: Keys, blocks: HostArray, schema: TensorSchema) -> pa.Table
     return pa.table({**columns, "block": pa.chunked_array(chunks)})
 
 
-def _lists(keys: Keys, blocks: HostArray, schema: TensorSchema) -> pa.ListArray:
+def elements_inside(
+    keys: Keys, schema: TensorSchema
+) -> tuple[HostArray, npt.NDArray[np.bool_] | None]:
+    """How many elements of each block lie inside the tensor, and which; the others are padding.
+
+    Returns
+    -------
+    extents
+        ``(n,)`` int64.
+    inside
+        ``(n, *block)``; None where nothing is padding.
+    """
+    mine = [
+        np.minimum(step, extent - keys[:, axis].astype(np.int64) * step)
+        for axis, (extent, step) in enumerate(
+            zip(schema.numbers, schema.block_numbers, strict=True)
+        )
+    ]
+    extents = np.prod(mine, axis=0, dtype=np.int64)
+    if (extents == prod(schema.block_numbers)).all():
+        return extents, None
     inside = np.ones((len(keys), *(1,) * schema.ndim), np.bool_)
-    extents = np.ones(len(keys), np.int64)
-    for axis, (extent, step) in enumerate(zip(schema.numbers, schema.block_numbers, strict=True)):
-        mine = np.minimum(step, extent - keys[:, axis].astype(np.int64) * step)
+    for axis, step in enumerate(schema.block_numbers):
         along = [1] * schema.ndim
         along[axis] = step
-        inside = inside & (np.arange(step) < mine[:, None]).reshape(len(keys), *along)
-        extents *= mine
-    offsets = np.concatenate([[0], np.cumsum(extents)]).astype(np.int32)
-    whole = int(offsets[-1]) == blocks.size
-    values = blocks.reshape(-1) if whole else blocks[inside]
-    return pa.ListArray.from_arrays(offsets, pa.array(values))
+        within = np.arange(step) < mine[axis][:, None]
+        inside = inside & within.reshape(len(keys), *along)
+    return extents, inside
+
+
+def list_offsets(extents: HostArray) -> HostArray:
+    """Where each list begins, and where the last one ends: ``(n + 1,)`` int32."""
+    return np.concatenate([[0], np.cumsum(extents)]).astype(np.int32)
+
+
+def _lists(keys: Keys, blocks: HostArray, schema: TensorSchema) -> pa.ListArray:
+    extents, inside = elements_inside(keys, schema)
+    values = blocks.reshape(-1) if inside is None else blocks[inside]
+    return pa.ListArray.from_arrays(list_offsets(extents), pa.array(values))

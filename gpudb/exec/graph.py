@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, fields
 
 from gpudb.exec.operator import PhysicalOp
 from gpudb.types import Sizes
@@ -22,6 +22,8 @@ class Step:
     """Number of the last step that needs the memory of this result."""
     frees: tuple[int, ...]
     """Numbers of the results that nobody needs after this step."""
+    alike: int
+    """Number of the first step that costs as much, whatever the sizes: layers repeat."""
     blocks: int | None = None
     """Blocks of the result, once keys are joined; None for a full grid."""
 
@@ -44,9 +46,24 @@ def order_steps(root: PhysicalOp) -> tuple[Step, ...]:
     for i, last in enumerate(last_use[:-1]):
         if last < len(ops):
             frees[last].append(i)
+    first: dict[Hashable, int] = {}
+    alike = [first.setdefault(_likeness(op), i) for i, op in enumerate(ops)]
     return tuple(
-        Step(op, inputs[i], constant[i], last_use[i], tuple(frees[i])) for i, op in enumerate(ops)
+        Step(op, inputs[i], constant[i], last_use[i], tuple(frees[i]), alike[i])
+        for i, op in enumerate(ops)
     )
+
+
+def _likeness(op: PhysicalOp) -> Hashable:
+    """Equal for operators that differ in the names of tensors only."""
+    own = [getattr(op, f.name) for f in fields(op) if f.name not in ("children", "out")]
+    outs = [(x.out.shape, x.out.block, x.out.dtype) for x in (op, *op.children)]
+    key = (type(op), *own, *outs)
+    try:
+        hash(key)
+    except TypeError:  # a parameter that cannot be compared
+        return id(op)
+    return key
 
 
 def _topological(root: PhysicalOp) -> list[PhysicalOp]:

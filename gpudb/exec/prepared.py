@@ -112,7 +112,7 @@ class PreparedPlan:
         ctx = Context(self.backend, NO_SOURCE, inputs)
         results: list[Array] = [None] * len(self.steps)
         seconds = [0.0] * len(self.steps)
-        costs, held = [Cost()] * len(self.steps), Held()
+        costs, held = self._costs(sizes) if profile is not None else [], Held()
         with self.weights.opened() as weights:
             for number, step in enumerate(self.steps):
                 if step.constant:
@@ -132,7 +132,6 @@ class PreparedPlan:
                     self.backend.synchronize()
                 seconds[number] = perf_counter() - started
                 if profile is not None:
-                    costs[number] = self._cost(number, sizes)
                     nbytes = 0 if step.op.is_view else results[number].nbytes
                     held.add(number, nbytes, costs[number].scratch + streamed)
                     held.free(step.frees)
@@ -147,18 +146,27 @@ class PreparedPlan:
 
     def count(self, sizes: Sizes, profile: Profile) -> None:
         """Record a run that something else made of these sizes: its costs, no times."""
-        costs, held = [Cost()] * len(self.steps), Held()
+        costs, held = self._costs(sizes), Held()
         for number, step in enumerate(self.steps):
             if not step.constant:
-                costs[number] = self._cost(number, sizes)
                 nbytes = 0 if step.op.is_view else step.nbytes(sizes)
                 held.add(number, nbytes, costs[number].scratch)
                 held.free(step.frees)
         profile.add([0.0] * len(self.steps), sizes, costs, held.peak_nbytes)
 
-    def _cost(self, number: int, sizes: Sizes) -> Cost:
-        pairing = self.joined[number].pairing
-        return self.steps[number].op.cost(sizes).of_share(pairing.share if pairing else 1.0)
+    def _costs(self, sizes: Sizes) -> list[Cost]:
+        """What each step of one run takes; constants take nothing."""
+        known: dict[int, Cost] = {}
+        costs = [Cost()] * len(self.steps)
+        for number, step in enumerate(self.steps):
+            if step.constant:
+                continue
+            if step.alike not in known:
+                known[step.alike] = step.op.cost(sizes)
+            pairing = self.joined[number].pairing
+            cost = known[step.alike]
+            costs[number] = cost.of_share(pairing.share) if pairing else cost
+        return costs
 
     def _run_step(self, ctx: Context, number: int, arguments: list[Array | Panels]) -> Array:
         op, joined = self.steps[number].op, self.joined[number]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gpudb.exec.graph import order_steps
+from gpudb.exec.graph import Step, order_steps
 from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.operators.dense_gemm import DenseGemm
 from gpudb.exec.operators.linear_gemm import LinearGemm
@@ -12,7 +12,7 @@ from gpudb.exec.operators.pack_weight import PackWeight
 
 
 def pack_weights(root: PhysicalOp, dtype: str | None) -> PhysicalOp:
-    """Put a packing step between each stored matrix and the products that multiply by it.
+    """Put a packing step between each stored float32 matrix and the products that multiply by it.
 
     Parameters
     ----------
@@ -28,14 +28,19 @@ def pack_weights(root: PhysicalOp, dtype: str | None) -> PhysicalOp:
     packed: dict[int, PhysicalOp] = {}
     for step in steps:
         children = [made[i] for i in step.inputs]
-        if _multiplies_by_rows(step.op) and steps[step.inputs[1]].constant:
-            weight = step.inputs[1]
+        weight = step.inputs[1] if _multiplies_by_rows(step.op) else None
+        if weight is not None and _can_be_packed(steps[weight]):
             if weight not in packed:
                 out = replace(made[weight].out, dtype=dtype)
                 packed[weight] = PackWeight((made[weight],), out)
             children[1] = packed[weight]
         made.append(replace(step.op, children=tuple(children)))
     return made[-1]
+
+
+def _can_be_packed(weight: Step) -> bool:
+    """A stored matrix in float32: other dtypes are computed with as they are."""
+    return weight.constant and weight.op.out.dtype == "float32"
 
 
 def _multiplies_by_rows(op: PhysicalOp) -> bool:

@@ -33,7 +33,7 @@ class FusedRuns:
             if replayed is not None:
                 self.plan.count(batch.sizes, profile)
                 return replayed
-        on_device = {name: self.backend.to_device(x) for name, x in inputs.items()}
+        on_device = self.backend.upload(inputs, "sequences")
         result = self.plan.run(on_device, batch.sizes, profile)
         dense = dense_result(self.backend, result, self.plan.schema.bind(batch.sizes))
         return dense, len(batch.rows)

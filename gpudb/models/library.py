@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from threading import Lock
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +15,14 @@ from gpudb.backend import Backend
 from gpudb.catalog import StoredTensor
 from gpudb.catalog import models as catalog_models
 from gpudb.catalog.tensors import tensor
-from gpudb.errors import InputError
+from gpudb.errors import GpudbError, InputError
 from gpudb.models.architectures import ARCHITECTURES
 from gpudb.models.batches import sizes_of_lengths
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.encoder import Encoder, Limits
 from gpudb.models.importer import ImportReport, import_model
 from gpudb.models.report import optimized_text, relational_text, report_encoder, stored_text
+from gpudb.models.sequence_column import as_sequences
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.models.tokenizer import TextTokenizer
@@ -30,31 +32,56 @@ from gpudb.predict import Prediction, Setting, predict
 from gpudb.report import RENDERERS, PlanReport, PlanText, Report
 from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
-from gpudb.types import HostArray
+from gpudb.types import HostArray, TensorSchema
 
 
 class ModelLibrary:
     """Models by name; what has been opened stays open.
 
-    ``notes`` are on the device, e.g. why it is not another, for every report.
+    ``open_precision`` opens the device in a precision; ``notes`` are on the device, e.g. why it is
+    not another, for every report.
     """
 
     def __init__(
         self,
         store: TensorStore,
-        backend: Backend,
+        open_precision: Callable[[str], Backend],
         limits: Limits,
-        notes: tuple[str, ...] = (),
+        notes: tuple[str, ...],
+        settings: Settings,
     ) -> None:
         self._store = store
-        self._backend = backend
+        self._open_precision = open_precision
+        self._backends: dict[str, Backend] = {}
         self._limits = limits
-        self.settings = Settings()
-        """How models run; :meth:`Database.set` replaces them."""
+        self._settings = settings
+        self._backend()
         self._notes = notes
         self._texts: dict[tuple[object, ...], PlanText] = {}
         self._open: dict[tuple[object, ...], Encoder] = {}
         self._lock = Lock()
+
+    @property
+    def settings(self) -> Settings:
+        """How models run; :meth:`Database.set` replaces them."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        """A precision that the device does not have is refused now, and nothing changes."""
+        before, self._settings = self._settings, settings
+        try:
+            self._backend()
+        except GpudbError:
+            self._settings = before
+            raise
+
+    def _backend(self) -> Backend:
+        """The device in the precision that is set."""
+        precision = self._settings.precision
+        if precision not in self._backends:
+            self._backends[precision] = self._open_precision(precision)
+        return self._backends[precision]
 
     def import_model(
         self,
@@ -85,7 +112,8 @@ class ModelLibrary:
         """The newest version of a model, or the one named ``"name@2"``, ready to run."""
         catalog = self._store.catalog
         version = catalog_models.version(catalog, name)
-        key = (version.id, version.created)  # SQLite may give the id of a dropped version again
+        # SQLite may give the id of a dropped version again.
+        key = (version.id, version.created, self.settings.precision)
         with self._lock:
             if key not in self._open:
                 function = EmbedFunction(**version.function)
@@ -100,7 +128,7 @@ class ModelLibrary:
 
                 self._open[key] = Encoder(
                     version=version,
-                    backend=self._backend,
+                    backend=self._backend(),
                     limits=self._limits,
                     source=StoredSource(self._store, find),
                     tokenizer=TextTokenizer(text, function.max_tokens, self._limits.threads)
@@ -129,9 +157,9 @@ class ModelLibrary:
         return self.encoder(name).embed(as_text_column(texts, "text"), self.settings)
 
     def infer(
-        self, name: str, inputs: Mapping[str, HostArray], offsets: HostArray
+        self, name: str, inputs: Mapping[str, Any] | Any, offsets: Any = None
     ) -> tuple[HostArray, InferStatistics]:
-        """See :meth:`Encoder.infer`; inputs are checked first.
+        """See :meth:`gpudb.Database.infer`; inputs are checked first.
 
         Raises
         ------
@@ -140,12 +168,21 @@ class ModelLibrary:
         """
         encoder = self.encoder(name)
         reads = next(a.reads for a in ARCHITECTURES if a.name == encoder.version.architecture)
+        needed = "token_ids" if reads == "tokens" else "rows"
+        if isinstance(inputs, Mapping) != (offsets is not None):
+            raise InputError(
+                "infer: found a mapping of inputs without offsets, or a column with them; a "
+                "mapping needs offsets, a LIST column has its own"
+            )
+        if not isinstance(inputs, Mapping):
+            values, offsets = as_sequences(inputs, _width(encoder, needed))
+            inputs = {needed: values}
         offsets = np.asarray(offsets)
         _check_offsets(offsets)
         if "position_ids" not in inputs:
             _check_lengths(encoder, offsets)
         inputs = {key: np.asarray(values) for key, values in inputs.items()}
-        _check_rows(inputs, "token_ids" if reads == "tokens" else "rows", int(offsets[-1]))
+        _check_rows(inputs, needed, int(offsets[-1]))
         _check_row_numbers(encoder, inputs)
         return encoder.infer(_converted(encoder, inputs), offsets, self.settings)
 
@@ -161,17 +198,28 @@ class ModelLibrary:
         into
             What its vectors are called in a statement.
         """
+        return self.reporter(name)(statistics, into)
+
+    def reporter(self, name: str) -> Callable[[object, str], PlanReport]:
+        """What reports on a model as it is now, even after it is dropped."""
         encoder = self.encoder(name)
-        known = statistics if isinstance(statistics, InferStatistics) else None
-        relational = known is not None and known.execution == "relational"
-        text = self._relational(encoder) if relational else self._optimized(encoder)
-        return report_encoder(encoder, known, into=into, notes=self._notes, texts=(text,))
+        block, precision = self.settings.block_size, self.settings.precision
+        computed = f"products in {precision}"
+        notes = self._notes if precision == "float32" else (*self._notes, computed)
+
+        def report(statistics: object, into: str) -> PlanReport:
+            known = statistics if isinstance(statistics, InferStatistics) else None
+            relational = known is not None and known.execution == "relational"
+            text = relational_text(encoder, block) if relational else self._optimized(encoder)
+            return report_encoder(encoder, known, into=into, notes=notes, texts=(text,))
+
+        return report
 
     def report_relational(self, name: str, into: str = "") -> PlanReport:
         """A model's plan as joins, aggregates and maps over blocks of ``block_size``."""
         encoder = self.encoder(name)
         return PlanReport(
-            encoder.version.label, into, self._backend.name, (), (self._relational(encoder),)
+            encoder.version.label, into, self._backend().name, (), (self._relational(encoder),)
         )
 
     def stored(self, name: str) -> PlanText:
@@ -266,7 +314,7 @@ def _check_row_numbers(encoder: Encoder, inputs: Mapping[str, HostArray]) -> Non
 
 def _converted(encoder: Encoder, inputs: Mapping[str, HostArray]) -> dict[str, HostArray]:
     """Inputs in the dtype and width that the plan declares."""
-    declared = {n.tensor.name: n.tensor for n in walk(encoder.hidden_plan) if isinstance(n, Input)}
+    declared = _declared(encoder)
     converted = {}
     for name, values in inputs.items():
         schema = declared[name]
@@ -276,3 +324,14 @@ def _converted(encoder: Encoder, inputs: Mapping[str, HostArray]) -> dict[str, H
             )
         converted[name] = np.ascontiguousarray(values, schema.dtype)
     return converted
+
+
+def _declared(encoder: Encoder) -> Mapping[str, TensorSchema]:
+    """What the plan says of its inputs, by name."""
+    return {n.tensor.name: n.tensor for n in walk(encoder.hidden_plan) if isinstance(n, Input)}
+
+
+def _width(encoder: Encoder, name: str) -> int | None:
+    """Numbers in a row of an input; None where it has no second axis."""
+    _, *width = _declared(encoder)[name].shape
+    return int(width[0]) if width else None

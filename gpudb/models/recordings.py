@@ -75,7 +75,8 @@ class Recordings:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        replay = self.backend.record(lambda arrays: self.plan.run(arrays, sizes).data, inputs)
+        on_device = self.backend.upload(inputs, "sequences")
+        replay = self.backend.record(lambda arrays: self.plan.run(arrays, sizes).data, on_device)
         if replay is not None:
             self._kept[key] = replay
             if len(self._kept) > KEPT:

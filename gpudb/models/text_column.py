@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from gpudb.errors import InputError
+from gpudb.models.arrow_column import arrow_column, describe, is_pandas_column
 
 EXPECTED = (
     "expected a column of text: a list or tuple of str (None is null), a NumPy array of str or "
-    "objects, a pandas or polars Series, or an Arrow array of strings"
+    "objects, a pandas, polars or cuDF Series, or an Arrow array of strings"
 )
 
 
@@ -21,7 +22,8 @@ def as_text_column(column: object, name: str = "text") -> pa.ChunkedArray:
 
     Accepts lists and tuples of str and None, NumPy arrays of str or objects, pandas and polars
     Series, Arrow arrays of any string type or dictionary of strings, and what has
-    ``__arrow_c_stream__`` or ``__arrow_c_array__``. Arrow text is not copied, only its offsets.
+    ``__arrow_c_stream__``, ``__arrow_c_array__`` or, as cuDF's Series, ``to_arrow``. Arrow text is
+    not copied, only its offsets. A Series of cuDF is brought from the GPU, to the tokenizer.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def as_text_column(column: object, name: str = "text") -> pa.ChunkedArray:
     """
     chunked = _to_arrow(column, name)
     if not _is_text(chunked.type):
-        raise InputError(f"{name}: found {_describe(column)} of {chunked.type}; {EXPECTED}")
+        raise InputError(f"{name}: found {describe(column)} of {chunked.type}; {EXPECTED}")
     try:
         chunked.validate(full=True)
     except pa.ArrowInvalid as error:
@@ -46,29 +48,23 @@ def as_text_column(column: object, name: str = "text") -> pa.ChunkedArray:
 
 
 def _to_arrow(column: object, name: str) -> pa.ChunkedArray:
-    if isinstance(column, pa.ChunkedArray):
-        return column
-    if isinstance(column, pa.Array):
-        return pa.chunked_array([column])
     if isinstance(column, list | tuple):
         return _from_objects(column, name, gaps=False)
     if isinstance(column, np.ndarray):
         return _from_numpy(column, name)
     try:
-        if _is_pandas(column):
+        if is_pandas_column(column):
             return _from_pandas(column, name)
-        if hasattr(column, "__arrow_c_stream__"):
-            return pa.chunked_array(column)
-        if hasattr(column, "__arrow_c_array__"):
-            return pa.chunked_array([pa.array(column)])
+        if (converted := arrow_column(column)) is not None:
+            return converted
     except InputError:
         raise
     # Other people's exporters raise what they like.
     except Exception as error:
         raise InputError(
-            f"{name}: found {_describe(column)}, which does not become Arrow ({error}); {EXPECTED}"
+            f"{name}: found {describe(column)}, which does not become Arrow ({error}); {EXPECTED}"
         ) from error
-    raise InputError(f"{name}: found {_describe(column)}; {EXPECTED}")
+    raise InputError(f"{name}: found {describe(column)}; {EXPECTED}")
 
 
 def _from_numpy(column: np.ndarray[Any, Any], name: str) -> pa.ChunkedArray:
@@ -77,11 +73,6 @@ def _from_numpy(column: np.ndarray[Any, Any], name: str) -> pa.ChunkedArray:
     if column.dtype.kind not in "UTO":
         raise InputError(f"{name}: found an array of {column.dtype}; {EXPECTED}")
     return _from_objects(column.tolist(), name, gaps=True)
-
-
-def _is_pandas(column: object) -> bool:
-    # By name, so that pandas need not be installed. A DataFrame has no dtype.
-    return type(column).__module__.partition(".")[0] == "pandas" and hasattr(column, "dtype")
 
 
 def _from_pandas(column: Any, name: str) -> pa.ChunkedArray:
@@ -97,7 +88,7 @@ def _from_objects(values: Sequence[object], name: str, gaps: bool) -> pa.Chunked
         for row, value in enumerate(values):
             if not (value is None or isinstance(value, str) or (gaps and _is_gap(value))):
                 raise InputError(
-                    f"{name}: row {row} is {_describe(value)}; expected str or None in every row"
+                    f"{name}: row {row} is {describe(value)}; expected str or None in every row"
                 )
     try:
         array = pa.array(values, pa.large_string(), from_pandas=gaps)
@@ -144,8 +135,3 @@ def _to_large_string(column: pa.ChunkedArray) -> pa.ChunkedArray:
         ]
         return pa.chunked_array(chunks, pa.large_string())
     return column.cast(pa.large_string())
-
-
-def _describe(value: object) -> str:
-    kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"

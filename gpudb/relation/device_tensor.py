@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from os import PathLike, fspath
+from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from gpudb.backend import Array, Backend
 from gpudb.errors import DeviceError
@@ -16,6 +15,7 @@ from gpudb.exec.batch import BlockBatch
 from gpudb.exec.block_table import block_table
 from gpudb.exec.missing import rows_of_full_grid, take_blocks
 from gpudb.kernels.reblock import reblock
+from gpudb.relation.block_files import batch_parts, write_blocks
 from gpudb.types import HostArray, TensorSchema
 
 
@@ -90,20 +90,19 @@ class DeviceTensor:
 
         return block_frames(self.batch.keys, self.batch.data)
 
-    def parquet(self, path: str | PathLike[str]) -> Sequence[str]:
-        """Write the block table as Parquet: on a GPU by cuDF, from there.
+    def parquet(self, path: str | PathLike[str]) -> None:
+        """Write the block table as a Parquet file: on a GPU by cuDF, from there.
 
-        Returns
-        -------
-        Sequence[str]
-            The files: one, or several where one column cannot hold all elements.
+        ``create_tensor(name, path)`` of any database reads it back.
         """
-        if self.backend.name == "cuda":
-            from gpudb.backend.cuda.frames import write_parquet
-
-            return write_parquet(path, self.batch.keys, self.batch.data)
-        pq.write_table(self.arrow(), fspath(path))
-        return [fspath(path)]
+        if not self.backend.computes:
+            raise DeviceError(
+                f"{self.schema.name}: device {self.backend.name} computes shapes, no numbers; "
+                "connect with another device"
+            )
+        schema = replace(self.schema, dtype=self.batch.data.dtype.name)
+        parts = batch_parts(self.batch, schema)
+        write_blocks(path, schema, len(self.batch.keys), parts, self.backend)
 
 
 def _empty(table: pa.Table) -> pa.RecordBatch:

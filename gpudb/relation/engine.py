@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from os import PathLike
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from gpudb.errors import CatalogError, DeviceError
 from gpudb.exec.batch import BlockBatch
 from gpudb.exec.block_table import block_table
 from gpudb.exec.missing import dense_result
+from gpudb.exec.parallel import blas_threads
 from gpudb.exec.placement import Placement
 from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.exec.profile import Profile
@@ -28,7 +30,8 @@ from gpudb.plan.explain import explain
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, Rule, optimize
 from gpudb.plan.serialize import fingerprint
-from gpudb.plan.tensor import Reblock
+from gpudb.plan.tensor import Reblock, Scan
+from gpudb.relation.block_files import stored_batches, write_blocks
 from gpudb.relation.device_tensor import DeviceTensor
 from gpudb.report import PlanReport, PlanText
 from gpudb.settings import Settings
@@ -84,6 +87,18 @@ class TensorEngine:
         )
         return DeviceTensor(BlockBatch(result.keys, data), ready.schema, self.backend)
 
+    def parquet(self, plan: Node, sources: Sources, path: str | PathLike[str]) -> None:
+        """Write the result as a file; a stored tensor as it is stored, without computing."""
+        if not isinstance(plan, Scan):
+            self.on_device(plan, sources).parquet(path)
+            return
+        self._check_computes(plan.schema.name)
+        self._check_current(sources)
+        stored = sources[plan.tensor.name]
+        blocks = len(self._store.keys(stored))
+        batches = stored_batches(self._store, stored, self.backend)
+        write_blocks(path, stored.schema, blocks, batches, self.backend)
+
     def batches(
         self, plan: Node, sources: Sources
     ) -> tuple[TensorSchema, Iterable[tuple[HostArray, HostArray]]]:
@@ -137,6 +152,7 @@ class TensorEngine:
         ceilings, why = read_ceilings()
         setting = Setting(
             sizes={},
+            blas_threads=blas_threads(),
             projected_nbytes=ready.placement.needed_nbytes,
             ceilings=ceilings,
             ceilings_note=why,

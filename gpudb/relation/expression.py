@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Self
 
 import pyarrow as pa
@@ -80,6 +81,20 @@ class Expression:
             inside the tensor, row-major. Missing blocks are zero.
         """
         return self.engine.arrow(self.plan, self.sources)
+
+    def parquet(self, path: str | PathLike[str]) -> None:
+        """Compute it, and write the relation as a Parquet file, see :meth:`arrow`.
+
+        ``create_tensor(name, path)`` of any database reads it back: shape, blocks and dtype are in
+        the file's metadata. A stored tensor is written as it is stored; half types as lists of
+        their 16 bits. On a GPU, cuDF writes it.
+
+        Parameters
+        ----------
+        path
+            The file; one that is there is replaced.
+        """
+        self.engine.parquet(self.plan, self.sources, path)
 
     def store(
         self, name: str, *, block: tuple[int, ...] | None = None, sparse: bool = False

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from gpudb.backend import host_array
 from gpudb.catalog import NamedTensor, StoredTensor
 from gpudb.catalog.models import model_names
 from gpudb.catalog.models import version as find_version
 from gpudb.catalog.tensors import check_keys, drop_tensor, name_keys, rename_tensor, tensor, tensors
 from gpudb.errors import CatalogError, InputError
 from gpudb.plan.node import Node
+from gpudb.relation.block_file_reader import BlockFiles, as_paths
 from gpudb.relation.block_lists import BlockName, block_lists
 from gpudb.relation.block_rows import placed
 from gpudb.relation.engine import TensorEngine
@@ -129,8 +131,12 @@ class StoredTensors:
         sparse: bool,
         keys: Sequence[str] | None,
     ) -> None:
-        """Store an array or an expression, see :meth:`gpudb.Database.create_tensor`."""
+        """Store an array, an expression or files, see :meth:`gpudb.Database.create_tensor`."""
         catalog = self._store.catalog
+        if paths := as_paths(values):
+            files = BlockFiles.open(name, paths, self._engine.backend)
+            self._store_files(files, block=block, sparse=sparse, keys=keys)
+            return
         if keys is not None:
             ndim = values.ndim if isinstance(values, TensorRelation) else np.ndim(values)
             check_keys(TensorSchema(name, (1,) * ndim, (1,) * ndim), keys)
@@ -147,6 +153,27 @@ class StoredTensors:
                 self._store.put(schema, elements, sparse=sparse)
             if keys is not None:
                 name_keys(catalog, tensor(catalog, name).id, keys)
+
+    def _store_files(
+        self,
+        files: BlockFiles,
+        *,
+        block: tuple[int, ...] | None,
+        sparse: bool,
+        keys: Sequence[str] | None,
+    ) -> None:
+        schema = files.schema
+        if block not in (None, schema.block):
+            raise InputError(
+                f"tensor {schema.name!r}: block is {block}, its files have blocks of "
+                f"{schema.block}; store it as it is, then reblock() it"
+            )
+        if keys is not None:
+            check_keys(schema, keys)
+        with self._store.catalog.transaction():
+            stored = self._store.put_blocks(schema, files.batches(), sparse=sparse)
+            if keys is not None:
+                name_keys(self._store.catalog, stored.id, keys)
 
     def insert(self, name: str, rows: pa.Table) -> None:
         """Add blocks at keys that a tensor lacks, all or none.
@@ -185,7 +212,14 @@ def _as_stored(
     name: str, values: Any, block: tuple[int, ...] | None
 ) -> tuple[TensorSchema, HostArray]:
     """A schema for an array, and its elements as they are stored."""
-    array = np.asarray(values)
+    try:
+        on_gpu = hasattr(values, "__cuda_array_interface__")
+        array = host_array(values) if on_gpu else np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"tensor {name!r}: found {type(values).__name__}, which does not become an array "
+            f"({error}); expected an array of NumPy or on a GPU, an expression, or Parquet files"
+        ) from error
     dtype = array.dtype.name
     if dtype not in STORAGE_DTYPES or array.ndim == 0:
         raise InputError(

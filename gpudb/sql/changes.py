@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
 from gpudb.sql.connection import Connection, Parameters
-from gpudb.sql.plan import SqlResult, SqlStatistics
+from gpudb.sql.plan import SqlResult, SqlStatistics, told
 from gpudb.sql.protocols import TableStore
 from gpudb.sql.scope import with_ctes
 from gpudb.sql.statements import parse
@@ -56,7 +56,7 @@ class Changes:
         self.tables.create(
             name, result.table, replace=bool(tree.args.get("replace")), if_not_exists=exists
         )
-        return SqlResult(NOTHING, result.text, result.stats)
+        return SqlResult(NOTHING, result.tell, result.stats)
 
     def insert(self, text: str, parameters: Parameters) -> SqlResult:
         """INSERT INTO a table or a tensor."""
@@ -81,13 +81,13 @@ class Changes:
             result = self._query(query, parameters)
             by_name = result.table.column_names if tree.args.get("by_name") else None
             self.tensors.insert(name, result.table, columns or by_name)
-            return SqlResult(NOTHING, result.text, result.stats)
+            return SqlResult(NOTHING, result.tell, result.stats)
         schema = self.tables.schema(name)
         result = self._query(query, parameters)
         given = columns or (result.table.column_names if tree.args.get("by_name") else schema.names)
         rows = self._in_columns(name, schema, result.table, given)
         self.tables.insert(name, rows)
-        return SqlResult(NOTHING, result.text, result.stats)
+        return SqlResult(NOTHING, result.tell, result.stats)
 
     def _in_columns(
         self, name: str, schema: pa.Schema, rows: pa.Table, given: list[str]
@@ -156,4 +156,4 @@ def _table_name(table: exp.Expr) -> str:
 
 def empty_result() -> SqlResult:
     """Of a statement that has done its work without a row."""
-    return SqlResult(NOTHING, "", SqlStatistics((), 0.0))
+    return SqlResult(NOTHING, told(""), SqlStatistics((), 0.0))

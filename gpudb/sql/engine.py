@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -18,10 +19,10 @@ from gpudb.sql.changes import Changes, empty_result
 from gpudb.sql.connection import Connection, Parameters
 from gpudb.sql.explain import Explain, split_explain
 from gpudb.sql.history import History
-from gpudb.sql.plan import Finish, Measured, SqlPlan, SqlResult, SqlStatistics
+from gpudb.sql.plan import Finish, Measured, SqlPlan, SqlResult, SqlStatistics, told
 from gpudb.sql.protocols import ModelFunctions, TableStore, TensorFunctions
 from gpudb.sql.recorded import recorded
-from gpudb.sql.report import report_relational, report_statement
+from gpudb.sql.report import later_report, report_relational
 from gpudb.sql.settings import read_setting
 from gpudb.sql.split import Splitter
 from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse
@@ -135,7 +136,7 @@ class SqlEngine:
         seconds = perf_counter() - started
         plan = SqlPlan((Finish(text),))
         stats = SqlStatistics((Measured(table.num_rows, seconds),), seconds)
-        return SqlResult(table, plan.text(stats), stats)
+        return SqlResult(table, told(plan.text(stats)), stats)
 
     def _split(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlResult:
         """Run a statement that may read tensors or call models."""
@@ -171,8 +172,13 @@ class SqlEngine:
         last = Measured(table.num_rows, now - finishing)
         stats = SqlStatistics((*splitter.measured, last), now - started)
         plan = SqlPlan((*splitter.steps, Finish(sql)))
-        report = report_statement(self._models, plan, text, stats)
-        return SqlResult(table, to_text(report), stats, report)
+        report = later_report(self._models, plan, text, stats)
+
+        @cache
+        def tell() -> tuple[str, Report]:
+            return to_text(found := report()), found
+
+        return SqlResult(table, tell, stats)
 
     def _explain(self, text: str, parameters: Parameters) -> SqlResult:
         explain = split_explain(text)
@@ -207,7 +213,7 @@ class SqlEngine:
         if explain.relational:
             report = report_relational(self._models, plan, inner)
         else:
-            report = report_statement(self._models, plan, inner, None)
+            report = later_report(self._models, plan, inner, None)()
         return _explained(report, explain.format, SqlStatistics((), perf_counter() - started))
 
     def _planned(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlPlan:
@@ -250,7 +256,7 @@ class SqlEngine:
                     ran = self._over_tables(tree.copy(), sql, parameters)
             stats = ran.stats if ran is not None else None
             plan = self._planned(tree, sql, parameters)
-            report = report_statement(self._models, plan, statement, stats)
+            report = later_report(self._models, plan, statement, stats)()
             full = queries.before(report, explain.analyze)
             return _explained(full, explain.format, SqlStatistics((), perf_counter() - started))
         finally:
@@ -259,7 +265,7 @@ class SqlEngine:
     def _explained_by_duckdb(self, text: str, parameters: Parameters) -> SqlResult:
         result = self._plain(text, parameters)
         explained = "\n".join(str(row) for row in result.table.column(1).to_pylist())
-        return SqlResult(result.table, explained, result.stats)
+        return SqlResult(result.table, told(explained), result.stats)
 
 
 def _by_name(params: Sequence[Any] | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -288,4 +294,4 @@ def _explained(report: Report, form: str, stats: SqlStatistics) -> SqlResult:
     """A plan as rows: one for each line of text, else one for all."""
     text = RENDERERS[form](report)
     table = pa.table({"plan": text.split("\n") if form == "text" else [text]})
-    return SqlResult(table, text, stats, report)
+    return SqlResult(table, told(text, report), stats)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -149,16 +150,33 @@ class SqlPlan:
         return "\n".join(lines)
 
 
+Tell: TypeAlias = Callable[[], tuple[str, Report | None]]
+"""How a statement ran: text for people, and data, for statements that call a model or read tensors.
+Called when somebody asks."""
+
+
+def told(text: str, report: Report | None = None) -> Tell:
+    """What is known already."""
+    return lambda: (text, report)
+
+
 @dataclass(frozen=True, slots=True)
 class SqlResult:
     """Rows, how they came about, and what that took."""
 
     table: pa.Table
-    text: str
-    """The plan, for people."""
+    tell: Tell
     stats: SqlStatistics
-    report: Report | None = None
-    """The plan as data, for statements that call a model or read tensors."""
+
+    @property
+    def text(self) -> str:
+        """The plan, for people."""
+        return self.tell()[0]
+
+    @property
+    def report(self) -> Report | None:
+        """The plan as data."""
+        return self.tell()[1]
 
 
 def _took(took: Measured) -> str:

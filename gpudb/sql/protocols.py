@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -42,6 +42,11 @@ class ModelCounts(Protocol):
         """Most bytes of arrays held at once."""
 
 
+Reporter: TypeAlias = Callable[[object, str], PlanReport]
+"""A model's plan, measured when statistics of a run are given (else None); and what its vectors are
+called."""
+
+
 class ModelFunctions(Protocol):
     """The models a query may call."""
 
@@ -54,8 +59,8 @@ class ModelFunctions(Protocol):
     def profiling(self) -> AbstractContextManager[None]:
         """While it is entered, operators are timed one by one."""
 
-    def report(self, model: str, statistics: object = None, into: str = "", /) -> PlanReport:
-        """The model's plan; measured when ``statistics`` of a run are given."""
+    def reporter(self, model: str, /) -> Reporter:
+        """What reports on the model as it is now."""
 
     def report_relational(self, model: str, into: str = "", /) -> PlanReport:
         """The model's plan before any rule."""

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from gpudb.report import PartReport, PlanReport, Report
 from gpudb.sql.plan import Infer, Rows, SqlPlan, SqlStatistics, Step
-from gpudb.sql.protocols import ModelFunctions
+from gpudb.sql.protocols import ModelFunctions, Reporter
 
 
-def report_statement(
+def later_report(
     models: ModelFunctions, plan: SqlPlan, statement: str, stats: SqlStatistics | None
+) -> Callable[[], Report]:
+    """What makes the report when it is asked for: few ask, and it takes longer than a short text.
+
+    The models are looked up now; they may be dropped by then.
+    """
+    names = {step.model for step in plan.steps if isinstance(step, Infer)}
+    reporters = {name: models.reporter(name) for name in names}
+    return lambda: _report(reporters, plan, statement, stats)
+
+
+def _report(
+    reporters: Mapping[str, Reporter],
+    plan: SqlPlan,
+    statement: str,
+    stats: SqlStatistics | None,
 ) -> Report:
     """The parts of a statement and the plan of each model in it, measured when it has run.
 
@@ -25,7 +42,7 @@ def report_statement(
             if counts is not None or (took is None and step.model not in shown):
                 shown.add(step.model)
                 index = len(plans)
-                plans.append(models.report(step.model, counts, step.into))
+                plans.append(reporters[step.model](counts, step.into))
         parts.append(
             PartReport(
                 engine="model" if isinstance(step, Infer) else "duckdb",

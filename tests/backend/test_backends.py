@@ -79,7 +79,7 @@ def _base_nbytes(x: Any) -> int:
 
 def test_this_file_tests_every_verb() -> None:
     tested = inspect.getsource(import_module(__name__))
-    assert len(VERBS) == 18
+    assert len(VERBS) == 20
     assert [verb for verb in sorted(VERBS) if f"backend.{verb}" not in tested] == []
     for kind in (NumpyBackend, NullBackend):
         assert {name for name in dir(kind) if not name.startswith("_")} == VERBS
@@ -188,6 +188,25 @@ def test_linear_by_a_packed_weight(backend: Backend, rows: int, activation: str 
     _check(backend, found, MAPS[activation](product) if activation else product)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3, 16])
+def test_shared_operators_give_the_same_bits(backend: Backend, threads: int) -> None:
+    kernel = import_module("gpudb.kernels.attention").attention
+    x, bias, offsets = _x(23, 3 * 24), _x(3 * 24), np.array([0, 1, 20, 23])
+    weight, q, k, v = (backend.to_device(a) for a in (_x(100, 24), *np.split(x, 3, axis=1)))
+    args = (q, k, v, backend.to_device(offsets), 4, 0.5, False, None, backend.to_device(bias))
+
+    def run() -> list[Any]:
+        product = backend.linear(q, backend.pack(weight), backend.to_device(_x(100)), "gelu")
+        return [product, backend.call(kernel, *args)]
+
+    alone = run()
+    with backend.together(threads):
+        shared = [run() for _ in range(50)]
+    for found in (*shared, run()):
+        for one, other in zip(alone, found, strict=True):
+            np.testing.assert_array_equal(backend.to_host(one), backend.to_host(other))
+
+
 def test_matmul_by_a_packed_weight(backend: Backend) -> None:
     x, weight = _x(5, 3), _x(4, 3)
     packed = backend.pack(backend.to_device(weight))
@@ -257,7 +276,7 @@ def test_recorded_runs_read_new_inputs(backend: Backend) -> None:
     def run(arrays: Mapping[str, Any]) -> Any:
         return backend.map("square", backend.zip("add", arrays["x"], arrays["y"]))
 
-    replay = backend.record(run, given)
+    replay = backend.record(run, {name: backend.to_device(x) for name, x in given.items()})
     if replay is None:  # no such thing: runs are made one by one
         assert backend.name != "cuda"
         return
@@ -267,6 +286,26 @@ def test_recorded_runs_read_new_inputs(backend: Backend) -> None:
     for factor, result in zip(factors, found, strict=True):
         expected = ((given["x"] + given["y"]) * factor) ** 2
         np.testing.assert_array_equal(backend.to_host(result), expected)
+
+
+SEQUENCES = [[0], [0, 0], [0, 1], [0, 3, 3, 7]]
+
+
+@pytest.mark.parametrize("offsets", SEQUENCES)
+@pytest.mark.parametrize("beyond", [0, 2], ids=["full", "filled up"])
+def test_packed_sequences(backend: Backend, offsets: list[int], beyond: int) -> None:
+    rows = offsets[-1] + beyond
+    given = {
+        "token_ids": np.arange(rows, dtype=np.int32),
+        "rows": _x(rows, 3),
+        "sequences": np.array(offsets, np.int32),
+    }
+    found = backend.upload(given, "sequences")
+    assert set(found) == set(given)
+    _check(backend, found["rows"], given["rows"])
+    for name in ("token_ids", "sequences"):  # numbers of rows, which null keeps as well
+        assert found[name].dtype == np.int32
+        np.testing.assert_array_equal(backend.to_host(found[name]), given[name])
 
 
 def test_synchronize_waits_for_what_was_launched(backend: Backend) -> None:

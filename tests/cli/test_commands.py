@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -67,7 +68,8 @@ def fail(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.mark.parametrize(
-    "command", ["import-model", "sql", "explain", "ls", "describe", "predict", "demo", "doctor"]
+    "command",
+    ["import-model", "sql", "explain", "ls", "describe", "predict", "bench", "demo", "doctor"],
 )
 def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     text = run(command, "--help")
@@ -184,7 +186,7 @@ def test_describe(run: Run, database: Path) -> None:
 
 def test_doctor(run: Run, database: Path) -> None:
     text = run("doctor", "-d", database)
-    for word in ("Python", "numpy", "duckdb", "BLAS", "processors", "GPU", "cupy", "cudf"):
+    for word in ("Python", "numpy", "duckdb", "BLAS", "processors", "jit", "GPU", "cupy", "cudf"):
         assert f"\n{word} " in f"\n{text}"
     assert doctor.UNVERIFIED in text
     assert "1 tables read; all sound" in text
@@ -194,13 +196,17 @@ def test_doctor_measures_once_and_explain_compares(
     run: Run, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    quick = partial(measure.measure, shapes=[(64, 64, 64)], array_nbytes=1 << 16, repeats=3)
+    quick = partial(measure.measure, shapes=[(64, 64, 64)], sizes=[64, 1 << 16], repeats=3)
     monkeypatch.setattr(measure, "measure", quick)
     query = ("explain", "-d", database, "--analyze", "SELECT embed('minilm', 'a')")
     assert "ceilings not measured: gpudb doctor --measure" in run("doctor")
     assert "ceilings not measured: gpudb doctor --measure" in run(*query)
     assert "GFLOP/s on one thread" in run("doctor", "--measure")
-    assert "of ceiling" in run(*query)
+    told = run(*query)
+    assert "of ceiling" in told
+    assert re.search(
+        r"^limited by \w+.*: \d+% of the time, at \d+% of its \w+ ceiling$", told, re.M
+    )
 
 
 def test_doctor_names_a_history_that_cannot_be_kept(run: Run, tmp_path: Path) -> None:

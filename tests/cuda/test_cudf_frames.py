@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+
+from tests import cudf_objects
 
 pytestmark = pytest.mark.cudf
 REAL = ("rmm", "pylibcudf", "cudf")
@@ -56,3 +59,21 @@ def test_many_blocks_are_several_frames(cudf: Any, monkeypatch: pytest.MonkeyPat
     blocks = cp.asarray(np.arange(30, dtype=np.float32).reshape(5, 2, 3))
     frames = block_frames(np.arange(5, dtype=np.int32)[:, None], blocks)
     assert [len(frame) for frame in frames] == [2, 2, 1]
+
+
+@pytest.mark.parametrize("kind", [cudf_objects.Series, cudf_objects.DataFrame])
+def test_doors_are_tested_with_what_cudf_has(cudf: Any, kind: type) -> None:
+    """The classes that other tests pass for cuDF's: same place, same names, same arguments."""
+    real = getattr(cudf, kind.__name__)
+    assert real.__module__ == kind.__module__
+    for name in vars(kind):
+        if not name.startswith("__") or name.startswith("__arrow"):
+            assert hasattr(real, name)
+    assert hasattr(real, "__arrow_c_stream__") == hasattr(kind, "__arrow_c_stream__")
+    assert not hasattr(real, "__arrow_c_array__")
+    mine, theirs = (inspect.signature(k.to_arrow) for k in (kind, real))
+    assert list(mine.parameters) == list(theirs.parameters)
+
+
+def test_frames_are_made_from_arrow(cudf: Any) -> None:
+    assert list(inspect.signature(cudf.DataFrame.from_arrow).parameters) == ["table"]

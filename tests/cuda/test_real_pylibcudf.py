@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,3 +105,106 @@ def test_keys_are_one_column_for_each_axis(plc: Any) -> None:
     assert [c.type().id() for c in found] == [plc.TypeId.INT32] * 2
     for axis, column in enumerate(found):
         np.testing.assert_array_equal(column_view(column, "int32").get(), keys[:, axis])
+
+
+OFFSETS = [[0], [0, 0], [0, 1], [0, 3, 3, 7], [0, 64]]
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32"])
+@pytest.mark.parametrize("offsets", OFFSETS)
+def test_sequences_are_one_list_column_in_the_same_memory(
+    plc: Any, offsets: list[int], dtype: str
+) -> None:
+    import cupy as cp
+
+    from gpudb.backend.cuda.columns import sequence_column, sequence_views
+
+    values, where = _array((offsets[-1] + 2,), dtype), cp.asarray(np.array(offsets, np.int32))
+    column = sequence_column(values, where)
+    assert isinstance(column, plc.Column)
+    assert column.type().id() == plc.TypeId.LIST
+    assert (column.size(), column.null_count()) == (len(offsets) - 1, 0)
+    found = sequence_views(column, dtype)
+    for mine, given in zip(found, (values, where), strict=True):
+        np.testing.assert_array_equal(mine.get(), given.get())
+        assert mine.dtype == given.dtype
+        assert mine.data.ptr == given.data.ptr
+
+
+def test_a_slice_of_sequences_counts_in_the_whole(plc: Any) -> None:
+    import cupy as cp
+
+    from gpudb.backend.cuda.columns import sequence_column, sequence_views
+
+    values = _array((7,), "int32")
+    whole = sequence_column(values, cp.asarray(np.array([0, 3, 3, 7], np.int32)))
+    part = plc.Column(whole.type(), 2, None, None, 0, 1, whole.children())
+    same, offsets = sequence_views(part, "int32")
+    assert same.data.ptr == values.data.ptr
+    np.testing.assert_array_equal(offsets.get(), [3, 3, 7])
+
+
+def test_more_tokens_than_a_column_holds_are_refused(
+    plc: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cupy as cp
+
+    from gpudb.backend.cuda import columns
+
+    monkeypatch.setattr(columns, "MAX_ELEMENTS", 6)
+    offsets = cp.asarray(np.array([0, 6], np.int32))
+    assert columns.sequence_column(_array((6,), "int32"), offsets).size() == 1
+    with pytest.raises(DeviceError, match="7 values, cuDF takes 6 in a column"):
+        columns.sequence_column(_array((7,), "int32"), offsets)
+
+
+def test_nulls_among_sequences_are_refused(plc: Any) -> None:
+    import cupy as cp
+
+    from gpudb.backend.cuda.columns import sequence_column, sequence_views
+
+    column = sequence_column(_array((3,), "int32"), cp.asarray(np.array([0, 1, 3], np.int32)))
+    mask = plc.gpumemoryview(cp.asarray(np.full(64, 0b01, np.uint8)))
+    with pytest.raises(DeviceError, match="1 rows or values are null"):
+        sequence_views(column.with_mask(mask, 1), "int32")
+
+
+def test_inputs_of_a_batch_share_their_offsets(plc: Any) -> None:
+    """Columns over the memory that kernels read: writing new inputs there changes both."""
+    import cupy as cp
+
+    from gpudb.backend.cuda.columns import sequence_views
+    from gpudb.backend.cuda.sequences import Sequences
+
+    names = ("token_ids", "type_ids", "position_ids")
+    arrays = {name: _array((7,), "int32") for name in names}
+    arrays["rows"] = _array((7, 2), "float32")
+    arrays["sequences"] = cp.asarray(np.array([0, 3, 7], np.int32))
+    inputs = Sequences.of(arrays, "sequences")
+    assert {name: inputs[name] for name in inputs} == arrays
+    assert set(inputs.columns) == set(names)
+    for name in names:
+        values, offsets = sequence_views(inputs.columns[name], "int32")
+        assert values.data.ptr == arrays[name].data.ptr
+        assert offsets.data.ptr == arrays["sequences"].data.ptr
+    inputs["token_ids"].set(np.full(7, 5, np.int32))
+    values, _ = sequence_views(inputs.columns["token_ids"], "int32")
+    np.testing.assert_array_equal(values.get(), 5)
+
+
+@pytest.mark.parametrize("rows", [0, 2])
+def test_options_of_parquet_files(plc: Any, tmp_path: Path, rows: int) -> None:
+    """Everything up to the writing and reading itself, which need a GPU."""
+    import cupy as cp
+
+    from gpudb.backend.cuda.block_files import reader_options, writer_options
+    from gpudb.backend.cuda.columns import key_columns, sequence_column
+
+    offsets = cp.asarray(np.arange(rows + 1, dtype=np.int32) * 3)
+    lists = sequence_column(_array((rows * 3,), "float16"), offsets)
+    table = plc.Table([*key_columns(np.zeros((rows, 2), np.int32)), lists])
+    path = str(tmp_path / "x.parquet")
+    Path(path).touch()
+    written = writer_options(path, table, ["i0", "i1", "block"], {"gpudb.tensor": "{}"}, 1)
+    assert isinstance(written, plc.io.parquet.ChunkedParquetWriterOptions)
+    assert isinstance(reader_options(path, 0), plc.io.parquet.ParquetReaderOptions)

@@ -63,7 +63,7 @@ def minilm(minilm_folder: Path) -> Iterator[Encoder]:
 
 def fresh(encoder: Encoder, limits: Limits = ROOM, **changes: Any) -> Encoder:
     """The same model with nothing prepared."""
-    return replace(encoder, limits=limits, _prepared={}, **changes)
+    return replace(encoder, limits=limits, **changes)
 
 
 def measured(encoder: Encoder, texts: list[str]) -> tuple[HostArray, InferStatistics]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gpudb.errors import InputError
 from gpudb.models.text_column import as_text_column
+from tests import cudf_objects
 
 TEXTS = ["a", None, "", "ünï ☃ 😀", "a", "nul\0"]
 WHOLE = [text for text in TEXTS if text is not None]
@@ -53,6 +54,8 @@ def with_gaps() -> dict[str, object]:
         "dictionary chunks": pa.chunked_array([arrow[:3], arrow[3:]]).dictionary_encode(),
         "slice": pa.array(["x", *TEXTS, "y"])[1:-1],
         "c array": OnlyArray(arrow),
+        "cudf": cudf_objects.Series(arrow.cast(pa.large_string())),
+        "cudf category": cudf_objects.Series(arrow.dictionary_encode()),
     }
 
 

@@ -20,6 +20,7 @@ from gpudb.errors import CatalogError
 from gpudb.report import PlanReport, PlanText
 from gpudb.sql import SqlEngine
 from gpudb.sql.plan import SqlResult
+from gpudb.sql.protocols import Reporter
 from gpudb.store import TensorStore
 from gpudb.tables import UserTables
 
@@ -83,10 +84,13 @@ class HashModels:
     def profiling(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def report(self, model: str, statistics: object = None, into: str = "") -> PlanReport:
-        measured = f", measured {statistics}" if statistics else ""
-        text = PlanText("logical plan", f"plan of {model}{measured}")
-        return PlanReport(model, into, "numpy", (), (text,))
+    def reporter(self, model: str) -> Reporter:
+        def report(statistics: object, into: str) -> PlanReport:
+            measured = f", measured {statistics}" if statistics else ""
+            text = PlanText("logical plan", f"plan of {model}{measured}")
+            return PlanReport(model, into, "numpy", (), (text,))
+
+        return report
 
     def report_relational(self, model: str, into: str = "") -> PlanReport:
         return PlanReport(model, into, "numpy", (), (PlanText(f"relational plan of {model}", ""),))

@@ -15,6 +15,7 @@ from gpudb.backend.cuda.gemm import matmul
 from gpudb.backend.cuda.graph import Recorder
 from gpudb.backend.cuda.key_join import equi_join
 from gpudb.backend.cuda.memory import POOL, Uploads
+from gpudb.backend.cuda.sequences import Sequences
 from gpudb.backend.plain_products import PlainProducts
 from gpudb.errors import DeviceError
 from gpudb.kernels import Kernel
@@ -54,6 +55,9 @@ class CudaBackend(PlainProducts):
     def to_device(self, x: HostArray) -> Array:
         return self._uploads.copy(x)
 
+    def upload(self, inputs: Mapping[str, HostArray], offsets: str) -> Mapping[str, Array]:
+        return Sequences.of({name: self.to_device(x) for name, x in inputs.items()}, offsets)
+
     def to_host(self, x: Array) -> HostArray:
         host = cp.asnumpy(x)
         return widen(host, "bfloat16") if host.dtype == np.uint16 else host
@@ -89,10 +93,9 @@ class CudaBackend(PlainProducts):
             return kernel.launch(self._device, *args)
 
     def record(
-        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, HostArray]
+        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, Array]
     ) -> Callable[[Mapping[str, HostArray]], Array] | None:
-        on_device = {name: self.to_device(x) for name, x in inputs.items()}
-        return self._recorder.record(run, on_device)
+        return self._recorder.record(run, inputs)
 
     def synchronize(self) -> None:
         cp.cuda.get_current_stream().synchronize()

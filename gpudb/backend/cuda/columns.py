@@ -1,4 +1,4 @@
-"""Blocks as cuDF columns and back, without a copy.
+"""Blocks and packed sequences as cuDF columns and back, without a copy.
 
 cuDF has no type for arrays of a fixed shape, and none of 16 bits: a block is one row of a LIST
 column, half types are kept as uint16, and shape and dtype come from the tensor's schema. A LIST
@@ -87,6 +87,48 @@ def list_view(column: plc.Column, block: Sequence[int], dtype: str) -> Any:
             "every row"
         )
     return column_view(lists.child(), dtype)[first:last].reshape(rows, *block)
+
+
+def sequence_column(values: Any, offsets: Any) -> plc.Column:
+    """Packed sequences as one LIST column over the same memory.
+
+    Parameters
+    ----------
+    values
+        ``(t,)`` numbers, one sequence after the other.
+    offsets
+        ``(s + 1,)`` int32: row i is ``values[offsets[i]:offsets[i + 1]]``. What lies beyond the
+        last of them is in no row.
+
+    Raises
+    ------
+    DeviceError
+        There are more values than a column holds.
+    """
+    if values.size > MAX_ELEMENTS:
+        raise DeviceError(
+            f"sequences: {values.size:,} values, cuDF takes {MAX_ELEMENTS:,} in a column; use a "
+            "smaller token budget"
+        )
+    children = [number_column(offsets), number_column(values)]
+    return plc.Column(plc.DataType(plc.TypeId.LIST), offsets.size - 1, None, None, 0, 0, children)
+
+
+def sequence_views(column: plc.Column, dtype: str) -> tuple[Any, Any]:
+    """The values ``(t,)`` and offsets ``(s + 1,)`` of a LIST column, over the same memory.
+
+    The offsets of a slice do not start at 0: they count in all values of the column it is of.
+
+    Raises
+    ------
+    DeviceError
+        A row, or a value, is null.
+    """
+    lists, start = column.list_view(), column.offset()
+    if nulls := column.null_count() + lists.child().null_count():
+        raise DeviceError(f"column of sequences: {nulls} rows or values are null, expected none")
+    offsets = column_view(lists.offsets(), "int32")[start : start + column.size() + 1]
+    return column_view(lists.child(), dtype), offsets
 
 
 def column_view(column: plc.Column, dtype: str) -> Any:

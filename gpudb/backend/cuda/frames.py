@@ -1,31 +1,17 @@
-"""Blocks as cuDF tables: results for users, and Parquet in and out."""
+"""Tables of cuDF for users."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
-from os import PathLike, fspath
 from typing import Any
 
 import cudf
 import cupy as cp
-import numpy as np
+import pyarrow as pa
 import pylibcudf as plc
 
-from gpudb.backend.cuda.columns import (
-    column_view,
-    key_columns,
-    list_columns,
-    list_view,
-)
-from gpudb.errors import DeviceError
-from gpudb.types import HostArray, TensorSchema, storage_dtype
-
-ELEMENTS_PER_ROW_GROUP = 1 << 27
-"""cuDF's Parquet writer takes a million rows at a time unless told otherwise; of blocks, that is
-more than it can address."""
-ROWS_PER_GROUP = 1_000_000
-"""The writer's own limit."""
+from gpudb.backend.cuda.columns import MAX_ELEMENTS, key_columns, list_columns
+from gpudb.errors import DeviceError, UnsupportedError
+from gpudb.types import HostArray
 
 
 def block_frames(keys: HostArray, blocks: Any) -> list[cudf.DataFrame]:
@@ -49,36 +35,31 @@ def block_frames(keys: HostArray, blocks: Any) -> list[cudf.DataFrame]:
     return frames
 
 
-def write_parquet(path: str | PathLike[str], keys: HostArray, blocks: Any) -> list[str]:
-    """Write blocks as Parquet; the paths, numbered where cuDF needs more than one file."""
-    rows = max(1, min(ELEMENTS_PER_ROW_GROUP // max(1, prod(blocks.shape[1:])), ROWS_PER_GROUP))
-    frames = block_frames(keys, blocks)
-    paths = [fspath(path)]
-    if len(frames) > 1:
-        stem = fspath(path).removesuffix(".parquet")
-        paths = [f"{stem}-{number:04d}.parquet" for number in range(len(frames))]
-    for frame, name in zip(frames, paths, strict=True):
-        frame.to_parquet(name, row_group_size_rows=rows, index=False)
-    return paths
-
-
-def read_parquet(paths: Sequence[str], schema: TensorSchema) -> tuple[HostArray, Any]:
-    """Keys on the host and blocks on the device, as :func:`write_parquet` wrote them.
+def arrow_frame(table: pa.Table) -> cudf.DataFrame:
+    """An Arrow table on the GPU; arrays of a fixed length, which cuDF has not, become lists.
 
     Raises
     ------
     DeviceError
-        The files have other columns, or blocks of another size.
+        The vectors of a column have more elements together than cuDF takes.
+    UnsupportedError
+        cuDF has no type for a column.
     """
-    names = [f"i{axis}" for axis in range(schema.ndim)] + ["block"]
-    keys, blocks = [], []
-    for path in paths:
-        frame = cudf.read_parquet(path)
-        if list(frame.columns) != names:
-            raise DeviceError(f"{path} has columns {list(frame.columns)}, expected {names}")
-        table, _ = frame.to_pylibcudf()
-        *axes, block = table.columns()
-        keys.append(np.stack([cp.asnumpy(column_view(c, "int32")) for c in axes], axis=1))
-        dtype = str(storage_dtype(schema.dtype))
-        blocks.append(list_view(block, schema.block_numbers, dtype))
-    return np.concatenate(keys), cp.concatenate(blocks)
+    for number, field in enumerate(table.schema):
+        if not pa.types.is_fixed_size_list(field.type):
+            continue
+        elements = table.num_rows * field.type.list_size
+        if elements > MAX_ELEMENTS:
+            raise DeviceError(
+                f"column {field.name!r} has {elements:,} elements, cuDF takes {MAX_ELEMENTS:,} "
+                "in a column; ask for fewer rows at once"
+            )
+        lists = table.column(number).cast(pa.list_(field.type.value_type))
+        table = table.set_column(number, field.name, lists)
+    try:
+        return cudf.DataFrame.from_arrow(table)
+    except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        types = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+        raise UnsupportedError(
+            f"cuDF does not take the columns {types} ({error}); cast in SQL what it has no type for"
+        ) from error

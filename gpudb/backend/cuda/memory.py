@@ -76,6 +76,11 @@ def free_nbytes() -> int:
     return int(cp.cuda.runtime.memGetInfo()[0])
 
 
+def host_copy(x: Any) -> HostArray:
+    """An array of CuPy, or of anybody else on the GPU, on the host."""
+    return np.asarray(cp.asnumpy(cp.asarray(x)))
+
+
 class Uploads:
     """Copies to the GPU through pinned memory, on a stream of their own.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, TypeVar, cast
 
 import numba
 from numba import types
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, NullCache
 
 from gpudb.kernels import elementwise
 
@@ -47,7 +49,7 @@ def compiled(*parameters: Any) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
         # What cache=True does, with a key of ours.
-        dispatcher._cache = _SourceCache(function)
+        dispatcher._cache = _cache(function)
         dispatcher.compile(types.void(*parameters))
         dispatcher.disable_compile()
         return cast(F, dispatcher)
@@ -66,8 +68,35 @@ class _SourceCache(FunctionCache):  # type: ignore[misc]
     numba's own key looks at the file of a function only, not at what it calls.
     """
 
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except (EOFError, UnpicklingError):
+            # A file was cut off, when the machine went down or the disk was full.
+            self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        # The folder may be full, or gone: the code is there all the same.
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (sig, codegen.magic_tuple(), _SOURCES)
+
+
+def _cache(function: Callable[..., Any]) -> Any:
+    """Where the machine code of a function is kept; nowhere if no folder can be written."""
+    try:
+        return _SourceCache(function)
+    except RuntimeError:
+        return NullCache()
+
+
+def code_folder() -> str | None:
+    """The folder where machine code is kept, those of kernels beside it; None: nowhere."""
+    path = _cache(code_folder).cache_path
+    return None if path is None else str(path)
 
 
 def _digest() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpudb.backend.jit.target import TARGET
+from gpudb.errors import DeviceError
 from gpudb.kernels.cast import bfloat16_bits
 from gpudb.types import HostArray
 
@@ -16,6 +17,9 @@ ALIGNMENT = 64
 
 GROUPS = {"float32": 1, "bfloat16": 2, "int8": 4}
 """Dtype of packed weights -> elements that one step of a product multiplies at once."""
+
+LONGEST_BYTES = (2**31 - 1) // (255 * 127)
+"""Elements of a row of bytes whose products add up in int32, whatever they are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,27 +66,48 @@ def pack(weight: HostArray, dtype: str) -> PackedWeight:
         The matrix.
     dtype
         ``float32``; ``bfloat16``, rounded to nearest; ``int8``, rounded to 127 steps either side of
-        zero, whose size is chosen for each column.
+        zero, whose size is chosen for each column: NaN for one that is not finite, 0 for one of
+        numbers so small that its steps would be denormal.
+
+    Raises
+    ------
+    DeviceError
+        Rows of bytes are too long to be added up in int32.
     """
     weight = np.asarray(weight, np.float32)
     columns, inner = weight.shape
     panels, group = -(-columns // COLUMNS), GROUPS[dtype]
     scales = np.zeros(panels * COLUMNS if dtype == "int8" else 0, np.float32)
     if dtype == "int8":
-        scales[:columns] = np.abs(weight).max(axis=1, initial=0) / 127
-        steps = np.where(scales == 0, np.float32(1), scales)[:columns, None]
-        weight = np.rint(weight / steps).astype(np.int8)
+        weight, scales[:columns] = _quantized(weight)
     elif dtype == "bfloat16":
         weight = bfloat16_bits(weight)
-    steps = -(-inner // group)
-    whole = np.zeros((panels * COLUMNS, steps * group), weight.dtype)
+    count = max(1, -(-inner // group))  # a product without steps would be left unset
+    whole = np.zeros((panels * COLUMNS, count * group), weight.dtype)
     whole[:columns, :inner] = weight
-    packed = aligned((panels, steps, COLUMNS * group), weight.dtype)
-    packed.reshape(panels, steps, COLUMNS, group)[...] = whole.reshape(
-        panels, COLUMNS, steps, group
+    packed = aligned((panels, count, COLUMNS * group), weight.dtype)
+    packed.reshape(panels, count, COLUMNS, group)[...] = whole.reshape(
+        panels, COLUMNS, count, group
     ).transpose(0, 2, 1, 3)
     sums = whole.sum(axis=1, dtype=np.int32) if dtype == "int8" else np.zeros(0, np.int32)
     return PackedWeight(dtype, packed, columns, inner, scales, sums)
+
+
+def _quantized(weight: HostArray) -> tuple[HostArray, HostArray]:
+    """A matrix in bytes, and what a step of each of its rows stands for."""
+    inner = weight.shape[1]
+    if inner > LONGEST_BYTES:
+        raise DeviceError(
+            f"precision='int8' on device 'jit' takes products of up to {LONGEST_BYTES:,} elements, "
+            f"got {inner:,}; precision='float32' takes any number"
+        )
+    scales = np.abs(weight).max(axis=1, initial=0) / np.float32(127)
+    scales[scales < np.finfo(np.float32).tiny] = 0
+    scales[~np.isfinite(scales)] = np.nan
+    some = scales > 0
+    out = np.zeros(weight.shape, np.int8)
+    out[some] = np.rint(weight[some] / scales[some, None])
+    return out, scales
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> HostArray:

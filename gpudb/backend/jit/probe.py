@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,13 @@ def obstacle() -> str:
     """What stands in the way; empty where nothing does."""
     if find_spec("numba") is None:
         return f"numba not installed: {INSTALL}"
+    from numba import config
+
+    if config.DISABLE_JIT:
+        return "NUMBA_DISABLE_JIT is set"
     from gpudb.backend.jit.target import TARGET
 
-    if TARGET.lanes == 4 and platform.machine().lower() in ("x86_64", "amd64", "i686"):
+    if TARGET.lanes == 4 and TARGET.x86:
         return "this processor has no AVX2 with FMA, or NUMBA_CPU_FEATURES hides them"
     return ""
 
@@ -55,7 +58,7 @@ def check(precision: str) -> None:
 @contextmanager
 def waiting() -> Iterator[None]:
     """Say on a terminal what is being waited for, where that takes more than a second."""
-    text = "gpudb: compiling its kernels for this processor; they are kept for the next time\n"
+    text = "gpudb: compiling its kernels; gpudb doctor says where they are kept for the next time\n"
     timer = Timer(1.0, sys.stderr.write, (text,))
     if sys.stderr.isatty():
         timer.start()

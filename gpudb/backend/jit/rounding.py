@@ -20,6 +20,8 @@ from gpudb.backend.jit.vectors import (
 from gpudb.types import HostArray
 
 _ZERO, _STEPS = np.float32(0), np.float32(255)
+_LEAST = np.finfo(np.float32).tiny
+"""Of steps: smaller numbers have few digits, and one divided by them is no number."""
 
 
 @part
@@ -36,7 +38,8 @@ def quantize_row(x: HostArray, i: int, out: HostArray, r: int) -> tuple[np.float
     Returns
     -------
     step
-        What one step stands for: ``x ≈ (byte - zero) * step``. NaN for a row that is not finite.
+        What one step stands for: ``x ≈ (byte - zero) * step``. NaN for a row that is not finite, 0
+        for one of zeros, or of numbers so small that its steps would be denormal.
     zero
         The byte of 0.
     """
@@ -47,12 +50,13 @@ def quantize_row(x: HostArray, i: int, out: HostArray, r: int) -> tuple[np.float
         high, low = larger(high, part_of_row), smaller(low, part_of_row)
         zeros = fma(part_of_row, splat(_ZERO), zeros)
     lowest = -lanes_largest(splat(_ZERO) - low)
-    step = (lanes_largest(high) - lowest) / _STEPS + lanes_sum(zeros)
-    if not step > _ZERO:
-        # All zero, or not finite: any bytes do.
+    # Divided first: the difference of finite numbers may not be finite.
+    step = lanes_largest(high) / _STEPS - lowest / _STEPS + lanes_sum(zeros)
+    if not step >= _LEAST:
+        # Any bytes do.
         for j in range(0, width, LANES):
             store_bytes(at(out, (r, j)), splat(_ZERO))
-        return (step, np.int32(0))
+        return (step * _ZERO, np.int32(0))
     zero = np.float32(np.rint(-lowest / step))
     for j in range(0, width, LANES):
         scaled = fma(load_up_to(at(x, (i, j)), width - j), splat(np.float32(1) / step), splat(zero))

@@ -213,6 +213,13 @@ def larger(builder, x, y):  # type: ignore[no-untyped-def]
 
 
 @operation(vector, vector, vector)
+def larger_or_nan(builder, x, y):  # type: ignore[no-untyped-def]
+    """The larger of two; NaN where either is."""
+    keeps = builder.or_(builder.fcmp_ordered(">", x, y), builder.fcmp_unordered("uno", x, x))
+    return builder.select(keeps, x, y)
+
+
+@operation(vector, vector, vector)
 def smaller(builder, x, y):  # type: ignore[no-untyped-def]
     """The smaller of two; NaN where ``x`` is."""
     return builder.select(builder.fcmp_ordered(">", x, y), y, x)

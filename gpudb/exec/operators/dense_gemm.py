@@ -7,6 +7,7 @@ from math import prod
 
 from gpudb.backend import Array
 from gpudb.exec.operator import Context, Cost, Joined, Launch, Panels, PhysicalOp
+from gpudb.exec.operators.pack_weight import as_read
 from gpudb.kernels.concat_columns import concat_columns
 from gpudb.types import Sizes
 
@@ -32,8 +33,11 @@ class DenseGemm(PhysicalOp):
             return ctx.backend.concat(
                 [matmul(rows, right[0], self.transpose_right) for _, rows in left]
             )[None]
-        pack = ctx.backend.pack
-        parts = [matmul(left[0], pack(rows), transpose_b=True) for _, rows in right]
+        weight = self.children[1]
+        parts = [
+            matmul(left[0], as_read(ctx.backend, weight, rows), transpose_b=True)
+            for _, rows in right
+        ]
         return ctx.backend.call(concat_columns, parts)[None]
 
     def panel_scratch(self, sizes: Sizes) -> int:

@@ -7,7 +7,7 @@ from math import prod
 
 from gpudb.backend import Array
 from gpudb.exec.operator import Context, Cost, Joined, Launch, PhysicalOp
-from gpudb.kernels.bias_activation import bias_activation
+from gpudb.exec.operators.pack_weight import as_read
 from gpudb.kernels.concat_columns import concat_columns
 from gpudb.types import Sizes
 
@@ -29,9 +29,12 @@ class LinearGemm(PhysicalOp):
     def run_panels(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         x, weight, bias = inputs
         backend = ctx.backend
-        parts = [backend.matmul(x[0], backend.pack(rows), transpose_b=True) for _, rows in weight]
-        product = backend.call(concat_columns, parts)
-        return backend.call(bias_activation, product, bias[0], self.activation)[None]
+        parts = []
+        for start, rows in weight:
+            added = bias[0][start : start + rows.shape[0]]
+            read = as_read(backend, self.children[1], rows)
+            parts.append(backend.linear(x[0], read, added, self.activation))
+        return backend.call(concat_columns, parts)[None]
 
     def panel_scratch(self, sizes: Sizes) -> int:
         return self.out.bind(sizes).nbytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gpudb.backend import Array
+from gpudb.backend import Array, Backend
 from gpudb.exec.operator import Context, Joined, PhysicalOp
 
 
@@ -21,3 +21,8 @@ class PackWeight(PhysicalOp):
     @property
     def is_layout(self) -> bool:
         return True
+
+
+def as_read(backend: Backend, weight: PhysicalOp, rows: Array) -> Array:
+    """Rows of a weight that comes in panels, as the product reads that weight when it is whole."""
+    return backend.pack(rows) if isinstance(weight, PackWeight) else rows

@@ -11,7 +11,7 @@ from gpudb.errors import CatalogError, SqlError, UnsupportedError
 from gpudb.plan.explain import explain
 from gpudb.report import Report
 from gpudb.sql.connection import Connection, Parameters
-from gpudb.sql.plan import Measured, SqlResult, SqlStatistics
+from gpudb.sql.plan import Measured, SqlResult, SqlStatistics, told
 from gpudb.sql.protocols import TableStore, TensorFunctions
 from gpudb.sql.statements import parse
 from gpudb.sql.tensors.binder import Binder
@@ -71,7 +71,7 @@ class TensorDoor:
         table = self.queries({}).compute(relation)
         seconds = perf_counter() - started
         stats = SqlStatistics((Measured(table.num_rows, seconds),), seconds)
-        return SqlResult(table, explain(relation.result), stats)
+        return SqlResult(table, told(explain(relation.result)), stats)
 
     def report(self, relation: Relation, statement: str, *, analyze: bool) -> Report:
         """The plan of a statement that is an expression over tensors; ``analyze`` runs it."""
@@ -114,7 +114,7 @@ class TensorDoor:
         )
         seconds = perf_counter() - started
         stats = SqlStatistics((Measured(blocks, seconds),), seconds)
-        return SqlResult(pa.table({}), explain(plan), stats)
+        return SqlResult(pa.table({}), told(explain(plan)), stats)
 
     def is_tensor(self, name: str) -> bool:
         """True for a tensor that no table of its name hides."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from time import perf_counter
 
 import pyarrow as pa
@@ -105,11 +106,13 @@ class TensorQueries:
         if not self.steps:
             return result
         measured = SqlStatistics(tuple(self.measured), sum(m.seconds for m in self.measured))
-        text = f"{SqlPlan(tuple(self.steps)).text(measured)}\n{result.text}"
+        text = SqlPlan(tuple(self.steps)).text(measured)
         stats = SqlStatistics(
             (*self.measured, *result.stats.steps), measured.seconds + result.stats.seconds
         )
-        return SqlResult(result.table, text, stats, result.report)
+        return SqlResult(
+            result.table, cache(lambda: (f"{text}\n{result.text}", result.report)), stats
+        )
 
     def before(self, report: Report, analyze: bool) -> Report:
         """The report of the rest of a statement, with the plans of these steps before its own."""

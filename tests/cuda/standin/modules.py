@@ -38,7 +38,7 @@ def pylibcudf_modules() -> dict[str, ModuleType]:
             c.__name__: c
             for c in (
                 *(parquet.SourceInfo, parquet.SinkInfo, parquet.TableInputMetadata),
-                *(parquet.ColumnInMetadata, parquet.TableWithMetadata),
+                *(parquet.ColumnInMetadata, parquet.TableWithMetadata, parquet.DictionaryPolicy),
             )
         },
     )
@@ -49,6 +49,8 @@ def pylibcudf_modules() -> dict[str, ModuleType]:
             for c in (
                 *(parquet.ParquetReaderOptions, parquet.ParquetReaderOptionsBuilder),
                 *(parquet.ParquetWriterOptions, parquet.ParquetWriterOptionsBuilder),
+                *(parquet.ChunkedParquetWriter, parquet.ChunkedParquetWriterOptions),
+                parquet.ChunkedParquetWriterOptionsBuilder,
                 *(parquet.read_parquet, parquet.write_parquet),
             )
         },

@@ -37,10 +37,16 @@ def embedding_layer_norm(
     eps: float,
 ) -> HostArray:
     """As :mod:`gpudb.kernels.embedding_layer_norm`."""
+    count = len(rows[0])
     pairs = list(zip(tables, rows, strict=True))
-    if any(row.min(initial=0) < 0 or row.max(initial=-1) >= len(table) for table, row in pairs):
+    if not all(len(row) == count and _inside(row, len(table)) for table, row in pairs):
         return np.asarray(reference(tables, rows, gamma, beta, eps))  # it knows what to raise
-    out = np.empty((len(rows[0]), tables[0].shape[1]), np.float32)
+    out = np.empty((count, tables[0].shape[1]), np.float32)
     for number, (table, row) in enumerate(pairs):
         _add_rows(table, row.astype(np.int64), number == 0, out)
     return layer_norm(out, gamma, beta, eps)
+
+
+def _inside(row: HostArray, height: int) -> bool:
+    """Whether all numbers are rows of a table."""
+    return not row.size or bool(row.min() >= 0 and row.max() < height)

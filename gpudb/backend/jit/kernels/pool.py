@@ -10,7 +10,7 @@ from numba import types
 from gpudb.backend.jit.compiled import array, compiled, matrix, part, written
 from gpudb.backend.jit.lanes import lanes_sum
 from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.vectors import at, fma, larger, load_up_to, splat, store_up_to
+from gpudb.backend.jit.vectors import at, fma, larger_or_nan, load_up_to, splat, store_up_to
 from gpudb.types import HostArray
 
 f4 = types.float32
@@ -27,8 +27,7 @@ def _pooled(x: HostArray, first: int, last: int, j: int, kind: int) -> Any:
         return value
     for i in range(first + 1, last):
         row = load_up_to(at(x, (i, j)), left)
-        # The order matters: NaN stays.
-        value = larger(row, value) if kind == MAX else value + row
+        value = larger_or_nan(value, row) if kind == MAX else value + row
     return value / splat(np.float32(last - first)) if kind == MEAN else value
 
 

@@ -94,14 +94,15 @@ class Column:
             raise TypeError(f"data_type must be a DataType, got {type(data_type).__name__}")
         if not all(isinstance(c, Column) for c in self._children):
             raise ValueError("All children must be pylibcudf Column objects")
-        if mask is not None or null_count:
-            raise NotImplementedError("nulls are not in the stand-in")
+        if null_count and mask is None:
+            raise ValueError("a column with nulls has a mask")
         for n in (size, offset):
             if not 0 <= n <= MOST_ROWS:
                 raise OverflowError(f"{n} does not fit into size_type")
         if data is not None and not (hasattr(data, "ptr") and hasattr(data, "size")):
             raise TypeError(f"data must have .ptr and .size, got {type(data).__name__}")
         self._type, self._size, self._data, self._offset = data_type, size, data, offset
+        self._mask, self._null_count = mask, null_count
         self._check_layout()
 
     def _check_layout(self) -> None:
@@ -127,10 +128,10 @@ class Column:
         return self._offset
 
     def null_count(self) -> int:
-        return 0
+        return self._null_count
 
-    def null_mask(self) -> None:
-        return None
+    def null_mask(self) -> Any:
+        return self._mask
 
     def data(self) -> Any:
         return self._data
@@ -239,6 +240,8 @@ def from_host(values: Any) -> Column:
 
 def values_of(column: Any) -> Any:
     """Elements of a fixed-width column, as NumPy sees them."""
+    if column.null_count():
+        raise NotImplementedError("computing with nulls is not in the stand-in")
     dtype = dtype_of(column.type())
     if not column.size():
         return np.empty(0, dtype)

@@ -1,0 +1,35 @@
+"""A column of somebody else's library as an Arrow array."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+
+def arrow_column(column: object) -> pa.ChunkedArray | None:
+    """What is Arrow, or says how to become it: polars, cuDF, anything with Arrow's interface.
+
+    Host memory is not copied; a column of cuDF is brought from the GPU. None for what is neither.
+    """
+    if isinstance(column, pa.ChunkedArray):
+        return column
+    if isinstance(column, pa.Array):
+        return pa.chunked_array([column])
+    if hasattr(column, "__arrow_c_stream__"):
+        return pa.chunked_array(column)
+    if hasattr(column, "__arrow_c_array__"):
+        return pa.chunked_array([pa.array(column)])
+    if hasattr(column, "to_arrow"):  # a Series of cuDF has nothing else
+        return pa.chunked_array([column.to_arrow()])
+    return None
+
+
+def is_pandas_column(column: object) -> bool:
+    """True for a Series or an index of pandas, which need not be installed."""
+    # By name. A DataFrame has no dtype.
+    return type(column).__module__.partition(".")[0] == "pandas" and hasattr(column, "dtype")
+
+
+def describe(value: object) -> str:
+    """The type of a value, for errors."""
+    kind = type(value)
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"

@@ -1,0 +1,104 @@
+"""The same code for processors with less: AVX2, and 128-bit vectors, which no x86 is given."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.children import ROOT
+
+FORMS: Mapping[str, tuple[str, str]] = {
+    "AVX2": ("haswell", "+sse4.2,+avx,+avx2,+fma"),
+    "128-bit vectors": ("nehalem", "+sse4.2"),
+}
+"""Name of a target -> what numba is told of the processor."""
+
+FILES = ("lanes", "tile", "products", "attention", "pool", "row_kernels", "rounded_products")
+
+pytestmark = pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="names processors of x86"
+)
+
+PROBE = """
+from gpudb.backend import open_backend
+from gpudb.backend.jit.probe import obstacle
+from gpudb.backend.jit.target import TARGET
+from gpudb.errors import DeviceError
+print(TARGET.name, bool(obstacle()), sep="; ")
+for precision in ("float32", "bfloat16", "int8"):
+    try:
+        print(open_backend("jit", precision=precision).name)
+    except DeviceError as error:
+        print(error)
+"""
+
+
+def environment(form: str, folder: Path) -> dict[str, str]:
+    name, features = FORMS[form]
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "NUMBA_CPU_NAME": name,
+        "NUMBA_CPU_FEATURES": features,
+        "NUMBA_CACHE_DIR": str(folder),
+    }
+
+
+def start(form: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment(form, folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def children(request: pytest.FixtureRequest) -> Iterator[Mapping[str, subprocess.Popen[str]]]:
+    """Tests of each form, at once; machine code is kept between runs."""
+    assert request.config.cache is not None
+    folder = request.config.cache.mkdir("machine-code")
+    paths = [str(Path(__file__).with_name(f"test_{name}.py")) for name in FILES]
+    options = ("-q", "-rfE", "--most-cases", "4", "-p", "no:cacheprovider", "-p", "no:randomly")
+    started = {form: start(form, folder / form, "-m", "pytest", *options, *paths) for form in FORMS}
+    yield started
+    for child in started.values():
+        child.kill()
+        child.communicate()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_products_and_kernels_are_right(
+    children: Mapping[str, subprocess.Popen[str]], form: str
+) -> None:
+    out, _ = children[form].communicate(timeout=300)
+    assert children[form].returncode == 0, out
+    assert " passed" in out
+
+
+def test_what_avx2_lacks_is_refused(request: pytest.FixtureRequest) -> None:
+    assert request.config.cache is not None
+    folder = request.config.cache.mkdir("machine-code")
+    out, _ = start("AVX2", folder / "AVX2", "-c", PROBE).communicate(timeout=120)
+    name, opened, bfloat16, int8 = out.splitlines()
+    assert (name, opened) == ("AVX2; False", "jit")
+    assert bfloat16.startswith("precision='bfloat16' on device 'jit' needs AVX512_BF16, which")
+    assert int8.startswith("precision='int8' on device 'jit' needs AVX512_VNNI, which")
+    assert all("(AVX2)" in text and "precision='float32' runs" in text for text in (bfloat16, int8))
+
+
+def test_an_x86_without_avx2_is_refused(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    out, _ = start("128-bit vectors", tmp_path, "-c", PROBE).communicate(timeout=120)
+    name, *refused = out.splitlines()
+    assert name == "128-bit vectors; True"
+    assert len(refused) == 3
+    for text in refused:
+        assert text.startswith("device 'jit' is not available: this processor has no AVX2")
