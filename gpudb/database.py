@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from gpudb.backend import fallback, open_backend
-from gpudb.catalog import tensors as catalog_tensors
 from gpudb.catalog.models import version as find_version
+from gpudb.catalog.tensors import drop_tensor
 from gpudb.closing import Closing
-from gpudb.config import Config, available_threads, parse_nbytes
+from gpudb.distinct import distinct_texts, vectors_of_rows
 from gpudb.errors import CatalogError, InputError
 from gpudb.models.encoder import batch_limits
 from gpudb.models.importer import ImportReport
@@ -22,7 +21,7 @@ from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.predict import Prediction, Setting, find_gpu
-from gpudb.relation import StoredTensors, TensorEngine, TensorRelation, scan
+from gpudb.relation import StoredTensors, TensorEngine, TensorRelation
 from gpudb.report import RENDERERS
 from gpudb.result import Result
 from gpudb.settings import Settings
@@ -57,8 +56,14 @@ class Database(Closing):
         try:
             limits = batch_limits(self.backend.name, threads, token_budget, self.memory_limit)
             notes = tuple(filter(None, [fallback(device, self.backend)]))
-            models = open_backend(device, memory_limit, precision)
-            self._library = ModelLibrary(self._store, models, limits, notes)
+            device = self.backend.name
+            self._library = ModelLibrary(
+                self._store,
+                lambda precision: open_backend(device, memory_limit, precision),
+                limits,
+                notes,
+                Settings(precision=precision),
+            )
             self._tables = UserTables(self._store)
             self._engine = TensorEngine(self._store, self.backend, self.memory_limit)
             self._tensors = StoredTensors(self._store, self._engine)
@@ -159,12 +164,10 @@ class Database(Closing):
             an :class:`~gpudb.models.statistics.InferStatistics`.
         """
         texts = as_text_column(column, "column")
-        encoded = pc.dictionary_encode(texts).combine_chunks()
-        vectors, stats = self._library.embed(model, encoded.dictionary)
-        flat = pa.array(vectors.reshape(-1))
-        distinct = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-        rows = distinct.take(encoded.indices)
-        return Result(pa.table({"embedding": rows}), stats.over_rows(len(texts)))
+        distinct, numbers = distinct_texts(texts)
+        vectors, stats = self._library.embed(model, distinct)
+        rows = pa.table({"embedding": vectors_of_rows(vectors, numbers)})
+        return Result(rows, stats.over_rows(len(texts)))
 
     def infer(
         self, model: str, inputs: Mapping[str, Any] | Any, offsets: Any = None
@@ -320,20 +323,15 @@ class Database(Closing):
 
     def tensor(self, name: str, model: str | None = None) -> TensorRelation:
         """A stored tensor, of its own or of a model, as an expression to compute with."""
-        if model is None:
-            stored = catalog_tensors.tensor(self._store.catalog, name)
-            return scan(stored, name, self._engine)
-        version = find_version(self._store.catalog, model)
-        stored = catalog_tensors.tensor(self._store.catalog, name, version.id)
-        return scan(stored, f"{version.label}/{name}", self._engine)
+        return self._tensors.relation(name, model)
 
     def tensors(self) -> list[str]:
         """Names of all tensors that belong to no model."""
-        return [t.schema.name for t in catalog_tensors.tensors(self._store.catalog)]
+        return self._tensors.own_names()
 
     def drop_tensor(self, name: str) -> None:
         """Forget a tensor; vacuum frees its pages."""
-        catalog_tensors.drop_tensor(self._store.catalog, name)
+        drop_tensor(self._store.catalog, name)
 
     # The whole
 
@@ -388,67 +386,3 @@ def _format(name: str) -> str:
     if not name.isidentifier():
         raise InputError(f"format is {name!r}; expected one of {', '.join(RENDERERS)}")
     return name
-
-
-def connect(
-    path: str | PathLike[str] = ":memory:",
-    *,
-    device: str | None = None,
-    memory_limit: int | str | None = None,
-    threads: int | None = None,
-    history: bool | None = None,
-    precision: str = "float32",
-) -> Database:
-    """Open a database, or make a new one.
-
-    Parameters
-    ----------
-    path
-        The database's folder; ``":memory:"`` keeps it in a temporary folder until it is closed.
-    device
-        ``"auto"`` (the default: the GPU where one answers, else the CPU), ``"cuda"``, ``"numpy"``
-        or ``"null"``; None reads ``GPUDB_DEVICE``.
-    memory_limit
-        Most bytes a model run may hold, as a number or as text such as ``"4GB"``; also DuckDB's
-        limit. None: what the device has.
-    threads
-        Worker threads; None reads ``GPUDB_THREADS``, else one per processor.
-    history
-        Record statements, for ``gpudb.queries``; None reads ``GPUDB_HISTORY``, else yes.
-    precision
-        What models compute in: ``"float32"``; on a GPU also ``"tf32"`` (operands of products are
-        rounded to 11 bits), ``"float16"`` and ``"bfloat16"`` (products are added up in float32).
-        Tensor expressions keep float32, or take tf32.
-
-    Raises
-    ------
-    StorageError, CatalogError
-        The folder is not a database, or cannot be used.
-    DeviceError
-        The device is not there.
-    InputError
-        An argument has the wrong type or value.
-
-    Examples
-    --------
-    >>> import gpudb
-    >>> with gpudb.connect() as db:
-    ...     db.sql("SELECT 6 * 7 AS answer").fetchall()
-    [(42,)]
-    """
-    config = Config.from_environment()
-    if not isinstance(path, str | PathLike):
-        raise InputError(f"path is a {type(path).__name__}; expected a folder, or ':memory:'")
-    count = config.threads if threads is None else threads
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise InputError(f"threads is {count!r}; expected a whole number, 0 for one per processor")
-    return Database(
-        None if str(path) == ":memory:" else Path(path),
-        device=config.device if device is None else device,
-        memory_limit=None if memory_limit is None else parse_nbytes(memory_limit),
-        threads=count or available_threads(),
-        token_budget=config.token_budget,
-        verify=config.verify_pages,
-        history=config.history if history is None else bool(history),
-        precision=precision,
-    )

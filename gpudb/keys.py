@@ -70,6 +70,24 @@ def matching(keys: npt.NDArray[np.int32], tests: KeyTests) -> npt.NDArray[np.boo
     return passed
 
 
+def in_shared_sequences(offsets: tuple[int, ...], step: int) -> KeyTest:
+    """Keep pairs of row blocks ``(i0, …, i2)`` in which some pair of rows shares a sequence.
+
+    Parameters
+    ----------
+    offsets
+        Sequence i has the rows ``offsets[i]:offsets[i + 1]``.
+    step
+        Rows of a block.
+    """
+    starts = np.arange(0, offsets[-1], step)
+    last_rows = np.minimum(starts + step, offsets[-1]) - 1
+    first, last = (np.searchsorted(offsets, rows, "right") for rows in (starts, last_rows))
+    # Sequences are runs of rows: two blocks share one exactly when their ranges overlap.
+    pairs = np.argwhere((first[:, None] <= last) & (first <= last[:, None]))
+    return ((0, 2), "in", tuple(map(tuple, pairs.tolist())))
+
+
 def describe_tests(tests: KeyTests, names: Sequence[str] | None = None) -> str:
     """Text for EXPLAIN, e.g. ``i0 >= 3 and i1 in (0, 2)``."""
     return " and ".join(_describe(*test, names) for test in tests)

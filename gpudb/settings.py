@@ -12,7 +12,7 @@ EXECUTIONS = ("auto", "fused", "relational")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Choices of a session; none changes a result by more than rounding."""
+    """Choices of a session; none but ``precision`` changes a result by more than rounding."""
 
     execution: str = "auto"
     """``relational`` runs every step as joins and aggregates over blocks; ``fused`` reads what lies
@@ -21,6 +21,9 @@ class Settings:
     block_size: int = 128
     """Rows and columns of the blocks that an encoder's matrices are cut into when it runs
     relationally."""
+    precision: str = "float32"
+    """What models compute in, one of :data:`gpudb.backend.PRECISIONS` that the device has. Weights
+    are kept once for each precision that was asked for."""
     profile: bool = False
     """Time every operator of a model by itself, as EXPLAIN ANALYZE does. On a GPU each is then
     waited for, and nothing is recorded and launched again as one graph."""

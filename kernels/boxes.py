@@ -25,8 +25,8 @@ TILE_THREADS = 256
 """Of a block that transposes one tile: four rows of it for each warp."""
 
 LEAST_TILED = 16
-"""Elements along both axes from which a transpose through tiles is worth it: smaller matrices stay
-in the first cache while a warp goes through them."""
+"""Elements along both axes from which a transpose through tiles is worth it, if the matrix is not
+larger than a tile: smaller ones stay in the first cache while a warp goes through them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,12 @@ class Tiles:
     columns: int
     from_column: int
     """Elements between columns of the result where they are read; rows are neighbours there."""
+    inner: int
+    """Rows that follow each other in the result."""
     to_row: int
-    """Elements between rows of the result."""
+    """Elements between these."""
+    to_outer: int
+    """Elements of the result after which the next ``inner`` rows begin."""
 
     @property
     def number(self) -> int:
@@ -82,7 +86,8 @@ class Tiles:
 
     def numbers(self) -> tuple[int, ...]:
         """Arguments of a kernel."""
-        shape = (self.rows, self.columns, self.from_column, self.to_row)
+        rows = (self.inner, self.to_row, self.to_outer)
+        shape = (self.rows, self.columns, self.from_column, *rows)
         return (self.outer.size, *shape, *self.outer.numbers())
 
 
@@ -132,16 +137,22 @@ def tiles(whole: Box) -> Tiles | None:
     if steps[last] == 1 or 1 not in steps:
         return None
     turned = steps.index(1)
-    if min(whole.extents[turned], whole.extents[last]) < LEAST_TILED:
+    inner, columns = whole.extents[turned], whole.extents[last]
+    # An axis whose elements follow those of the turned one where they are read gives rows as well.
+    behind = [axis for axis in range(last) if steps[axis] == inner]
+    rows = inner * prod(whole.extents[axis] for axis in behind)
+    if min(rows, columns) < LEAST_TILED and rows * columns <= TILE * TILE:
         return None
     written = contiguous_steps(whole.extents)
-    outer = [axis for axis in range(last) if axis != turned]
+    outer = [axis for axis in range(last) if axis not in (turned, *behind)]
     return Tiles(
         box(*([numbers[axis] for axis in outer] for numbers in (whole.extents, steps, written))),
-        whole.extents[turned],
-        whole.extents[last],
+        rows,
+        columns,
         steps[last],
+        inner,
         written[turned],
+        written[behind[0]] if behind else 0,
     )
 
 

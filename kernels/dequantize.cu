@@ -14,9 +14,9 @@ Deterministic.
 extern "C" __global__ void dequantize(const signed char* __restrict__ x,
     const float* __restrict__ scales, float* __restrict__ out, index_t rows, index_t width) {
   const bool packed = is_packed(out, width) && is_aligned16(x);
-  over_matrix<float>(rows, width, packed, [&](index_t at, index_t first, index_t stop, auto n) {
+  over_matrix<float>(rows, width, packed, [&](index_t at, index_t first, index_t apart, auto n) {
 #pragma unroll 1
-    for (index_t row = first; row < stop; ++row) {
+    for (index_t row = first; row < rows; row += apart) {
       const auto few = read_few(x + row * width + at, n);
       auto values = same_few(scales[row], n);
       int i = 0;

@@ -18,17 +18,13 @@ extern "C" __global__ void divide_rows(const T* __restrict__ x, const T* __restr
                                        const index_t* __restrict__ groups, T* __restrict__ out,
                                        index_t rows, index_t height, index_t width, double eps) {
   const bool packed = is_packed(x, width) && is_packed(out, width);
-  over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t stop, auto n) {
-    index_t block = first / height, within = first % height;
-    for (index_t row = first; row < stop; ++row) {
+  over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t apart, auto n) {
+    for (index_t row = first; row < rows; row += apart) {
+      const index_t block = row / height, within = row - block * height;
       const A length = nan_max(widen(norms[groups[block] * height + within]), A(eps));
       auto few = load_few(x + row * width + at, n);
       for (A& v : few.v) v /= length;
       store_few(out + row * width + at, few);
-      if (++within == height) {
-        within = 0;
-        ++block;
-      }
     }
   });
 }

@@ -8,8 +8,8 @@ embedding_layer_norm: layer-norm of the sum of one row from each of K tables, K 
 
 Tables from K on are not looked at. One block per row of out, walking on in steps of the grid.
 Each row of a table is read once for each time it is wanted and out written once, the least possible
-without sorting, where a row fits into shared memory (`cached`); wider rows are read three times.
-Deterministic. The sum is not rounded to T before it is normalised.
+without sorting, but for what is behind the first `kept` elements of a row, which fit into shared
+memory: that is read twice. Deterministic. The sum is not rounded to T before it is normalised.
 */
 #include "layer_norm.cuh"
 
@@ -21,10 +21,10 @@ extern "C" __global__ void embedding_layer_norm(
     index_t stride3, const I0* __restrict__ rows0, const I1* __restrict__ rows1,
     const I2* __restrict__ rows2, const I3* __restrict__ rows3, const T* __restrict__ gamma,
     const T* __restrict__ beta, T* __restrict__ out, index_t rows, index_t width, double eps,
-    bool cached) {
+    index_t kept) {
   CU_SHARED(A, scratch, [32]);
   CU_DYN_SHARED(A, cache);
-  const LayerNorm<T> norm = {gamma, beta, width, A(eps), cache, cached, scratch};
+  const LayerNorm<T> norm = {gamma, beta, width, A(eps), cache, kept, scratch};
   const bool packed = is_packed(out, width) && is_packed(table0, stride0) &&
                       (K < 2 || is_packed(table1, stride1)) &&
                       (K < 3 || is_packed(table2, stride2)) &&

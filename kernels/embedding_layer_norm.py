@@ -60,7 +60,7 @@ def launch(
     function = cuda("embedding_layer_norm", T=gamma.dtype, K=len(tables), **types)
     grid = row_grid(device, count if width else 0, width, gamma.dtype.itemsize)
     arrays = (*(x for x, _ in given), *(stride for _, stride in given), *numbers, gamma, beta, out)
-    args = (*arrays, count, width, eps, grid.cached)
+    args = (*arrays, count, width, eps, grid.kept)
     device.launch(function, grid.blocks, grid.threads, args, grid.shared)
     return out
 

@@ -1,4 +1,4 @@
-// One thread for each of many items, and what such kernels compute with.
+// One thread for each of many items.
 #include "common.cuh"
 
 // Calls body(item) for every number below `count`, shared out among all threads of the grid.
@@ -6,6 +6,3 @@ template <class Body> __device__ __forceinline__ void each_item(index_t count, B
   const index_t step = index_t(gridDim.x) * blockDim.x;
   for (index_t i = index_t(blockIdx.x) * blockDim.x + threadIdx.x; i < count; i += step) body(i);
 }
-
-__device__ __forceinline__ float exponential(float x) { return expf(x); }
-__device__ __forceinline__ double exponential(double x) { return exp(x); }

@@ -136,22 +136,22 @@ def row_threads(width: int, itemsize: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RowGrid:
-    """One block for each row, which it keeps in shared memory where it fits."""
+    """One block for each row, which keeps in shared memory what fits of it."""
 
     blocks: int
     threads: int
     shared: int
     """Bytes of shared memory."""
-    cached: bool
-    """Whether the row fits."""
+    kept: int
+    """Elements at the front of a row that fit; 16 bytes of a row are on one side."""
 
 
 def row_grid(device: Device, rows: int, width: int, itemsize: int) -> RowGrid:
     """A grid for so many rows of elements of ``itemsize`` bytes, kept as accumulators."""
     threads = device.block_size(row_threads(width, itemsize))
-    shared = width * accumulator_nbytes(itemsize)
-    cached = shared <= MAX_SHARED_NBYTES - SCRATCH_NBYTES
-    return RowGrid(grid_for(rows, 1), threads, shared if cached else 0, cached)
+    each = accumulator_nbytes(itemsize)
+    kept = min(width, (MAX_SHARED_NBYTES - SCRATCH_NBYTES) // each)
+    return RowGrid(grid_for(rows, 1), threads, kept * each, kept)
 
 
 def matrix_grid(device: Device, rows: int, width: int, itemsize: int) -> tuple[int, int]:

@@ -1,10 +1,10 @@
 // Layer-norm of rows, one block to a row. The three kernels differ in what a row is the sum of.
 #include "elementwise.cuh"
+#include "moments.cuh"
 #include "row.cuh"
 
-// The mean first, then the variance from the differences to it: the sum of squares would cancel for
-// rows far from zero. `cache` is shared memory for `width` accumulators, unless not `cached`: the
-// row is then read three times.
+// Two walks over a row: its moments, and what they make of it. `cache` is shared memory for the
+// first `kept` accumulators; elements behind them come from the source again.
 template <class T> struct LayerNorm {
   typedef typename Accumulator<T>::type A;
   const T* gamma;
@@ -12,29 +12,24 @@ template <class T> struct LayerNorm {
   index_t width;
   A eps;
   A* cache;
-  bool cached;
+  index_t kept;
   A* scratch;
 
   // source(at, Count<N>) gives elements of the row from `at` on; `packed` is about source and `to`.
   template <class Source>
   __device__ __forceinline__ void apply(Source source, T* to, bool packed) const {
     packed = packed && is_aligned16(gamma) && is_aligned16(beta);
-    A total = 0;
+    auto mine = Moments<A>::none();
     along_row<T>(width, packed, [&](index_t at, auto n) {
       const auto few = source(at, n);
-      for (const A v : few.v) total += v;
-      if (cached) store_few(cache + at, few);
+      for (const A v : few.v) mine.add(v);
+      if (at < kept) store_few(cache + at, few);
     });
-    const A mean = block_reduce<Sum>(total, A(0), scratch) / A(width);
-    A squares = 0;
+    const A mean = block_reduce<Sum>(mine.total(), A(0), scratch) / A(width);
+    const A squares = block_reduce<Sum>(mine.about(mean), A(0), scratch);
+    const A inverse = A(1) / square_root(not_negative(squares) / A(width) + eps);
     along_row<T>(width, packed, [&](index_t at, auto n) {
-      const auto few = cached ? load_few(cache + at, n) : source(at, n);
-      for (const A v : few.v) squares += (v - mean) * (v - mean);
-    });
-    const A variance = block_reduce<Sum>(squares, A(0), scratch) / A(width);
-    const A inverse = A(1) / square_root(variance + eps);
-    along_row<T>(width, packed, [&](index_t at, auto n) {
-      auto few = cached ? load_few(cache + at, n) : source(at, n);
+      auto few = at < kept ? load_few(cache + at, n) : source(at, n);
       scale_and_shift(few, mean, inverse, load_few(gamma + at, n), load_few(beta + at, n));
       store_few(to + at, few);
     });

@@ -50,7 +50,7 @@ def launch(device: Device, x: Any, gamma: Any, beta: Any, eps: float) -> Any:
     out = device.empty(x.shape, x.dtype)
     (rows, stride), width = x.shape, gamma.shape[0]
     grid = row_grid(device, rows if stride else 0, width, x.dtype.itemsize)
-    args = (x, gamma, beta, out, rows, width, stride, eps, grid.cached)
+    args = (x, gamma, beta, out, rows, width, stride, eps, grid.kept)
     device.launch(cuda("layer_norm", T=x.dtype), grid.blocks, grid.threads, args, grid.shared)
     return out
 

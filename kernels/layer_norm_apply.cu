@@ -25,10 +25,10 @@ extern "C" __global__ void layer_norm_apply(
     index_t width, double total, double eps) {
   const bool packed = is_packed(x, width) && is_packed(out, width) && is_packed(gamma, width) &&
                       is_packed(beta, width);
-  over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t stop, auto n) {
+  over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t apart, auto n) {
     index_t column = -1;
     auto scale = same_few(A(0), n), shift = scale;
-    for (index_t row = first; row < stop; ++row) {
+    for (index_t row = first; row < rows; row += apart) {
       const index_t block = row / height;
       const double* state = moments + 2 * groups[block] * height + (row - block * height);
       const double mean = state[0], inverse = 1 / sqrt(state[height] / total + eps);

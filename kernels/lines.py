@@ -13,8 +13,8 @@ SHORT = 32
 WARP_NBYTES = 4096
 """Longest line of a warp: eight loads of 16 bytes for each lane."""
 
-ELEMENTS_EACH = 16
-"""Elements that a thread has at least, where more than a warp shares lines: several loads are on
+NBYTES_EACH = 64
+"""Of elements that a thread has at least, where more than a warp shares lines: several loads are on
 their way at a time, and handing sums over costs little beside them."""
 
 MOST_WARPS = 16
@@ -45,20 +45,20 @@ def line_grid(device: Device, x: Any, axis: int) -> LineGrid:
     rest = size(x.shape[1 : 1 + axis]) * inner
     lines = count * rest
     if inner > 1 or extent < SHORT:
-        team, threads = "StripTeam", _threads(device, extent)
+        team, threads = "StripTeam", _threads(device, extent * x.dtype.itemsize)
         per_block, shared = STRIP, 8 * threads if threads > WARP else 0
     elif extent * x.dtype.itemsize <= WARP_NBYTES:
         team, threads = "WarpTeam", device.block_size(4 * WARP)
         per_block, shared = threads // WARP, 0
     else:
-        team, threads = "BlockTeam", _threads(device, ceil_div(extent, WARP))
+        team, threads = "BlockTeam", _threads(device, ceil_div(extent * x.dtype.itemsize, WARP))
         per_block, shared = 1, 8 * WARP
     return LineGrid(team, grid_for(lines, per_block), threads, shared, (lines, rest, extent, inner))
 
 
-def _threads(device: Device, elements: int) -> int:
-    """Of a block whose lanes have so many elements each, if it is one warp."""
-    warps = min(MOST_WARPS, max(1, ceil_div(elements, ELEMENTS_EACH)))
+def _threads(device: Device, nbytes: int) -> int:
+    """Of a block whose lanes have so many bytes of elements each, if it is one warp."""
+    warps = min(MOST_WARPS, max(1, ceil_div(nbytes, NBYTES_EACH)))
     return device.block_size(WARP * warps)
 
 

@@ -6,11 +6,11 @@ merge_moments: (count, mean, sum of squared differences) of the parts of each li
   starts  (groups,) index_t: the first part of each line
   out     (groups, 2, rest) double
 
-One thread for each group and line, parts in order: deterministic. Two passes over the parts, the
-second over the means from cache: states is read once from memory and out written once, the least
-possible. Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983.
+One thread for each group and line, parts in order: deterministic. One walk over the parts, see
+moments.cuh: states is read once and out written once, the least possible.
 */
 #include "groups.cuh"
+#include "moments.cuh"
 
 extern "C" __global__ void merge_moments(const double* __restrict__ states,
                                          const index_t* __restrict__ counts,
@@ -20,19 +20,12 @@ extern "C" __global__ void merge_moments(const double* __restrict__ states,
   const Groups all = {starts, groups, parts, rest};
   over_groups<1>(all, [&](index_t group, index_t line, index_t first, index_t stop) {
     const double* from = states + line;
-    double total = 0, weighted = 0;
-    for (index_t part = first; part < stop; ++part) {
-      total += double(counts[part]);
-      weighted += from[2 * part * rest] * double(counts[part]);
-    }
-    const double mean = weighted / total;
-    double squares = 0;
-    for (index_t part = first; part < stop; ++part) {
-      const double off = from[2 * part * rest] - mean;
-      squares += off * off * double(counts[part]) + from[(2 * part + 1) * rest];
-    }
+    auto whole = Moments<double>::none();
+    for (index_t part = first; part < stop; ++part)
+      whole.add(from[2 * part * rest], double(counts[part]), from[(2 * part + 1) * rest]);
+    const double mean = whole.total() / whole.count;
     double* to = out + 2 * group * rest + line;
     to[0] = mean;
-    to[rest] = squares;
+    to[rest] = not_negative(whole.about(mean));
   });
 }

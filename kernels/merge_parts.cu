@@ -7,12 +7,12 @@ merge_parts: results of the parts of each line, combined by the struct FN.
   out     (groups, rest) T
   total   elements that a mean is divided by
 
-One thread for each line, parts in order: deterministic. parts is read once (by Norm of double
-twice, the second time from cache) and out written once, the least possible. Sums are formed in
-double.
+One thread for each line, parts in order: deterministic. parts is read once and out written once, the
+least possible. Sums are formed in double.
 */
 #include "groups.cuh"
 #include "order.cuh"
+#include "squares.cuh"
 
 // One element of the parts of a line.
 struct Parts {
@@ -44,21 +44,11 @@ struct Mean {
   }
 };
 
-// Scaled by the largest part where squares may overflow (Blue, 1978).
 struct Norm {
   static __device__ __forceinline__ T of(const Parts& line) {
-    double scale = 1;
-    if (sizeof(T) == 8) {
-      double largest = double(line.from[line.first * line.rest]);
-      line.each([&](index_t, T v) { largest = nan_max(largest, double(v)); });
-      if (largest > 0 && largest < double(CU_INF)) scale = largest;
-    }
-    double squares = 0;
-    line.each([&](index_t, T v) {
-      const double scaled = sizeof(T) == 8 ? double(v) / scale : double(v);
-      squares += scaled * scaled;
-    });
-    return T(sqrt(squares) * scale);
+    auto squares = Squares<T>::none();
+    line.each([&](index_t, T v) { squares.add(v); });
+    return T(squares.root());
   }
 };
 

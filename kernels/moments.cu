@@ -5,12 +5,11 @@ moments: mean, and sum of squared differences to it, of each line along an axis 
   lengths  (n,) index_t: elements of each line that count
   out      (n, 2, outer, inner) double
 
-A warp, a block, or a share of a block for each line: the struct TEAM, see lines.cuh. Two passes
-over a line, the second from cache: the sum of squares alone would cancel. So x is read from memory
-once and out written once, the least possible, while the lines that are at work fit the second-level
-cache. Deterministic.
+A warp, a block, or a share of a block for each line: the struct TEAM, see lines.cuh. One walk over a
+line, see moments.cuh: x is read once and out written once, the least possible. Deterministic.
 */
 #include "lines.cuh"
+#include "moments.cuh"
 
 extern "C" __global__ void moments(const T* __restrict__ x, const index_t* __restrict__ lengths,
                                    double* __restrict__ out, index_t lines, index_t rest,
@@ -18,15 +17,14 @@ extern "C" __global__ void moments(const T* __restrict__ x, const index_t* __res
   CU_DYN_SHARED(double, scratch);
   const Lines all = {lines, rest, extent, inner};
   over_lines<TEAM>(x, lengths, all, scratch, [&](const auto& line) {
-    const double total = line.template reduce<Sum>(0.0, [](T v) { return double(v); });
-    const double mean = total / double(line.length);
-    const double squares = line.template reduce<Sum>(0.0, [&](T v) {
-      return (double(v) - mean) * (double(v) - mean);
-    });
+    auto mine = Moments<double>::none();
+    line.each([&](index_t, T v) { mine.add(double(v)); });
+    const double mean = line.template merged<Sum>(mine.total(), 0.0) / double(line.length);
+    const double squares = line.template merged<Sum>(mine.about(mean), 0.0);
     if (line.writes()) {
       double* to = out + 2 * line.block * rest + line.within;
       to[0] = mean;
-      to[rest] = squares;
+      to[rest] = line.length ? not_negative(squares) : 0;
     }
   });
 }

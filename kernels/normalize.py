@@ -20,7 +20,7 @@ def launch(device: Device, x: Any, eps: float) -> Any:
     out = device.empty(x.shape, x.dtype)
     rows, width = x.shape
     grid = row_grid(device, rows if width else 0, width, x.dtype.itemsize)
-    args = (x, out, rows, width, eps, grid.cached)
+    args = (x, out, rows, width, eps, grid.kept)
     device.launch(cuda("normalize", T=x.dtype), grid.blocks, grid.threads, args, grid.shared)
     return out
 

@@ -6,11 +6,14 @@ pair_softmax: softmax of scores over the keys of each query row and head.
   starts   (sequences + 1,) int64, the first pair of each sequence
   out      (pairs, heads) T
 
-A thread to a query row and head; neighbours take the heads of one row, which lie together. Three
-walks over the keys, of which two meet the cache: scores are read once from memory and out written
-once, the least possible. Deterministic.
+A block to a query row; neighbouring threads take neighbouring heads of a key, the next ones the next
+key. Two walks over the keys, see softmax.cuh: the second meets the cache where a row is not long. So
+scores are read once and out written once, the least possible. Deterministic.
 */
 #include "pairs.cuh"
+#include "softmax.cuh"
+
+#define MOST_THREADS 1024
 
 typedef Accumulator<T>::type A;
 
@@ -18,17 +21,33 @@ extern "C" __global__ void pair_softmax(const T* __restrict__ scores,
                                         const index_t* __restrict__ offsets,
                                         const index_t* __restrict__ starts, T* __restrict__ out,
                                         index_t sequences, index_t rows, index_t heads) {
-  each_item(rows * heads, [&](index_t i) {
-    const QueryRow row = query_row(i / heads, offsets, starts, sequences);
-    const index_t first = row.pair * heads + i % heads;
-    A largest = -CU_INF, total = 0;
-    for (index_t j = 0; j < row.length; ++j)
-      largest = nan_max(largest, A(widen(scores[first + j * heads])));
-    for (index_t j = 0; j < row.length; ++j)
-      total += exponential(widen(scores[first + j * heads]) - largest);
-    for (index_t j = 0; j < row.length; ++j) {
-      const A e = exponential(widen(scores[first + j * heads]) - largest);
-      out[first + j * heads] = Narrow<T>::from(e / total);
+  CU_SHARED(A, maxima, [MOST_THREADS]);
+  CU_SHARED(A, totals, [MOST_THREADS]);
+  // Calls body(number of a score) for this thread's keys, so many threads to a key.
+  const auto over_keys = [&](const QueryRow& row, index_t head, int across, auto body) {
+    const index_t step = blockDim.x / across;
+    for (index_t j = threadIdx.x / across; j < row.length; j += step)
+      body((row.pair + j) * heads + head);
+  };
+  for (index_t i = blockIdx.x; i < rows; i += gridDim.x) {
+    const QueryRow row = query_row(i, offsets, starts, sequences);
+    for (index_t head0 = 0; head0 < heads; head0 += blockDim.x) {
+      const int across = heads - head0 < blockDim.x ? int(heads - head0) : blockDim.x;
+      const int used = blockDim.x / across * across, place = threadIdx.x % across;
+      auto mine = SoftmaxState<A>::none();
+      if (threadIdx.x < used)
+        over_keys(row, head0 + place, across, [&](index_t at) { mine.add(widen(scores[at])); });
+      maxima[threadIdx.x] = mine.largest;
+      totals[threadIdx.x] = mine.total;
+      __syncthreads();
+      auto whole = SoftmaxState<A>::none();
+      for (int t = place; t < used; t += across) whole.add(maxima[t], totals[t]);
+      __syncthreads();
+      if (threadIdx.x < used)
+        over_keys(row, head0 + place, across, [&](index_t at) {
+          const A e = exponential(widen(scores[at]) - whole.largest);
+          out[at] = Narrow<T>::from(e / whole.total);
+        });
     }
-  });
+  }
 }

@@ -23,14 +23,15 @@ extern "C" __global__ void permute_axes(const T* __restrict__ x, T* __restrict__
 }
 
 extern "C" __global__ void permute_axes_tiled(const T* __restrict__ x, T* __restrict__ out,
-    index_t matrices, index_t rows, index_t columns, index_t from_column, index_t to_row,
+    index_t matrices, index_t rows, index_t columns, index_t from_column, index_t inner,
+    index_t to_row, index_t to_outer,
     index_t n0, index_t n1, index_t n2, index_t n3, index_t n4, index_t n5, index_t n6, index_t n7,
     index_t s0, index_t s1, index_t s2, index_t s3, index_t s4, index_t s5, index_t s6, index_t s7,
     index_t t0, index_t t1, index_t t2, index_t t3, index_t t4, index_t t5, index_t t6,
     index_t t7) {
   CU_SHARED(T, square, [TILE][TILE + 1]);
   const Axes extents = ALL_AXES(n), read = ALL_AXES(s), written = ALL_AXES(t);
-  const Turned turned = {rows, columns, from_column, to_row};
+  const Turned turned = {rows, columns, from_column, inner, to_row, to_outer};
   const auto start = [&](index_t matrix, const T*& from, T*& to) {
     from = x + place_in<AXES>(extents, read, matrix);
     to = out + place_in<AXES>(extents, written, matrix);

@@ -95,7 +95,9 @@ class _Cut:
 
 def _cut(device: Device, width: int, itemsize: int) -> _Cut:
     """About 512 threads, as many groups as there is shared memory for."""
-    across = row_threads(width, itemsize)
+    is_packed = width * itemsize % 16 == 0
+    # One by one, a group takes all columns at once: those of two walks would share sectors.
+    across = row_threads(width, itemsize if is_packed else 16)
     threads = device.block_size(across * max(1, 512 // across))
     across = min(across, threads)
     pitch = 8 * ceil_div(width, 8)  # 16 bytes at a time

@@ -20,9 +20,9 @@ __device__ __forceinline__ signed char step_of(float x, float scale) {
 extern "C" __global__ void quantize(const T* __restrict__ x, const float* __restrict__ scales,
     signed char* __restrict__ out, index_t rows, index_t width) {
   const bool packed = is_packed(x, width) && is_aligned16(out);
-  over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t stop, auto n) {
+  over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t apart, auto n) {
 #pragma unroll 1
-    for (index_t row = first; row < stop; ++row) {
+    for (index_t row = first; row < rows; row += apart) {
       const auto few = load_few(x + row * width + at, n);
       auto steps = same_few(static_cast<signed char>(0), n);
       const float scale = scales[row];

@@ -6,11 +6,12 @@ reduce_axis: one element for each line along an axis of a block, by the struct F
   out      (n, outer, inner) T
 
 A warp, a block, or a share of a block for each line: the struct TEAM, see lines.cuh. x is read once
-and out written once, the least possible; Variance, and Norm of double, read a line twice, the
-second time from cache. Sums are formed in double. Deterministic.
+and out written once, the least possible. Sums are formed in double. Deterministic.
 */
 #include "lines.cuh"
+#include "moments.cuh"
 #include "order.cuh"
+#include "squares.cuh"
 
 struct Total {
   template <class Line> static __device__ __forceinline__ double of(const Line& line) {
@@ -24,31 +25,27 @@ struct Mean {
   }
 };
 
-// From the differences to the mean: the sum of squares alone would cancel.
 struct Variance {
   template <class Line> static __device__ __forceinline__ double of(const Line& line) {
-    const double mean = Mean::of(line);
-    const double squares = line.template reduce<Sum>(0.0, [&](T v) {
-      return (double(v) - mean) * (double(v) - mean);
-    });
-    return squares / double(line.length);
+    auto mine = Moments<double>::none();
+    line.each([&](index_t, T v) { mine.add(double(v)); });
+    const double mean = line.template merged<Sum>(mine.total(), 0.0) / double(line.length);
+    const double squares = line.template merged<Sum>(mine.about(mean), 0.0);
+    return not_negative(squares) / double(line.length);
   }
 };
 
-// The square of a float fits a double. That of a double may not: it is divided by the largest
-// first (Blue, "A portable Fortran program to find the Euclidean norm of a vector", 1978).
 struct Norm {
   template <class Line> static __device__ __forceinline__ double of(const Line& line) {
-    double scale = 1;
-    if (sizeof(T) == 8) {
-      const double largest = line.template reduce<Max>(0.0, [](T v) { return fabs(double(v)); });
-      if (largest > 0 && largest < double(CU_INF)) scale = largest;
+    auto mine = Squares<T>::none();
+    line.each([&](index_t, T v) { mine.add(v); });
+    mine.sum = line.template merged<Sum>(mine.sum, 0.0);
+    if (mine.wide) {
+      mine.small = line.template merged<Sum>(mine.small, 0.0);
+      mine.large = line.template merged<Sum>(mine.large, 0.0);
+      mine.largest = line.template merged<Max>(mine.largest, 0.0);
     }
-    const double squares = line.template reduce<Sum>(0.0, [&](T v) {
-      const double scaled = sizeof(T) == 8 ? double(v) / scale : double(v);
-      return scaled * scaled;
-    });
-    return sqrt(squares) * scale;
+    return mine.root();
   }
 };
 

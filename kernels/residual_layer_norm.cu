@@ -7,9 +7,9 @@ residual_layer_norm: layer-norm of each row of x + residual + bias.
   out                (rows, width) T
 
 One block per row, walking on in steps of the grid. x and residual are read once and out written
-once, the least possible, where a row fits into shared memory (`cached`); wider rows are read three
-times. bias, gamma and beta come from the second-level cache for all rows but the first.
-Deterministic. The sum is not rounded to T before it is normalised.
+once, the least possible, but for what is behind the first `kept` elements of a row, which fit into
+shared memory: that is read twice. bias, gamma and beta come from the second-level cache for all
+rows but the first. Deterministic. The sum is not rounded to T before it is normalised.
 */
 #include "layer_norm.cuh"
 
@@ -18,10 +18,10 @@ typedef Accumulator<T>::type A;
 extern "C" __global__ void residual_layer_norm(
     const T* __restrict__ x, const T* __restrict__ residual, const T* __restrict__ bias,
     const T* __restrict__ gamma, const T* __restrict__ beta, T* __restrict__ out, index_t rows,
-    index_t width, double eps, bool biased, bool cached) {
+    index_t width, double eps, bool biased, index_t kept) {
   CU_SHARED(A, scratch, [32]);
   CU_DYN_SHARED(A, cache);
-  const LayerNorm<T> norm = {gamma, beta, width, A(eps), cache, cached, scratch};
+  const LayerNorm<T> norm = {gamma, beta, width, A(eps), cache, kept, scratch};
   const bool packed = is_packed(x, width) && is_packed(residual, width) &&
                       is_packed(out, width) && is_aligned16(bias);
   for (index_t row = blockIdx.x; row < rows; row += gridDim.x) {

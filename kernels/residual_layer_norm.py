@@ -39,7 +39,7 @@ def launch(
     rows, width = residual.shape
     grid = row_grid(device, rows if width else 0, width, x.dtype.itemsize)
     arrays = (x, residual, added, gamma, beta, out)
-    args = (*arrays, rows, width, eps, bias is not None, grid.cached)
+    args = (*arrays, rows, width, eps, bias is not None, grid.kept)
     function = cuda("residual_layer_norm", T=x.dtype)
     device.launch(function, grid.blocks, grid.threads, args, grid.shared)
     return out

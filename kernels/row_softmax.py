@@ -39,7 +39,7 @@ def launch(device: Device, x: Any, width: int) -> Any:
     out = device.empty(x.shape, x.dtype)
     rows, stride = x.shape
     grid = row_grid(device, rows if stride else 0, width, x.dtype.itemsize)
-    args = (x, out, rows, width, stride, grid.cached)
+    args = (x, out, rows, width, stride, grid.kept)
     device.launch(cuda("row_softmax", T=x.dtype), grid.blocks, grid.threads, args, grid.shared)
     return out
 

@@ -8,10 +8,11 @@ sequence_softmax: softmax within sequences over blocks of (rows, heads, columns)
   column_numbers  (blocks, columns) int64, the sequence of each column
   out             (blocks, rows, heads, columns) T; 0 where row and column are of two sequences
 
-A warp to a row and head of a group, three walks over its blocks, of which two meet the cache: x is
-read once from memory and out written once, the least possible. Deterministic.
+A warp to a row and head of a group, two walks over its blocks, see softmax.cuh: the second meets the
+cache where a row is not long. So x is read once and out written once, the least possible.
+Deterministic.
 */
-#include "items.cuh"
+#include "softmax.cuh"
 
 typedef Accumulator<T>::type A;
 
@@ -36,16 +37,12 @@ extern "C" __global__ void sequence_softmax(const T* __restrict__ x,
           visit(start + c, column_numbers[block * columns + c] == mine);
       }
     };
-    A largest = -CU_INF, total = 0;
+    auto mine = SoftmaxState<A>::none();
     each([&](index_t at, bool met) {
-      if (met) largest = nan_max(largest, A(widen(x[at])));
+      if (met) mine.add(widen(x[at]));
     });
-    largest = warp_reduce<Max>(largest);
-    const A base = largest == A(-CU_INF) ? A(0) : largest;
-    each([&](index_t at, bool met) {
-      if (met) total += exponential(widen(x[at]) - base);
-    });
-    total = warp_reduce<Sum>(total);
+    const A largest = warp_reduce<Max>(mine.largest), base = base_of(largest);
+    const A total = warp_reduce<Sum>(mine.scaled(largest));
     each([&](index_t at, bool met) {
       out[at] = Narrow<T>::from(met ? exponential(widen(x[at]) - base) / total : A(0));
     });

@@ -7,14 +7,15 @@ padding of an earlier one. Concatenation and slicing are both this.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.boxes import flat, per_access, run_grid
-from gpudb.kernels.launch import Device, cuda
+from gpudb.kernels.boxes import per_access, run_grid
+from gpudb.kernels.launch import Device, ceil_div, cuda
 
 
 def reference(parts: list[Any], offsets: tuple[int, ...], grid: tuple[int, ...], axis: int) -> Any:
@@ -54,50 +55,59 @@ def shape(
 def launch(
     device: Device, parts: list[Any], offsets: tuple[int, ...], grid: tuple[int, ...], axis: int
 ) -> Any:
-    """The same copies, one launch for each."""
-    out = device.zeros(shape(parts, offsets, grid, axis), parts[0].dtype)
+    """A launch for each run of places along the axis that one part gives; each is written once."""
+    out = device.empty(shape(parts, offsets, grid, axis), parts[0].dtype)
+    if not prod(out.shape):
+        return out
     length = out.shape[1 + axis]
-    for part, offset in zip(parts, offsets, strict=True):
-        if not prod(part.shape) or not prod(out.shape):
-            continue
-        part = device.contiguous(part)
-        step, inner = divmod(offset, length)
-        _move(device, part, out, grid, axis, step, 0, inner)
-        if inner:
-            _move(device, part, out, grid, axis, step + 1, length - inner, 0)
+    others = prod(grid) // grid[axis]
+    ends = [o + len(part) // others * length for o, part in zip(offsets, parts, strict=True)]
+    for n, span in _spans(list(zip(offsets, ends, strict=True)), grid[axis] * length):
+        _fill(device, device.contiguous(parts[n]), offsets[n], span, out, grid, axis)
     return out
 
 
-def _move(
+def _spans(covered: list[tuple[int, int]], stop: int) -> list[tuple[int, tuple[int, int]]]:
+    """(part, places) for all places up to ``stop``, of the last part that covers them.
+
+    Places that no part covers go to the part before them, which has zeros for them.
+    """
+    edges = {min(max(0, place), stop) for span in covered for place in span} | {0, stop}
+    spans: list[tuple[int, tuple[int, int]]] = []
+    owner = 0
+    for first, after in pairwise(sorted(edges)):
+        there = [n for n, (start, end) in enumerate(covered) if start <= first and after <= end]
+        owner = there[-1] if there else owner
+        if spans and spans[-1][0] == owner:
+            first = spans.pop()[1][0]
+        spans.append((owner, (first, after)))
+    return spans
+
+
+def _fill(
     device: Device,
     part: Any,
+    offset: int,
+    span: tuple[int, int],
     out: Any,
     grid: tuple[int, ...],
     axis: int,
-    step: int,
-    come_from: int,
-    to: int,
 ) -> None:
-    """Cells from ``come_from`` on of every block ``i`` to cells from ``to`` on of ``i + step``."""
+    """Places along the axis, from one up to another, with what a part has for them."""
     before, blocks, after = prod(grid[:axis]), grid[axis], prod(grid[axis + 1 :])
     block = out.shape[1:]
-    lines = part.shape[0] // (before * after)
-    first, stop = max(0, -step), min(lines, blocks - step)
-    if first >= stop:
-        return
-    cell = prod(block[axis + 1 :])
-    middle_step = block[axis] * cell
-    block_step = after * prod(block)
-    run = (block[axis] - max(come_from, to)) * cell
-    source = flat(part, first * block_step + come_from * cell)
-    target = flat(out, (first + step) * block_step + to * cell)
-    middle = after * prod(block[:axis])
-    numbers = (before, stop - first, middle, run)
-    steps = (lines * block_step, blocks * block_step, block_step, middle_step)
+    length, cell = block[axis], prod(block[axis + 1 :])
+    lines, middle, run = (
+        part.shape[0] // (before * after),
+        after * prod(block[:axis]),
+        length * cell,
+    )
+    first, touched = span[0] // length, ceil_div(span[1], length) - span[0] // length
+    places = (offset * cell, span[0] * cell, span[1] * cell)
     itemsize = out.dtype.itemsize
-    packed = all(n % per_access(itemsize, True) == 0 for n in (run, *steps))
-    threads = run_grid(device, before * (stop - first) * middle, run, itemsize)
-    args = (source, target, *numbers, *steps, packed)
+    packed = all(n % per_access(itemsize, True) == 0 for n in (run, *places))
+    threads = run_grid(device, before * touched * middle, run, itemsize)
+    args = (part, out, before, lines, blocks, middle, run, *places, first, touched, packed)
     device.launch(cuda("shift_along", T=out.dtype), *threads, args)
 
 

@@ -19,8 +19,8 @@ extern "C" __global__ void softmax_apply(const T* __restrict__ x, const T* __res
                                          const index_t* __restrict__ groups, T* __restrict__ out,
                                          index_t rows, index_t height, index_t width) {
   const bool packed = is_packed(x, width) && is_packed(out, width);
-  over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t stop, auto n) {
-    for (index_t row = first; row < stop; ++row) {
+  over_matrix<T>(rows, width, packed, [&](index_t at, index_t first, index_t apart, auto n) {
+    for (index_t row = first; row < rows; row += apart) {
       const index_t block = row / height;
       const T* state = states + 2 * groups[block] * height + (row - block * height);
       const A largest = widen(state[0]), total = widen(state[height]);

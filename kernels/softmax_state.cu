@@ -5,13 +5,13 @@ softmax_state: maximum, and sum of exp of the differences to it, of the part of 
   lengths  (n,) index_t: elements of each row that count
   out      (n, 2, rows) T
 
-A warp, a block, or a share of a block for each row: the struct TEAM, see lines.cuh; inner is 1. Two
-passes over a row, the second from cache: x is read from memory once and out written once, the least
-possible. Deterministic. The state is that of Milakov and Gimelshein, "Online normalizer calculation
-for softmax", 2018. exp is expf, within 2 ulp.
+A warp, a block, or a share of a block for each row: the struct TEAM, see lines.cuh; inner is 1. One
+walk over a row, see softmax.cuh: x is read once and out written once, the least possible. A part of
+-inf only has the sum 0: another part of its row may be finite. Deterministic. exp is expf, within
+2 ulp.
 */
-#include "elementwise.cuh"
 #include "lines.cuh"
+#include "softmax.cuh"
 
 typedef Accumulator<T>::type A;
 
@@ -22,11 +22,10 @@ extern "C" __global__ void softmax_state(const T* __restrict__ x,
   CU_DYN_SHARED(double, scratch);
   const Lines all = {lines, rest, extent, inner};
   over_lines<TEAM>(x, lengths, all, scratch, [&](const auto& line) {
-    const A largest = line.template reduce<Max>(A(-CU_INF), [](T v) { return widen(v); });
-    // A part of -inf only has the sum 0: another part of its row may be finite.
-    const A off = largest == A(-CU_INF) ? A(0) : largest;
-    const A total =
-        line.template reduce<Sum>(A(0), [&](T v) { return exponential(widen(v) - off); });
+    auto mine = SoftmaxState<A>::none();
+    line.each([&](index_t, T v) { mine.add(widen(v)); });
+    const A largest = line.template merged<Max>(mine.largest, A(-CU_INF));
+    const A total = line.template merged<Sum>(mine.scaled(largest), A(0));
     if (line.writes()) {
       T* to = out + 2 * line.block * rest + line.within;
       to[0] = Narrow<T>::from(largest);

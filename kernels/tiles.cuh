@@ -5,26 +5,44 @@
 #define TILE 32
 
 // Matrices that are transposed: element (row, column) of the result is read `column * from_column`
-// + `row` behind the start of its matrix and written `row * to_row` + `column` behind it.
+// + `row` behind the start of its matrix, and written `column` behind the start of its row. Rows are
+// written to_row apart, but after each `inner` of them to_outer.
 struct Turned {
-  index_t rows, columns, from_column, to_row;
+  index_t rows, columns, from_column, inner, to_row, to_outer;
+
+  __device__ __forceinline__ index_t row_start(index_t row) const {
+    const index_t outer = row / inner;
+    return outer * to_outer + (row - outer * inner) * to_row;
+  }
 };
+
+__device__ __forceinline__ int within_tile(index_t extent) {
+  return extent < TILE ? int(extent) : TILE;
+}
+
+// Calls body(line, place) for so many lines of `length` elements, neighbouring threads at
+// neighbouring places.
+template <class Body> __device__ __forceinline__ void over_tile(int lines, int length, Body body) {
+  const int together = blockDim.x / length, first = threadIdx.x / length;
+  if (first == together) return;  // what is left of the threads
+  for (int line = first; line < lines; line += together) body(line, threadIdx.x - first * length);
+}
 
 // All threads of the block transpose one tile; `square` is shared memory, with a column more than
 // it needs: elements of a column then lie in different banks.
 template <class T>
 __device__ __forceinline__ void turn_tile(const T* from, T* to, index_t row0, index_t column0,
                                           const Turned& turned, T (&square)[TILE][TILE + 1]) {
-  const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
   from += column0 * turned.from_column + row0;
-  to += row0 * turned.to_row + column0;
-  const index_t rows = turned.rows - row0, columns = turned.columns - column0;
-  for (int column = warp; column < TILE; column += warps)
-    if (column < columns && lane < rows)
-      square[column][lane] = from[column * turned.from_column + lane];
+  to += column0;
+  const int rows = within_tile(turned.rows - row0), columns = within_tile(turned.columns - column0);
+  over_tile(columns, rows, [&](int column, int row) {
+    square[column][row] = from[column * turned.from_column + row];
+  });
   __syncthreads();
-  for (int row = warp; row < TILE; row += warps)
-    if (row < rows && lane < columns) to[row * turned.to_row + lane] = square[lane][row];
+  over_tile(rows, columns, [&](int row, int column) {
+    to[turned.row_start(row0 + row) + column] = square[column][row];
+  });
   __syncthreads();
 }
 
@@ -35,11 +53,17 @@ __device__ __forceinline__ void over_tiles(index_t matrices, const Turned& turne
                                            T (&square)[TILE][TILE + 1]) {
   const index_t down = (turned.rows + TILE - 1) / TILE;
   const index_t across = (turned.columns + TILE - 1) / TILE;
+  // Along the side with fewer tiles first: neighbours on the other side, which share sectors at their
+  // edges, then follow soon as well.
+  const bool down_first = down < across;
+  const index_t fewer = down_first ? down : across;
   for (index_t i = blockIdx.x; i < matrices * down * across; i += gridDim.x) {
-    const index_t column = i % across, row = i / across % down;
+    const index_t matrix = i / (down * across), tile = i - matrix * down * across;
+    const index_t row = down_first ? tile % fewer : tile / fewer;
+    const index_t column = down_first ? tile / fewer : tile % fewer;
     const T* from;
     T* to;
-    start(i / across / down, from, to);
+    start(matrix, from, to);
     turn_tile(from, to, row * TILE, column * TILE, turned, square);
   }
 }

@@ -56,6 +56,11 @@ def open_backend(
         raise DeviceError(f"no precision {precision!r}; expected one of {', '.join(PRECISIONS)}")
     if device == "cuda" or (device == "auto" and not obstacle()):
         check()
+        if precision == "int8":
+            raise DeviceError(
+                "device 'cuda' does not compute in int8; precision='float16' or 'bfloat16' halves "
+                "weights there, device='jit' has int8"
+            )
         # Not at the top: CuPy is there on CUDA hosts only, and takes a while to load.
         from gpudb.backend.cuda.backend import CudaBackend
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias
 
 from gpudb.kernels import Kernel
@@ -84,6 +85,9 @@ class Backend(Protocol):
         None where the device has no such thing. What is returned is called with inputs of the same
         shapes, by any thread, copies them over the ones given here, and returns a new array.
         """
+
+    def together(self, threads: int) -> AbstractContextManager[None]:
+        """While it is entered, operators that this thread runs may take so many threads each."""
 
     def synchronize(self) -> None:
         """Wait until everything launched is done."""

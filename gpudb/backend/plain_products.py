@@ -1,6 +1,8 @@
-"""Products of devices that read weights as they are stored."""
+"""Products of devices that read weights as they are stored, with threads of their own."""
 
 from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
 
 from gpudb.backend.base import Array, Backend
 from gpudb.kernels.bias_activation import bias_activation
@@ -14,6 +16,10 @@ class PlainProducts:
     def pack(self, weight: Array) -> Array:
         """The weight itself."""
         return weight
+
+    def together(self, threads: int) -> AbstractContextManager[None]:
+        """Nothing: BLAS has threads of its own, and so has a GPU."""
+        return nullcontext()
 
     def linear(
         self: Backend, x: Array, weight: Array, bias: Array, activation: str | None

@@ -43,9 +43,11 @@ def add_to(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report."""
     if args.measure:
-        from gpudb.cli.measure import measure
+        from gpudb.cli.measure import busy, measure
         from gpudb.machine import write_ceilings
 
+        if note := busy():
+            sys.stderr.write(f"{note}\n")
         write_ceilings(measure())
     rows = [*_software(), *_processors(), *_ceilings(), *_compiled(), *_gpu()]
     width = max(len(name) for name, _ in rows)
@@ -96,12 +98,16 @@ def _ceilings() -> Iterator[tuple[str, str]]:
     if found is None:
         yield "ceilings", note
         return
-    yield (
-        "ceilings",
-        f"float32 products {found.gflops_one:.1f} GFLOP/s on one thread, {found.gflops_all:.1f} on "
-        f"all {found.threads}; memory {found.gbytes_one:.1f} and {found.gbytes_all:.1f} GB/s; "
-        f"measured {found.measured} UTC",
-    )
+    for name, rates in found.products.items():
+        yield (
+            "ceilings",
+            f"{name} products: {rates.one:.1f} GFLOP/s on one thread, {rates.all:.1f} on all "
+            f"{found.threads}",
+        )
+    for size, rates in found.moves.items():
+        where = "memory" if size == max(found.moves) else f"cache, {size >> 10:,} KiB"
+        yield "ceilings", f"{where}: {rates.one:.1f} GB/s on one thread, {rates.all:.1f} on all"
+    yield "ceilings", f"measured {found.measured} UTC"
 
 
 def _compiled() -> Iterator[tuple[str, str]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -39,23 +42,37 @@ def add_database_options(
     text = note or f"the database folder (default: {default})"
     parser.add_argument("-d", "--db", metavar="PATH", default=default, help=text)
     group = parser.add_argument_group("resources")
-    group.add_argument("--device", help="auto, cuda, numpy, null (default: $GPUDB_DEVICE, or auto)")
+    group.add_argument(
+        "--device", help="auto, cuda, jit, numpy, null (default: $GPUDB_DEVICE, or auto)"
+    )
     group.add_argument("--memory-limit", metavar="SIZE", help='most memory to use, e.g. "4GB"')
     group.add_argument(
         "--threads", type=int, metavar="N", help="worker threads (default: $GPUDB_THREADS)"
     )
 
 
-def open_database(args: argparse.Namespace, *, must_exist: bool = False) -> Database:
-    """Open what ``-d`` names; with ``must_exist``, never create it."""
+@contextmanager
+def open_database(args: argparse.Namespace, *, must_exist: bool = False) -> Iterator[Database]:
+    """What ``-d`` names, for a ``with`` block; with ``must_exist``, it is never created.
+
+    A new database that a failed command has put nothing into is removed again.
+    """
     import gpudb
 
     path = args.db
-    if must_exist and path != MEMORY and not Path(path).exists():
+    new = path != MEMORY and not Path(path).exists()
+    if must_exist and new:
         raise CatalogError(
             f"there is no database at {path}; create one with "
             f"`gpudb import-model FOLDER --name NAME -d {path}`, or name another with -d"
         )
-    return gpudb.connect(
+    with gpudb.connect(
         path, device=args.device, memory_limit=args.memory_limit, threads=args.threads
-    )
+    ) as db:
+        try:
+            yield db
+        except BaseException:
+            if new and not (db.models() or db.tables() or db.tensors()):
+                db.close()
+                shutil.rmtree(path)
+            raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gpudb import __version__
-from gpudb.cli import demo, doctor, import_model, predict, query, show
+from gpudb.cli import bench, demo, doctor, import_model, predict, query, show
 
 DESCRIPTION = """\
 A columnar tensor database: run transformer encoders inside SQL.
@@ -28,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     query.add_to(commands)
     show.add_to(commands)
     predict.add_to(commands)
+    bench.add_to(commands)
     demo.add_to(commands)
     doctor.add_to(commands)
     return parser

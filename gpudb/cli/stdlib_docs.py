@@ -87,6 +87,13 @@ def standard_library_table(folder: Path | None = None) -> pa.Table:
     return pa.table({c: pa.array([getattr(e, c) for e in entries], pa.string()) for c in columns})
 
 
+def distinct_docs(count: int) -> list[str]:
+    """Documentation texts, none twice, evenly from all modules: ``count``, or all there are."""
+    docs = list(dict.fromkeys(standard_library_table().column("doc").to_pylist()))
+    step = max(1, len(docs) // count)
+    return docs[::step][:count]
+
+
 def standard_library_entries(folder: Path | None = None) -> list[Entry]:
     """The rows of :func:`standard_library_table`; compiled modules only for the default folder."""
     root = stdlib_folder() if folder is None else folder

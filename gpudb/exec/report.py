@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gpudb.exec.graph import Step
 from gpudb.exec.missing import key_grid
-from gpudb.exec.operator import Cost, Pairing
+from gpudb.exec.operator import Pairing
 from gpudb.exec.operators.contract_blocks import ContractBlocks
 from gpudb.exec.operators.dense_gemm import DenseGemm
 from gpudb.exec.operators.linear_gemm import LinearGemm
@@ -16,6 +16,7 @@ from gpudb.exec.operators.reblock_grid import ReblockGrid
 from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.exec.profile import Profile
+from gpudb.exec.roofline import Roofline, packed_precision, plan_precision, roofline
 from gpudb.machine import NOT_MEASURED, Ceilings
 from gpudb.report import PlanReport, PlanText, RunReport, StepReport, WeightsReport
 from gpudb.types import Sizes
@@ -68,6 +69,7 @@ def report_plan(
     numbers = {i: n for n, i in enumerate(steps, start=1)}
     measured = profile is not None and bool(profile.runs)
     run = _run(plan, setting, profile, steps) if profile is not None and measured else None
+    roof, _ = _roofline(plan, setting)
     return PlanReport(
         name=name,
         into=into,
@@ -76,7 +78,7 @@ def report_plan(
         texts=texts,
         weights=_weights(plan),
         steps=tuple(
-            _measured(plan, i, planned, profile, run)
+            _measured(plan, i, planned, profile, run, roof)
             if profile is not None and run is not None
             else planned
             for i, planned in ((i, _planned(plan, i, numbers, setting.sizes)) for i in steps)
@@ -206,12 +208,7 @@ def _weight(plan: PreparedPlan, number: int) -> str:
 
 
 def _run(plan: PreparedPlan, setting: Setting, profile: Profile, steps: Iterable[int]) -> RunReport:
-    ceilings, note = setting.ceilings, setting.ceilings_note
-    if not plan.backend.computes:
-        ceilings, note = None, f"no ceilings: device {plan.backend.name} computes nothing"
-    gflops, gbytes = (
-        ceilings.per_worker(setting.workers, setting.blas_threads) if ceilings else (None, None)
-    )
+    roof, note = _roofline(plan, setting)
     return RunReport(
         runs=len(profile.runs),
         workers=setting.workers,
@@ -220,18 +217,39 @@ def _run(plan: PreparedPlan, setting: Setting, profile: Profile, steps: Iterable
         run_peak_nbytes=profile.peak_nbytes,
         peak_nbytes=plan.resident_nbytes
         + min(setting.workers, len(profile.runs)) * profile.peak_nbytes,
-        gflops_ceiling=gflops,
-        gbytes_ceiling=gbytes,
-        ceilings_note="" if ceilings else note,
+        precision=plan_precision(plan) or "float32",
+        gflops_ceiling=roof.gflops if roof else None,
+        gbytes_ceiling=roof.gbytes if roof else None,
+        ceilings_note=note,
     )
 
 
+def _roofline(plan: PreparedPlan, setting: Setting) -> tuple[Roofline | None, str]:
+    """The ceilings to compare with, or why there are none."""
+    backend = plan.backend
+    if not backend.computes:
+        return None, f"no ceilings: device {backend.name} computes nothing"
+    if setting.ceilings is None:
+        return None, setting.ceilings_note
+    roof = roofline(plan, setting.ceilings, setting.workers, setting.blas_threads)
+    if roof is None:
+        return None, f"{NOT_MEASURED} (device {backend.name} was not there, or cannot be)"
+    return roof, ""
+
+
 def _measured(
-    plan: PreparedPlan, number: int, planned: StepReport, profile: Profile, run: RunReport
+    plan: PreparedPlan,
+    number: int,
+    planned: StepReport,
+    profile: Profile,
+    run: RunReport,
+    roof: Roofline | None,
 ) -> StepReport:
     cost, seconds, runs = profile.costs[number], profile.seconds[number], run.runs
     moved = cost.read + cost.written
-    least, limit = _least_seconds(cost, run)
+    least, limit = (
+        roof.least_seconds(cost, runs, packed_precision(plan, number)) if roof else (0.0, None)
+    )
 
     def times(count: int | None) -> int | None:
         return None if count is None else count * runs
@@ -253,21 +271,6 @@ def _measured(
         share=seconds / run.seconds if run.seconds else 0.0,
         gflops_per_second=cost.flops / seconds / 1e9 if seconds and cost.flops else None,
         gbytes_per_second=moved / seconds / 1e9 if seconds and moved else None,
-        ceiling_share=least / seconds if seconds and least is not None else None,
-        limited_by=limit,
+        ceiling_share=least / seconds if seconds and least else None,
+        limited_by=limit if least else None,
     )
-
-
-def _least_seconds(cost: Cost, run: RunReport) -> tuple[float | None, str | None]:
-    """The roofline: least time for these operations and bytes, and what asks for it.
-
-    Williams, Waterman and Patterson, "Roofline: an insightful visual performance model for
-    multicore architectures", 2009.
-    """
-    if run.gflops_ceiling is None or run.gbytes_ceiling is None:
-        return None, None
-    compute = cost.flops / run.gflops_ceiling / 1e9
-    memory = (cost.read + cost.written) / run.gbytes_ceiling / 1e9
-    if not max(compute, memory):
-        return None, None
-    return max(compute, memory), "compute" if compute >= memory else "memory"

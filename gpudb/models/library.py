@@ -15,7 +15,7 @@ from gpudb.backend import Backend
 from gpudb.catalog import StoredTensor
 from gpudb.catalog import models as catalog_models
 from gpudb.catalog.tensors import tensor
-from gpudb.errors import InputError
+from gpudb.errors import GpudbError, InputError
 from gpudb.models.architectures import ARCHITECTURES
 from gpudb.models.batches import sizes_of_lengths
 from gpudb.models.embed_function import EmbedFunction
@@ -38,25 +38,50 @@ from gpudb.types import HostArray, TensorSchema
 class ModelLibrary:
     """Models by name; what has been opened stays open.
 
-    ``notes`` are on the device, e.g. why it is not another, for every report.
+    ``open_precision`` opens the device in a precision; ``notes`` are on the device, e.g. why it is
+    not another, for every report.
     """
 
     def __init__(
         self,
         store: TensorStore,
-        backend: Backend,
+        open_precision: Callable[[str], Backend],
         limits: Limits,
-        notes: tuple[str, ...] = (),
+        notes: tuple[str, ...],
+        settings: Settings,
     ) -> None:
         self._store = store
-        self._backend = backend
+        self._open_precision = open_precision
+        self._backends: dict[str, Backend] = {}
         self._limits = limits
-        self.settings = Settings()
-        """How models run; :meth:`Database.set` replaces them."""
+        self._settings = settings
+        self._backend()
         self._notes = notes
         self._texts: dict[tuple[object, ...], PlanText] = {}
         self._open: dict[tuple[object, ...], Encoder] = {}
         self._lock = Lock()
+
+    @property
+    def settings(self) -> Settings:
+        """How models run; :meth:`Database.set` replaces them."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        """A precision that the device does not have is refused now, and nothing changes."""
+        before, self._settings = self._settings, settings
+        try:
+            self._backend()
+        except GpudbError:
+            self._settings = before
+            raise
+
+    def _backend(self) -> Backend:
+        """The device in the precision that is set."""
+        precision = self._settings.precision
+        if precision not in self._backends:
+            self._backends[precision] = self._open_precision(precision)
+        return self._backends[precision]
 
     def import_model(
         self,
@@ -87,7 +112,8 @@ class ModelLibrary:
         """The newest version of a model, or the one named ``"name@2"``, ready to run."""
         catalog = self._store.catalog
         version = catalog_models.version(catalog, name)
-        key = (version.id, version.created)  # SQLite may give the id of a dropped version again
+        # SQLite may give the id of a dropped version again.
+        key = (version.id, version.created, self.settings.precision)
         with self._lock:
             if key not in self._open:
                 function = EmbedFunction(**version.function)
@@ -102,7 +128,7 @@ class ModelLibrary:
 
                 self._open[key] = Encoder(
                     version=version,
-                    backend=self._backend,
+                    backend=self._backend(),
                     limits=self._limits,
                     source=StoredSource(self._store, find),
                     tokenizer=TextTokenizer(text, function.max_tokens, self._limits.threads)
@@ -177,13 +203,15 @@ class ModelLibrary:
     def reporter(self, name: str) -> Callable[[object, str], PlanReport]:
         """What reports on a model as it is now, even after it is dropped."""
         encoder = self.encoder(name)
-        block = self.settings.block_size
+        block, precision = self.settings.block_size, self.settings.precision
+        computed = f"products in {precision}"
+        notes = self._notes if precision == "float32" else (*self._notes, computed)
 
         def report(statistics: object, into: str) -> PlanReport:
             known = statistics if isinstance(statistics, InferStatistics) else None
             relational = known is not None and known.execution == "relational"
             text = relational_text(encoder, block) if relational else self._optimized(encoder)
-            return report_encoder(encoder, known, into=into, notes=self._notes, texts=(text,))
+            return report_encoder(encoder, known, into=into, notes=notes, texts=(text,))
 
         return report
 
@@ -191,7 +219,7 @@ class ModelLibrary:
         """A model's plan as joins, aggregates and maps over blocks of ``block_size``."""
         encoder = self.encoder(name)
         return PlanReport(
-            encoder.version.label, into, self._backend.name, (), (self._relational(encoder),)
+            encoder.version.label, into, self._backend().name, (), (self._relational(encoder),)
         )
 
     def stored(self, name: str) -> PlanText:

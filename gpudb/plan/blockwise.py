@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from gpudb.errors import UnsupportedError
-from gpudb.keys import KeyTest
+from gpudb.keys import in_shared_sequences
 from gpudb.plan.elementwise import ZipScalar
 from gpudb.plan.node import Node, rewrite
 from gpudb.plan.reduce import SegmentAggregate
@@ -103,7 +103,8 @@ class _Form:
         """``(tokens, heads, tokens)``: joined on head and width, summed over the width."""
         q, k = _split_heads(query, heads), _split_heads(key, heads)
         pairs = Join(q, k, ((1, 1), (2, 2)), "matmul_transposed")
-        products = FilterKeys(Aggregate(pairs, (0, 1, 3), "sum"), (self.shared_blocks(q),))
+        shared = in_shared_sequences(self.offsets, q.schema.block_numbers[0])
+        products = FilterKeys(Aggregate(pairs, (0, 1, 3), "sum"), (shared,))
         return ZipScalar(products, "multiply", scale)
 
     def context(self, weights: Node, value: Node) -> Node:
@@ -125,18 +126,6 @@ class _Form:
 
     def numbers(self, name: str, extent: int) -> Node:
         return self.cut(Input(TensorSchema.one_block(name, (extent,), "int32")))
-
-    def shared_blocks(self, rows: Node) -> KeyTest:
-        """Keys of the blocks of row pairs in which some pair shares a sequence."""
-        step = rows.schema.block_numbers[0]
-        pairs = {
-            (i, j)
-            for start, stop in pairwise(self.offsets)
-            if start < stop
-            for i in range(start // step, (stop - 1) // step + 1)
-            for j in range(start // step, (stop - 1) // step + 1)
-        }
-        return ((0, 2), "in", tuple(sorted(pairs)))
 
 
 def _product(left: Node, right: Node, transposed: bool) -> Node:

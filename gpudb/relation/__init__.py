@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from gpudb.relation.engine import TensorEngine
 from gpudb.relation.stored_tensors import StoredTensors
-from gpudb.relation.tensor_relation import TensorRelation, scan
+from gpudb.relation.tensor_relation import TensorRelation
 
-__all__ = ["StoredTensors", "TensorEngine", "TensorRelation", "scan"]
+__all__ = ["StoredTensors", "TensorEngine", "TensorRelation"]

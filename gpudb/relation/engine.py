@@ -17,6 +17,7 @@ from gpudb.errors import CatalogError, DeviceError
 from gpudb.exec.batch import BlockBatch
 from gpudb.exec.block_table import block_table
 from gpudb.exec.missing import dense_result
+from gpudb.exec.parallel import blas_threads
 from gpudb.exec.placement import Placement
 from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.exec.profile import Profile
@@ -151,6 +152,7 @@ class TensorEngine:
         ceilings, why = read_ceilings()
         setting = Setting(
             sizes={},
+            blas_threads=blas_threads(),
             projected_nbytes=ready.placement.needed_nbytes,
             ceilings=ceilings,
             ceilings_note=why,

@@ -19,7 +19,7 @@ from gpudb.relation.block_file_reader import BlockFiles, as_paths
 from gpudb.relation.block_lists import BlockName, block_lists
 from gpudb.relation.block_rows import placed
 from gpudb.relation.engine import TensorEngine
-from gpudb.relation.tensor_relation import TensorRelation
+from gpudb.relation.tensor_relation import TensorRelation, scan
 from gpudb.report import PlanReport
 from gpudb.store import TensorStore
 from gpudb.store.panels import row_panels
@@ -43,9 +43,20 @@ class StoredTensors:
 
     def names(self) -> Sequence[str]:
         """Tensors of their own, then ``model/``: the beginning of the names of its tensors."""
+        return [*self.own_names(), *(f"{model}/" for model in model_names(self._store.catalog))]
+
+    def own_names(self) -> list[str]:
+        """Tensors that belong to no model."""
+        return [found.schema.name for found in tensors(self._store.catalog)]
+
+    def relation(self, name: str, model: str | None) -> TensorRelation:
+        """A tensor of its own or of a model, as an expression to compute with."""
         catalog = self._store.catalog
-        own = [found.schema.name for found in tensors(catalog)]
-        return [*own, *(f"{model}/" for model in model_names(catalog))]
+        if model is None:
+            return scan(tensor(catalog, name), name, self._engine)
+        version = find_version(catalog, model)
+        stored = tensor(catalog, name, version.id)
+        return scan(stored, f"{version.label}/{name}", self._engine)
 
     def find(self, name: str) -> NamedTensor:
         """The tensor ``x``, or ``model/x``; of its own names the case does not matter.
@@ -194,8 +205,7 @@ class StoredTensors:
             drop_tensor(self._store.catalog, self._own(name).schema.name)
 
     def _has(self, name: str) -> bool:
-        names = (found.schema.name.lower() for found in tensors(self._store.catalog))
-        return name.lower() in names
+        return name.lower() in (own.lower() for own in self.own_names())
 
     def _own(self, name: str) -> StoredTensor:
         catalog = self._store.catalog

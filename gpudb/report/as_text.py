@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from gpudb.report.columns import COLUMNS, ESTIMATED, NONE, Column
 from gpudb.report.data import PartReport, PlanReport, Report, RunReport, WeightsReport
+from gpudb.report.limit import limit_text
 
 SHOWN_READS = 3
 """Inputs named in a line: the first weight tells the layer, the rest follow from the operator."""
@@ -53,6 +54,7 @@ def physical_heading(plan: PlanReport) -> list[str]:
         *(f"note: {note}" for note in plan.notes),
         _weights(plan.weights),
         *(_run(plan.run) if plan.run is not None else ()),
+        *filter(None, [limit_text(plan.steps)]),
     ]
 
 
@@ -70,8 +72,8 @@ def _run(run: RunReport) -> list[str]:
     ceilings = run.ceilings_note
     if run.gflops_ceiling is not None and run.gbytes_ceiling is not None:
         ceilings = (
-            f"ceilings of one worker: {run.gflops_ceiling:.1f} GFLOP/s, "
-            f"{run.gbytes_ceiling:.1f} GB/s"
+            f"ceilings of one worker: {run.gflops_ceiling:.1f} GFLOP/s ({run.precision} "
+            f"products), {run.gbytes_ceiling:.1f} GB/s (memory)"
         )
     return [
         f"{run.runs} batches, {run.seconds:.3f} s in operators (all threads together)",

@@ -54,9 +54,10 @@ class StepReport:
     gflops_per_second: float | None = None
     gbytes_per_second: float | None = None
     ceiling_share: float | None = None
-    """Of the rate that the roofline allows, 0 to 1; above 1 when the data lay in a cache."""
+    """Of the rate that the roofline allows, 0 to 1."""
     limited_by: str | None = None
-    """The ceiling that it meets first: ``"compute"`` or ``"memory"``."""
+    """The ceiling that it meets first: ``"compute"``, ``"memory"``, or ``"cache"`` where what a run
+    moves fits one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,10 @@ class RunReport:
     peak_nbytes: int
     """Resident, and the largest run on every worker at once. Counted by the executor from the
     arrays it holds; the process holds more (Python, DuckDB, the tokenizer)."""
+    precision: str
+    """Of products by packed weights; float32 where there are none."""
     gflops_ceiling: float | None
-    """Of one worker; None when it was not measured."""
+    """Of one worker, in those products; None when it was not measured."""
     gbytes_ceiling: float | None
     ceilings_note: str
     """Why there are no ceilings."""

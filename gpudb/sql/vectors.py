@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gpudb.distinct import distinct_texts, vectors_of_rows
 from gpudb.sql.protocols import ModelCounts, ModelFunctions
 from gpudb.types import HostArray
 
@@ -43,8 +44,7 @@ class Vectors:
         counts
             What that took; None if every text was known.
         """
-        encoded = pc.dictionary_encode(texts.cast(pa.large_string())).combine_chunks()
-        distinct = encoded.dictionary
+        distinct, numbers = distinct_texts(texts)
         known = self._texts.get(model, pa.array([], pa.large_string()))
         new = distinct.filter(pc.invert(pc.is_in(distinct, known)))
         counts: ModelCounts | None = None
@@ -53,9 +53,8 @@ class Vectors:
             before = self._values.get(model, values[:0])
             self._texts[model] = known = pa.concat_arrays([known, new])
             self._values[model] = np.concatenate([before, values])
-        width = self._models.embedding_width(model)
         if not len(distinct):
+            width = self._models.embedding_width(model)
             return pa.nulls(len(texts), pa.list_(pa.float32(), width)), 0, None
-        places = pc.index_in(distinct, known).take(encoded.indices)
-        flat = pa.array(self._values[model].reshape(-1))
-        return pa.FixedSizeListArray.from_arrays(flat, width).take(places), len(new), counts
+        places = pc.index_in(distinct, known).take(numbers)
+        return vectors_of_rows(self._values[model], places), len(new), counts

@@ -79,7 +79,7 @@ def _base_nbytes(x: Any) -> int:
 
 def test_this_file_tests_every_verb() -> None:
     tested = inspect.getsource(import_module(__name__))
-    assert len(VERBS) == 19
+    assert len(VERBS) == 20
     assert [verb for verb in sorted(VERBS) if f"backend.{verb}" not in tested] == []
     for kind in (NumpyBackend, NullBackend):
         assert {name for name in dir(kind) if not name.startswith("_")} == VERBS
@@ -186,6 +186,25 @@ def test_linear_by_a_packed_weight(backend: Backend, rows: int, activation: str 
     found = backend.linear(backend.to_device(x), packed, backend.to_device(bias), activation)
     product = x @ weight.T + bias
     _check(backend, found, MAPS[activation](product) if activation else product)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 16])
+def test_shared_operators_give_the_same_bits(backend: Backend, threads: int) -> None:
+    kernel = import_module("gpudb.kernels.attention").attention
+    x, bias, offsets = _x(23, 3 * 24), _x(3 * 24), np.array([0, 1, 20, 23])
+    weight, q, k, v = (backend.to_device(a) for a in (_x(100, 24), *np.split(x, 3, axis=1)))
+    args = (q, k, v, backend.to_device(offsets), 4, 0.5, False, None, backend.to_device(bias))
+
+    def run() -> list[Any]:
+        product = backend.linear(q, backend.pack(weight), backend.to_device(_x(100)), "gelu")
+        return [product, backend.call(kernel, *args)]
+
+    alone = run()
+    with backend.together(threads):
+        shared = [run() for _ in range(50)]
+    for found in (*shared, run()):
+        for one, other in zip(alone, found, strict=True):
+            np.testing.assert_array_equal(backend.to_host(one), backend.to_host(other))
 
 
 def test_matmul_by_a_packed_weight(backend: Backend) -> None:

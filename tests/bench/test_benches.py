@@ -13,7 +13,7 @@ import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
 SCRIPTS = sorted(path.name for path in BENCH.glob("bench_*.py"))
-NEED_MODEL = ("bench_blocks.py", "bench_embed.py")
+NEED_MODEL = ("bench_blocks.py", "bench_embed.py", "bench_operators.py")
 
 
 def run(script: str, *arguments: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -67,7 +68,8 @@ def fail(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.mark.parametrize(
-    "command", ["import-model", "sql", "explain", "ls", "describe", "predict", "demo", "doctor"]
+    "command",
+    ["import-model", "sql", "explain", "ls", "describe", "predict", "bench", "demo", "doctor"],
 )
 def test_every_command_has_help_with_an_example(run: Run, command: str) -> None:
     text = run(command, "--help")
@@ -110,6 +112,16 @@ def test_sql_embeds(run: Run, database: Path) -> None:
     assert len(rows[0]["e"]) == 384
     assert rows[1]["e"] is None
     assert "… 384 values" in run("sql", "-d", database, query)
+
+
+def test_a_failed_statement_makes_no_database(fail: Run, run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "new.gpudb"
+    fail("sql", "-d", path, "SELECT * FROM nothing")
+    assert not path.exists()
+    fail("sql", "-d", path, "CREATE TABLE t AS SELECT 1 AS a; SELECT * FROM nothing")
+    assert "1" in run("sql", "-d", path, "SELECT a FROM t")
+    fail("sql", "-d", path, "DROP TABLE t; SELECT * FROM nothing")
+    assert path.exists()
 
 
 def test_parameters(run: Run, database: Path) -> None:
@@ -194,13 +206,17 @@ def test_doctor_measures_once_and_explain_compares(
     run: Run, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    quick = partial(measure.measure, shapes=[(64, 64, 64)], array_nbytes=1 << 16, repeats=3)
+    quick = partial(measure.measure, shapes=[(64, 64, 64)], sizes=[64, 1 << 16], repeats=3)
     monkeypatch.setattr(measure, "measure", quick)
     query = ("explain", "-d", database, "--analyze", "SELECT embed('minilm', 'a')")
     assert "ceilings not measured: gpudb doctor --measure" in run("doctor")
     assert "ceilings not measured: gpudb doctor --measure" in run(*query)
     assert "GFLOP/s on one thread" in run("doctor", "--measure")
-    assert "of ceiling" in run(*query)
+    told = run(*query)
+    assert "of ceiling" in told
+    assert re.search(
+        r"^limited by \w+.*: \d+% of the time, at \d+% of its \w+ ceiling$", told, re.M
+    )
 
 
 def test_doctor_names_a_history_that_cannot_be_kept(run: Run, tmp_path: Path) -> None:

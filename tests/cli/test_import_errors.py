@@ -53,7 +53,7 @@ def _config(**changes: object) -> Callable[[Path], object]:
     return lambda folder: (folder / "config.json").write_text(json.dumps({**CONFIG, **changes}))
 
 
-@pytest.mark.parametrize(
+DAMAGES = pytest.mark.parametrize(
     ("damage", "words"),
     [
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
@@ -66,6 +66,9 @@ def _config(**changes: object) -> Callable[[Path], object]:
     ],
     ids=["no config", "no JSON", "unknown", "layers", "misfit", "cut", "pickle"],
 )
+
+
+@DAMAGES
 def test_a_bad_model_is_one_line_on_stderr(
     damage: Callable[[Path], object],
     words: str,
@@ -85,3 +88,20 @@ def test_a_bad_model_is_one_line_on_stderr(
     assert words in line
     with gpudb.connect(path, device="numpy") as db:
         assert db.sql("SELECT model, version FROM gpudb.versions").fetchall() == [("m", 1)]
+
+
+@DAMAGES
+def test_a_bad_model_makes_no_database(
+    damage: Callable[[Path], object], words: str, tmp_path: Path
+) -> None:
+    damage(write_tiny_model(tmp_path / "model"))
+    path = tmp_path / "new"
+    assert main(["import-model", str(tmp_path / "model"), "--name", "m", "-d", str(path)]) == 1
+    assert not path.exists()
+
+
+def test_a_bad_name_makes_no_database(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "model")
+    path = tmp_path / "new"
+    assert main(["import-model", str(folder), "--name", "", "-d", str(path)]) == 1
+    assert not path.exists()

@@ -98,6 +98,8 @@ class EmulatedDevice:
         Of a grid, as if it could not be larger: kernels walk on in steps of the grid.
     offset
         Elements in front of every array, which then starts anywhere.
+    cached
+        Count what launches move between memory and a cache.
     """
 
     def __init__(
@@ -106,11 +108,13 @@ class EmulatedDevice:
         architecture: int = 80,
         most_blocks: int = MAX_BLOCKS,
         offset: int = 0,
+        cached: bool = False,
     ) -> None:
         self.threads = threads
         self.architecture = architecture
         self.most_blocks = most_blocks
         self.offset = offset
+        self.cached = cached
         self.launched: list[tuple[Cuda, Traffic]] = []
 
     def asarray(self, x: Any) -> DeviceArray:
@@ -156,7 +160,8 @@ class EmulatedDevice:
         kernel = compiled(function, self.architecture)
         assert kernel.static_shared + shared <= MAX_SHARED_NBYTES, f"{shared} bytes shared"
         memory = [x._memory if isinstance(x, DeviceArray) else x for x in bound]
-        traffic = run(kernel, (min(blocks, self.most_blocks),), (threads,), memory, shared)
+        grid = (min(blocks, self.most_blocks),)
+        traffic = run(kernel, grid, (threads,), memory, shared, cached=self.cached)
         self.launched.append((function, traffic))
 
 

@@ -66,9 +66,9 @@ def test_tiles_read_and_write_the_same_elements(
     out = np.empty(x.size, x.dtype)
     rows, columns = np.ogrid[: through.rows, : through.columns]
     read, written = (places(through.outer.extents, s) for s in through.outer.steps)
+    to_row = rows // through.inner * through.to_outer + rows % through.inner * through.to_row
     for start, to in zip(read, written, strict=True):
-        source = x.ravel()[start + columns * through.from_column + rows]
-        out[to + rows * through.to_row + columns] = source
+        out[to + to_row + columns] = x.ravel()[start + columns * through.from_column + rows]
     np.testing.assert_array_equal(out, x.transpose(order).ravel())
 
 

@@ -30,15 +30,16 @@ DEVICE: Any = Shapes()
 
 def test_a_row_is_kept_in_shared_memory_where_it_fits() -> None:
     grid = row_grid(DEVICE, 10, 384, 2)
-    assert (grid.blocks, grid.threads, grid.shared, grid.cached) == (10, 64, 4 * 384, True)
+    assert (grid.blocks, grid.threads, grid.shared, grid.kept) == (10, 64, 4 * 384, 384)
 
 
 @pytest.mark.parametrize("itemsize", [2, 4, 8])
-def test_a_row_too_wide_for_shared_memory_asks_for_none(itemsize: int) -> None:
+def test_of_a_row_too_wide_for_shared_memory_the_front_is_kept(itemsize: int) -> None:
     widest = (MAX_SHARED_NBYTES - 512) // max(4, itemsize)
-    assert row_grid(DEVICE, 1, widest, itemsize).shared == widest * max(4, itemsize)
-    assert row_grid(DEVICE, 1, widest + 1, itemsize).shared == 0
-    assert not row_grid(DEVICE, 1, widest + 1, itemsize).cached
+    assert widest % (16 // itemsize) == 0
+    for width in (widest, widest + 1, 3 * widest):
+        grid = row_grid(DEVICE, 1, width, itemsize)
+        assert (grid.kept, grid.shared) == (widest, widest * max(4, itemsize))
 
 
 def test_a_thread_takes_16_bytes_of_a_few_rows() -> None:

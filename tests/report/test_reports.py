@@ -11,19 +11,32 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from gpudb.backend import NullBackend
+from gpudb import machine
+from gpudb.backend import NullBackend, open_backend
+from gpudb.cli.devices import available
 from gpudb.errors import InputError
+from gpudb.exec.prepared import prepare
 from gpudb.exec.profile import Profile
 from gpudb.exec.report import Setting, report_plan
-from gpudb.machine import Ceilings
+from gpudb.lower import lower
+from gpudb.lower.packing import pack_weights
+from gpudb.machine import Ceilings, Rates
 from gpudb.plan.reduce import SegmentAggregate
+from gpudb.plan.rules import optimize
 from gpudb.plan.tensor import Map, Matmul
 from gpudb.report import PartReport, PlanText, Report, from_json, to_html, to_json, to_text
+from gpudb.report.data import StepReport
+from gpudb.report.limit import limit_text
 from gpudb.report.picture import Box, draw
 from tests.tiny_plans import Arrays, bert_encoder, prepared
 
 HOSTILE = "</svg><script>alert('x')</script> & \"quotes\" é \u2028"
-CEILINGS = Ceilings(100.0, 160.0, 20.0, 30.0, 2, "2026-01-01T00:00:00")
+CEILINGS = Ceilings(
+    {"numpy float32": Rates(100.0, 160.0)},
+    {1 << 11: Rates(40.0, 80.0), 1 << 30: Rates(20.0, 30.0)},
+    2,
+    "2026-01-01T00:00:00",
+)
 
 
 def measured(ceilings: Ceilings | None = CEILINGS, runs: int = 2):
@@ -152,17 +165,113 @@ def test_the_roofline_says_which_ceiling_is_met_first():
     assert (run.gflops_ceiling, run.gbytes_ceiling) == (80.0, 15.0)  # of two workers, each
     for step in report.steps:
         compute = step.flops / 80e9
-        memory = (step.read_nbytes + step.written_nbytes) / 15e9
-        assert step.limited_by == ("compute" if compute >= memory else "memory")
+        moved = step.read_nbytes + step.written_nbytes
+        memory = moved / 40e9  # of one run, it is less than the larger size
+        assert moved / run.runs < 1 << 30
+        assert step.limited_by == ("compute" if compute >= memory else "cache")
         assert step.ceiling_share == pytest.approx(max(compute, memory) / step.seconds)
 
 
-@pytest.mark.parametrize(
-    ("workers", "blas", "expected"),
-    [(1, 1, (100, 20)), (2, 1, (80, 15)), (1, 2, (160, 20)), (16, 1, (10, 1.875))],
-)
-def test_ceilings_of_one_worker(workers, blas, expected):
-    assert CEILINGS.per_worker(workers, blas) == expected
+def test_arrays_larger_than_the_caches_move_at_the_rate_of_memory():
+    small = replace(CEILINGS, moves={1: Rates(40.0, 80.0), 64: Rates(20.0, 30.0)})
+    report, _, _ = measured(small)
+    moving = [step for step in report.steps if step.limited_by != "compute"]
+    assert moving
+    for step in moving:
+        moved = step.read_nbytes + step.written_nbytes
+        assert step.limited_by == "memory"
+        assert step.ceiling_share == pytest.approx(moved / 15e9 / step.seconds)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_packed_products_are_compared_with_their_own_precision(precision):
+    pytest.importorskip("numba")
+    if ("jit", precision) not in available("jit"):
+        pytest.skip(f"this processor does not multiply {precision}")
+    own = {"jit float32": Rates(70.0, 120.0)}
+    if precision != "float32":
+        own[f"jit {precision}"] = Rates(300.0, 500.0)
+    expected = 60.0 if precision == "float32" else 250.0
+    report = on_jit(precision, replace(CEILINGS, products={**CEILINGS.products, **own}))
+    assert (report.run.gflops_ceiling, report.run.precision) == (expected, precision)
+    by_weights = [step for step in report.steps if step.operator in ("LinearGemm", "DenseGemm")]
+    assert by_weights
+    for step in report.steps:
+        # What is not packed may be compiled (60 of each worker) or NumPy's (80): the faster.
+        gflops = expected if step in by_weights else 80.0
+        compute = step.flops / gflops / 1e9
+        memory = (step.read_nbytes + step.written_nbytes) / 40e9
+        assert step.ceiling_share == pytest.approx(max(compute, memory) / step.seconds)
+
+
+def test_a_plan_without_packed_weights_has_the_ceiling_of_float32_whatever_the_precision():
+    pytest.importorskip("numba")
+    if ("jit", "int8") not in available("jit"):
+        pytest.skip("this processor does not multiply bytes")
+    own = {"jit float32": Rates(70.0, 120.0), "jit int8": Rates(300.0, 500.0)}
+    ceilings = replace(CEILINGS, products={**CEILINGS.products, **own})
+    encoder = bert_encoder([3, 1, 5], (3, 5))
+    backend = open_backend("jit", precision="int8")
+    plan, profile = prepared(encoder.plan, encoder.arrays, backend=backend), Profile()
+    plan.run(encoder.inputs, encoder.sizes, profile)
+    setting = Setting(encoder.sizes, workers=2, ceilings=ceilings)
+    run = report_plan(plan, "j", setting, profile).run
+    assert (run.precision, run.gflops_ceiling) == ("float32", 80.0)  # NumPy's: the faster
+
+
+def on_jit(precision, ceilings):
+    """A small BERT on device jit, run once: its report."""
+    encoder = bert_encoder([3, 1, 5], None)
+    backend = open_backend("jit", precision=precision)
+    physical = pack_weights(lower(optimize(encoder.plan)), backend.packs)
+    plan, profile = prepare(physical, backend, encoder.arrays), Profile()
+    plan.run(encoder.inputs, encoder.sizes, profile)
+    return report_plan(plan, "j", Setting(encoder.sizes, workers=2, ceilings=ceilings), profile)
+
+
+def test_a_device_that_was_not_measured_has_no_ceilings():
+    pytest.importorskip("numba")
+    report = on_jit("float32", CEILINGS)
+    assert report.run.gflops_ceiling is None
+    assert report.run.ceilings_note.startswith(machine.NOT_MEASURED)
+    assert all(s.ceiling_share is None and s.limited_by is None for s in report.steps)
+
+
+def step(operator, detail, seconds, share, reached=None, limit=None):
+    return StepReport(
+        1, operator, detail, (), (), "", "numpy", "", 1, 1,
+        seconds=seconds, share=share, ceiling_share=reached, limited_by=limit,
+    )  # fmt: skip
+
+
+def test_the_limiting_operator_is_that_of_the_largest_share_over_all_layers():
+    steps = [
+        step("LinearGemm", "bias, gelu", 2.0, 0.2, 0.9, "compute"),
+        step("SequenceAttention", "", 3.0, 0.3, 0.5, "compute"),
+        step("LinearGemm", "bias, gelu", 4.0, 0.4, 0.6, "compute"),
+        step("LinearGemm", "bias", 1.0, 0.1, 0.9, "compute"),
+    ]
+    # 0.9 · 2 s + 0.6 · 4 s of 6 s
+    expected = "limited by LinearGemm (bias, gelu), 2 steps: 60% of the time, at 70% of its compute"
+    assert limit_text(steps) == f"{expected} ceiling"
+    (alone,) = limit_text(steps[1:2]).splitlines()
+    assert alone == "limited by SequenceAttention: 30% of the time, at 50% of its compute ceiling"
+
+
+def test_text_and_page_name_the_limiting_operator():
+    report, _, _ = measured()
+    line = limit_text(report.steps)
+    assert re.fullmatch(r"limited by \w+.*: \d+% of the time, at \d+% of its \w+ ceiling", line)
+    assert line in to_text(whole(report)).splitlines()
+    assert f"<p>{line}</p>" in to_html(whole(report))
+
+
+def test_without_ceilings_the_limiting_operator_is_still_named():
+    assert limit_text([step("ZipBlocks", "add", 1.0, 1.0)]) == (
+        "limited by ZipBlocks (add): 100% of the time"
+    )
+    assert limit_text([]) == ""
+    assert limit_text([step("ZipBlocks", "add", None, None)]) == ""
 
 
 def test_without_ceilings_the_text_says_how_to_measure_them():

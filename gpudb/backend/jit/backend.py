@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.kernels.table import COMPILED
 from gpudb.backend.jit.packing import PackedWeight, pack
 from gpudb.backend.jit.products import linear
+from gpudb.backend.jit.team import together
 from gpudb.backend.numpy import NumpyBackend
 from gpudb.kernels import Kernel
 from gpudb.kernels.bias_activation import bias_activation
@@ -39,6 +41,9 @@ class JitBackend(NumpyBackend):
 
     def pack(self, weight: Array) -> Array:
         return pack(weight, self.packs)
+
+    def together(self, threads: int) -> AbstractContextManager[None]:
+        return together(threads)
 
     def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
         if isinstance(b, PackedWeight):

@@ -33,7 +33,7 @@ def written(kind: Any, ndim: int = 2) -> Any:
     return types.Array(kind, ndim, "C")
 
 
-def compiled(*parameters: Any, where: bool = True) -> Callable[[F], F]:
+def compiled(*parameters: Any) -> Callable[[F], F]:
     """A function of arrays and numbers for the backend to call; it runs without the GIL.
 
     It is compiled where it is defined, or read from disk, so that importing its module is all the
@@ -44,14 +44,9 @@ def compiled(*parameters: Any, where: bool = True) -> Callable[[F], F]:
     ----------
     parameters
         numba's types of the parameters; nothing is returned.
-    where
-        False on processors that lack the instructions: there is no code for those to be made, and
-        nobody calls the function.
     """
 
     def decorate(function: F) -> F:
-        if not where:
-            return function
         dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
         # What cache=True does, with a key of ours.
         dispatcher._cache = _cache(function)

@@ -90,7 +90,8 @@ def pack(weight: HostArray, dtype: str) -> PackedWeight:
             f"got {inner:,}; precision='float32' takes any number"
         )
     panels, group = -(-columns // COLUMNS), GROUPS[dtype]
-    steps, kind = -(-inner // group), ELEMENTS[dtype]
+    # A product without steps would be left unset: one of zeros at least.
+    steps, kind = max(1, -(-inner // group)), ELEMENTS[dtype]
     packed = aligned((panels, steps, COLUMNS * group), kind)
     described = panels * COLUMNS if dtype == "int8" else 0
     scales, sums = np.zeros(described, np.float32), np.zeros(described, np.int32)

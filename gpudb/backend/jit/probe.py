@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +23,7 @@ def obstacle() -> str:
         return "NUMBA_DISABLE_JIT is set"
     from gpudb.backend.jit.target import TARGET
 
-    if TARGET.lanes == 4 and platform.machine().lower() in ("x86_64", "amd64", "i686"):
+    if TARGET.lanes == 4 and TARGET.x86:
         return "this processor has no AVX2 with FMA, or NUMBA_CPU_FEATURES hides them"
     return ""
 

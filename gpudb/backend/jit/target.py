@@ -21,6 +21,7 @@ class Target:
     """float32 in a vector."""
     rows: int
     vectors: int
+    x86: bool
     bfloat16: bool
     """Multiplies pairs of bfloat16 into float32 (VDPBF16PS)."""
     int8: bool
@@ -34,14 +35,15 @@ class Target:
 
 def host_target() -> Target:
     """The target of numba's CPU compiler, with what ``NUMBA_CPU_FEATURES`` takes away."""
-    _, _, listed = cpu_target.target_context.codegen().magic_tuple()
+    triple, _, listed = cpu_target.target_context.codegen().magic_tuple()
     features = {name[1:] for name in listed.split(",") if name.startswith("+")}
     if "avx512f" in features:
         bytewise = {"avx512vnni", "avx512bw"} <= features
-        return Target("AVX-512", 16, 14, 2, "avx512bf16" in features, bytewise)
+        return Target("AVX-512", 16, 14, 2, True, "avx512bf16" in features, bytewise)
     if {"avx2", "fma"} <= features:
-        return Target("AVX2", 8, 6, 2, bfloat16=False, int8=False)
-    return Target("128-bit vectors", 4, 6, 4, bfloat16=False, int8=False)
+        return Target("AVX2", 8, 6, 2, x86=True, bfloat16=False, int8=False)
+    x86 = triple.startswith("x86")
+    return Target("128-bit vectors", 4, 6, 4, x86, bfloat16=False, int8=False)
 
 
 TARGET = host_target()

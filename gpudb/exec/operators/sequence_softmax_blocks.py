@@ -14,6 +14,7 @@ from gpudb.exec.missing import key_grid, take_blocks
 from gpudb.exec.operator import Context, Cost, Joined, Pairing, PhysicalOp
 from gpudb.exec.pairs import find
 from gpudb.kernels.sequence_softmax import sequence_softmax
+from gpudb.keys import in_shared_sequences, matching
 from gpudb.types import HostArray, Sizes
 
 
@@ -31,8 +32,7 @@ class SequenceSoftmaxBlocks(PhysicalOp):
         wanted = grid_keys(self.out)
         step, blocks = self.out.block_numbers[0], key_grid(self.out)[0]
         sequences = _sequence_of_rows(self.offsets, step * blocks).reshape(blocks, step)
-        shares = _shares(sequences)
-        wanted = wanted[shares[wanted[:, 0], wanted[:, 2]]]
+        wanted = wanted[matching(wanted, (in_shared_sequences(self.offsets, step),))]
         grid = key_grid(self.out)
         changed = np.any(np.diff(wanted[:, :2], axis=0, prepend=-1) != 0, axis=1)
         rows = sequences[wanted[:, 0]]
@@ -71,14 +71,3 @@ def _sequence_of_rows(offsets: tuple[int, ...], rows: int) -> HostArray:
     for number, (start, stop) in enumerate(pairwise(offsets)):
         sequences[start:stop] = number
     return sequences
-
-
-def _shares(sequences: HostArray) -> HostArray:
-    """Which blocks of rows share a sequence: ``(blocks, blocks)``.
-
-    Sequences are runs of rows, so two blocks share one exactly when their ranges overlap.
-    """
-    first = sequences[:, 0]
-    last = sequences.max(axis=1)
-    shares: HostArray = (first[:, None] <= last[None, :]) & (first[None, :] <= last[:, None])
-    return shares

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.products import CHUNK, CONFLICT
+from gpudb.backend.jit.products import CONFLICT
 from gpudb.backend.jit.tile import COLUMNS, ROWS
 from gpudb.types import HostArray
 
-HEIGHTS = (0, 1, 2, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS + 1, CHUNK + 1)
+HEIGHTS = (0, 1, 2, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS + 1, 16 * ROWS + 1)
 WIDTHS = (0, 1, LANES - 1, LANES, LANES + 1, COLUMNS - 1, COLUMNS, COLUMNS + 1, 3 * COLUMNS - 2)
 INNER = (0, 1, 2, 3, 4, 5, LANES - 1, LANES, LANES + 1, 70)
 

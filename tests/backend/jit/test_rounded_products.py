@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpudb.backend import open_backend
-from gpudb.backend.jit import products
+from gpudb.backend.jit import panels
 from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.packing import pack
+from gpudb.backend.jit.panels import chunk_rows
 from gpudb.backend.jit.probe import obstacle
 from gpudb.backend.jit.products import CONFLICT, linear
 from gpudb.backend.jit.target import TARGET
@@ -79,9 +80,9 @@ def test_a_precision_the_processor_lacks_is_refused_with_the_reason() -> None:
 
 def test_what_the_processor_lacks_is_not_compiled() -> None:
     # An assembler that does not know an instruction ends the process.
-    functions = {"bfloat16": products._linear_bfloat16, "int8": products._linear_int8}
+    functions = {"bfloat16": panels._if_bfloat16, "int8": panels._if_int8}
     for precision, has in HAS.items():
-        assert hasattr(functions[precision], "signatures") == has
+        assert (functions[precision] is not panels._lacking) == has
 
 
 def check_bfloat16(x: HostArray, w: HostArray, bias: HostArray) -> None:
@@ -237,3 +238,16 @@ def test_a_row_does_not_depend_on_the_others(rows: int, dtype: str) -> None:
     whole = product(x, w, dtype, bias, "gelu")
     np.testing.assert_array_equal(product(x[:rows], w, dtype, bias, "gelu"), whole[:rows])
     np.testing.assert_array_equal(product(x[-rows:], w, dtype, bias, "gelu"), whole[-rows:])
+
+
+@pytest.mark.parametrize("dtype", ["float32", *(d for d, has in HAS.items() if has)])
+def test_rows_that_pass_in_chunks_have_the_bits_of_rows_alone(
+    dtype: str,
+) -> None:
+    inner = 300
+    rows = 3 * chunk_rows(10_000, 4 * inner) + 5
+    x, weight = numbers(rows, inner), pack(numbers(COLUMNS + 3, inner), dtype)
+    whole = linear(x, weight, NO_BIAS, ACTIVATIONS[None])
+    some = [0, ROWS, rows // 3, rows // 2, rows - 6, rows - 1]
+    alone = linear(x[some], weight, NO_BIAS, ACTIVATIONS[None])
+    np.testing.assert_array_equal(whole[some], alone)

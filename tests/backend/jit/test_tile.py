@@ -10,7 +10,7 @@ import pytest
 
 from gpudb.backend.jit.compiled import part
 from gpudb.backend.jit.packing import GROUPS, aligned, pack
-from gpudb.backend.jit.products import tile_height
+from gpudb.backend.jit.panels import tile_height
 from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
 from gpudb.backend.jit.vectors import at
@@ -94,7 +94,7 @@ def test_packing_keeps_every_element_and_fills_with_zeros(
         elements = (elements.astype(np.uint32) << 16).view(np.float32)
     group = GROUPS[dtype]
     panels, steps = elements.shape[:2]
-    assert (panels, steps) == (-(-columns // COLUMNS), -(-inner // group))
+    assert (panels, steps) == (-(-columns // COLUMNS), max(1, -(-inner // group)))
     back = elements.reshape(panels, steps, COLUMNS, group).transpose(0, 2, 1, 3)
     whole = np.zeros((panels * COLUMNS, steps * group))
     whole[:columns, :inner] = w

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpudb.kernels.moments import moments
 from tests.cuda.cases.case import REAL, Case
-from tests.cuda.cases.values import EXTREMES, normal
+from tests.cuda.cases.values import EXTREMES, normal, outlier_first
 
 EXACT_SUMS = {"float32": 1e-13, "float64": 1e-13}
 """Sums and results are float64 whatever the elements are."""
@@ -35,6 +35,7 @@ CASES = [
     case(normal(1, 70, 65), [67], 0),
     case(normal(1, 2, 1100), [1099], 1),
     case(normal(2, 3, 40) + 1e4, [40, 33], 1, "far from zero", scale=1e3),
+    *(case(outlier_first(2, 3, n), [n, 3], 1, f"outlier of {n}") for n in (20, 1500)),
     case(EXTREMES, [8] * 10, 0, "extremes"),
     case(np.tile(EXTREMES, 8), [64] * 10, 0, "extremes of a warp"),
 ]

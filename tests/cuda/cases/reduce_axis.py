@@ -9,7 +9,7 @@ import numpy as np
 
 from gpudb.kernels.reduce_axis import FUNCTIONS, reduce_axis
 from tests.cuda.cases.case import REAL, Case
-from tests.cuda.cases.values import EXTREMES, INF, NAN, normal
+from tests.cuda.cases.values import EXTREMES, INF, NAN, normal, outlier_first
 
 LENGTHS = frozenset({1})
 OF_NOTHING = ("sum", "norm")
@@ -41,6 +41,8 @@ LINES = [
     (normal(1, 2, 1100), [1099], 1),
 ]
 
+TINY = normal(1, 2, 40) * 1e-300
+
 APART = normal(3, 40, 40) * np.array([1e300, 1e-300, 0]).reshape(3, 1, 1)
 
 CASES = [
@@ -65,6 +67,15 @@ CASES = [
         for fn in FUNCTIONS
     ),
     case(normal(2, 40, 8) * 1e30, [40, 33], 0, "norm", "large"),
+    *(case(outlier_first(2, 3, n), [n, 3], 1, "variance", f"outlier of {n}") for n in (20, 1500)),
+    Case(
+        reduce_axis,
+        "norm of tiny elements",
+        (TINY, np.array([40]), 1, "norm"),
+        ("float64",),
+        host=LENGTHS,
+        scale=1e-300,
+    ),
     *(
         Case(
             reduce_axis,

@@ -8,13 +8,16 @@ import numpy as np
 
 from gpudb.kernels.softmax_state import softmax_state
 from tests.cuda.cases.case import REAL, Case
-from tests.cuda.cases.values import EXTREMES, normal
+from tests.cuda.cases.values import EXTREMES, INF, normal
 
 
 def case(x: Any, lengths: Any, label: str = "") -> Case:
     args = (x, np.array(lengths, np.int64))
     return Case(softmax_state, label or str(x.shape), args, REAL, host=frozenset({1}))
 
+
+RISING = np.tile(np.arange(200.0), (2, 3, 1))
+RISING[:, 1, :100] = -INF
 
 CASES = [
     case(normal(0, 3, 4), []),
@@ -30,6 +33,8 @@ CASES = [
     case(normal(2, 35, 20), [20, 19]),
     case(normal(1, 2, 1100), [1099]),
     case(normal(2, 3, 40) * 1e4, [40, 33], "far from zero"),
+    case(RISING[..., :20], [20, 2], "rising"),
+    case(RISING, [200, 90], "rising, of a warp"),
     case(EXTREMES, [8] * 10, "extremes"),
     case(np.tile(EXTREMES, 8), [64] * 10, "extremes of a warp"),
 ]

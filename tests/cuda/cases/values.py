@@ -51,6 +51,13 @@ def rows_apart(rows: int, width: int) -> Any:
     return x[:rows]
 
 
+def outlier_first(*shape: int) -> Any:
+    """Normal lines along the last axis, whose first element lies far away."""
+    x = normal(*shape)
+    x[..., 0] = 1e6
+    return x
+
+
 def columns(x: Any, start: int, stop: int) -> Any:
     """Columns of a matrix: a view, whose rows do not lie together."""
     return x[:, start:stop]

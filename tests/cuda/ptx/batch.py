@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.cuda.ptx.accesses import space_of
+from tests.cuda.ptx.cache import SECTOR
 from tests.cuda.ptx.dtypes import DTYPES
 from tests.cuda.ptx.errors import PtxError
 from tests.cuda.ptx.memory import BlockMemory, Region
@@ -47,6 +48,7 @@ class Batch:
         self.numbers = numbers
         self.memory = launch.memory
         self.parameters = launch.parameters
+        self.cache = launch.cache
         self._grid, self._block = launch.grid, launch.block
         threads = prod(self._block)
         self.n = len(numbers) * threads
@@ -102,8 +104,12 @@ class Batch:
 
     def count(self, region: Region, addresses: Any, numbers: Any, nbytes: int, write: bool) -> None:
         """Add an access to the region's traffic; on a device, regions start with a sector."""
-        touched = sectors(addresses - region.base, self.warp[numbers])
+        places = addresses - region.base
+        touched = sectors(places, self.warp[numbers])
         region.traffic.add(nbytes * len(addresses), touched, write)
+        if self.cache is not None:
+            moved = self.cache.moved(region.sectors, places // SECTOR, write)
+            region.traffic.moved_sectors += moved
 
     def _race_check(self, launch: Any) -> RaceCheck:
         granule = _granule(launch.kernel)

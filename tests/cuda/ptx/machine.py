@@ -15,6 +15,7 @@ import numpy as np
 from tests.cuda.ptx import instructions  # noqa: F401  # registers what is known
 from tests.cuda.ptx.batch import Batch, Lanes
 from tests.cuda.ptx.blocks import END, Block, blocks_of
+from tests.cuda.ptx.cache import AT_WORK, NBYTES_EACH, Cache
 from tests.cuda.ptx.decode import Decoder
 from tests.cuda.ptx.dtypes import DTYPES
 from tests.cuda.ptx.errors import Fault, PtxError
@@ -36,6 +37,7 @@ def run(
     args: Sequence[Any],
     shared: int = 0,
     check: bool = True,
+    cached: bool = False,
 ) -> Traffic:
     """Run a kernel to its end.
 
@@ -51,6 +53,8 @@ def run(
     check
         Report races and reads of unwritten shared memory. Bounds, alignment, barriers and masks
         are always checked.
+    cached
+        Count what passes between memory and a cache, see ``cache.py``.
 
     Raises
     ------
@@ -64,6 +68,9 @@ def run(
     launch = _Launch(kernel, decoder, blocks, _three(grid), _three(block), memory, parameters)
     launch.shared_nbytes = kernel.static_shared + shared
     launch.check = check
+    if cached:
+        launch.together = AT_WORK
+        launch.cache = Cache(NBYTES_EACH * min(prod(launch.grid) * prod(launch.block), AT_WORK))
     with np.errstate(all="ignore"):
         launch.run()
     arrays = [regions[owner_of(a).ctypes.data] for a in args if isinstance(a, np.ndarray)]
@@ -118,6 +125,8 @@ class _Launch:
 
     shared_nbytes = 0
     check = True
+    cache: Cache | None = None
+    together = BATCH
 
     def __init__(
         self,
@@ -141,7 +150,7 @@ class _Launch:
     def run(self) -> None:
         """All batches."""
         threads, count = prod(self.block), prod(self.grid)
-        together = max(1, BATCH // threads)
+        together = max(1, self.together // threads)
         for first in range(0, count, together):
             numbers = np.arange(first, min(count, first + together))
             self._run_batch(Batch(self, numbers))

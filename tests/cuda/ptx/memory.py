@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from tests.cuda.ptx.cache import Sectors
 from tests.cuda.ptx.errors import Fault
 from tests.cuda.ptx.traffic import ArrayTraffic
 
@@ -38,6 +40,11 @@ class Region:
         self._owner = owner
         self._bytes = _bytes_of(owner)
         self._views: dict[Any, tuple[Any, int]] = {}
+
+    @cached_property
+    def sectors(self) -> Sectors:
+        """What a cache knows about it; on a device it starts with a sector."""
+        return Sectors(self.nbytes)
 
     def view(self, dtype: Any) -> tuple[Any, int]:
         """Its elements as a type, and the address of the first one that is aligned."""

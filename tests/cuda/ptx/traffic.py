@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-SECTOR = 32
-"""Bytes that global memory hands over at least."""
+from tests.cuda.ptx.cache import SECTOR
 
 
 @dataclass(slots=True)
@@ -20,6 +19,8 @@ class ArrayTraffic:
     read_sectors: int = 0
     """Sectors of each warp's access, counted every time: what leaves the first cache at most."""
     written_sectors: int = 0
+    moved_sectors: int = 0
+    """Read from memory and written to it, behind the cache that the launch was given."""
 
     def add(self, nbytes: int, sectors: int, write: bool) -> None:
         """Count one access of some threads."""

@@ -1,0 +1,192 @@
+"""Attention within sequences, head by head: two products over packed panels, a softmax between.
+
+Keys of a head are packed like the weights of a product, transposed; values as they are. A few
+queries at a time meet all keys of their sequence: their scores stay in the first-level cache, and
+the softmax is exact, over whole rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray
+
+from gpudb.backend.jit.compiled import part
+from gpudb.backend.jit.functions import exp
+from gpudb.backend.jit.lanes import first_lanes, lanes_largest, lanes_sum, transpose
+from gpudb.backend.jit.llvm import LANES
+from gpudb.backend.jit.memory import pointer_to
+from gpudb.backend.jit.panels import tile_height
+from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
+from gpudb.backend.jit.vectors import at, larger, load, load_up_to, splat, store, store_up_to
+from gpudb.types import HostArray
+
+ATTENTION = np.dtype(
+    [
+        *((name, "i8") for name in ("q", "q_step", "k", "k_step", "v", "v_step")),
+        *((name, "i8") for name in ("bias", "biased", "offsets", "sequences", "heads")),
+        ("scale", "f8"),
+        *((name, "i8") for name in ("out", "rows", "width")),
+    ]
+)
+"""Attention as it is asked for: addresses of arrays, bytes from row to row, sizes. ``biased`` is
+the length of the bias, 0 for none."""
+
+_ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
+
+
+@part
+def _copy_head(
+    x: HostArray, first: int, column: int, bias: HostArray, at_bias: int, scale: Any, out: HostArray
+) -> None:
+    """``(x + bias) * scale``: the rows of a sequence from ``first``, one head's columns."""
+    width = out.shape[1]
+    for i in range(out.shape[0]):
+        for j in range(0, width, LANES):
+            left = width - j
+            value = load_up_to(at(x, (first + i, column + j)), left)
+            if len(bias):
+                value = value + load_up_to(at(bias, (at_bias + j,)), left)
+            store_up_to(at(out, (i, j)), value * splat(scale), left)
+
+
+@part
+def _pack_columns(rows: HostArray, panels: HostArray) -> None:
+    """``(n, k)`` -> ``(panels, n, COLUMNS)``: columns side by side, zeros behind the last."""
+    width = rows.shape[1]
+    for p in range(panels.shape[0]):
+        for i in range(rows.shape[0]):
+            for v in range(0, COLUMNS, LANES):
+                j = p * COLUMNS + v
+                value = load_up_to(at(rows, (i, min(j, width))), max(0, width - j))
+                store(at(panels, (p, i, v)), value)
+
+
+@part
+def _pack_rows(rows: HostArray, panels: HostArray) -> None:
+    """``(n, k)`` -> ``(panels, k, COLUMNS)``, transposed: zeros behind the last row."""
+    count, width = rows.shape
+    for p in range(panels.shape[0]):
+        for v in range(0, COLUMNS, LANES):
+            i = p * COLUMNS + v
+            whole = width // LANES * LANES if i + LANES <= count else 0
+            for j in range(0, whole, LANES):
+                step = rows.strides[0]
+                transpose(at(rows, (i, j)), step, at(panels, (p, j, v)), panels.strides[1])
+            for j in range(whole, width):
+                for lane in range(LANES):
+                    panels[p, j, v + lane] = rows[i + lane, j] if i + lane < count else _ZERO
+
+
+@part
+def _weigh_rows(scores: HostArray, rows: int, keys: int, factors: HostArray) -> None:
+    """Overwrite the first ``keys`` elements of each row with ``exp(x - largest)``.
+
+    Their softmax is that times ``factors``, one number for each row: the contexts, which are fewer,
+    are multiplied by it.
+    """
+    for r in range(rows):
+        most = splat(_LEAST)
+        for j in range(0, keys, LANES):
+            most = larger(most, first_lanes(load(at(scores, (r, j))), keys - j, _LEAST))
+        most = splat(lanes_largest(most))
+        total = splat(_ZERO)
+        for j in range(0, keys, LANES):
+            place = at(scores, (r, j))
+            weight = first_lanes(exp(load(place) - most), keys - j, _ZERO)
+            total = total + weight
+            store(place, weight)
+        factors[r] = np.float32(1) / lanes_sum(total)
+
+
+@part
+def _attend(
+    queries: HostArray,
+    keys: HostArray,
+    values: HostArray,
+    scores: HostArray,
+    context: HostArray,
+    factors: HostArray,
+    out: HostArray,
+    first: int,
+    column: int,
+) -> None:
+    """One head of one sequence, a tile of queries at a time."""
+    count, width = queries.shape
+    height = tile_height(count)
+    for i in range(0, count, height):
+        rows = min(height, count - i)
+        left = (at(queries, (i, 0)), queries.strides[0])
+        for p in range(keys.shape[0]):
+            to = (at(scores, (0, p * COLUMNS)), scores.strides[0])
+            multiply_tile(rows, left, keys[p], width, to)
+        _weigh_rows(scores, rows, count, factors)
+        weights = (at(scores, (0, 0)), scores.strides[0])
+        for p in range(values.shape[0]):
+            multiply_tile(rows, weights, values[p], count, (at(context, (0, 0)), 4 * COLUMNS))
+            for r in range(rows):
+                for v in range(0, min(COLUMNS, width - p * COLUMNS), LANES):
+                    j = p * COLUMNS + v
+                    place = at(out, (first + i + r, column + j))
+                    value = load(at(context, (r, v))) * splat(factors[r])
+                    store_up_to(place, value, width - j)
+
+
+@part
+def _attend_heads(
+    q: HostArray,
+    k: HostArray,
+    v: HostArray,
+    bias: HostArray,
+    offsets: HostArray,
+    heads: int,
+    scale: float,
+    out: HostArray,
+    share: int,
+    shares: int,
+) -> None:
+    """Every so many-th head of every sequence."""
+    width = out.shape[1] // heads
+    longest = 0
+    for s in range(len(offsets) - 1):
+        longest = max(longest, offsets[s + 1] - offsets[s])
+    key_panels, value_panels = -(-longest // COLUMNS), -(-width // COLUMNS)
+    rows = np.empty(longest * width, np.float32)
+    query_rows = np.empty(longest * width, np.float32)
+    keys = np.empty(key_panels * width * COLUMNS, np.float32)
+    values = np.empty(value_panels * longest * COLUMNS, np.float32)
+    scores = np.empty((ROWS, key_panels * COLUMNS), np.float32)
+    context, factors = np.empty((ROWS, COLUMNS), np.float32), np.empty(ROWS, np.float32)
+    one = np.float32(1)
+    for s in range(len(offsets) - 1):
+        first, count = offsets[s], offsets[s + 1] - offsets[s]
+        if count == 0:
+            continue
+        panels = -(-count // COLUMNS)
+        of_rows = rows[: count * width].reshape((count, width))
+        of_queries = query_rows[: count * width].reshape((count, width))
+        of_keys = keys[: panels * width * COLUMNS].reshape((panels, width, COLUMNS))
+        of_values = values[: value_panels * count * COLUMNS].reshape((value_panels, count, COLUMNS))
+        for h in range(share, heads, shares):
+            column = h * width
+            whole = out.shape[1]
+            _copy_head(q, first, column, bias, column, np.float32(scale), of_queries)
+            _copy_head(k, first, column, bias, whole + column, one, of_rows)
+            _pack_rows(of_rows, of_keys)
+            _copy_head(v, first, column, bias, 2 * whole + column, one, of_rows)
+            _pack_columns(of_rows, of_values)
+            _attend(of_queries, of_keys, of_values, scores, context, factors, out, first, column)
+
+
+@part
+def attention_share(job: Any, share: int, shares: int) -> None:
+    """The heads of one of ``shares`` threads."""
+    rows, width = job["rows"], job["width"]
+    q = carray(pointer_to(job["q"], np.float32), (rows, job["q_step"] // 4))
+    k = carray(pointer_to(job["k"], np.float32), (rows, job["k_step"] // 4))
+    v = carray(pointer_to(job["v"], np.float32), (rows, job["v_step"] // 4))
+    bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))
+    offsets = carray(pointer_to(job["offsets"], np.int64), (job["sequences"] + 1,))
+    out = carray(pointer_to(job["out"], np.float32), (rows, width))
+    _attend_heads(q, k, v, bias, offsets, job["heads"], job["scale"], out, share, shares)

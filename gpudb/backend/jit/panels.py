@@ -1,0 +1,184 @@
+"""``activation(x @ weightᵀ + bias)`` over packed weights, in float32, bfloat16 and int8.
+
+A panel of the weight stays in the cache while all rows pass it. A tile is finished while it is in
+the first-level cache: scales, bias, function. Tiles of one product have about the same height, so
+that none is left with a row or two; a sum adds up in the same order in any tile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray
+
+from gpudb.backend.jit.activations import activate
+from gpudb.backend.jit.compiled import part
+from gpudb.backend.jit.llvm import LANES
+from gpudb.backend.jit.memory import pointer_to
+from gpudb.backend.jit.rounding import quantize_row, round_row
+from gpudb.backend.jit.target import TARGET
+from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
+from gpudb.backend.jit.vectors import at, load, load_less, load_up_to, splat, store, store_up_to
+from gpudb.types import HostArray
+
+FLOAT32, BFLOAT16, INT8 = range(3)
+
+PRODUCT = np.dtype(
+    [
+        *((name, "i8") for name in ("dtype", "x", "x_step", "rows", "inner")),
+        *((name, "i8") for name in ("panels", "count", "steps", "scales", "sums")),
+        *((name, "i8") for name in ("bias", "biased", "activation", "out", "columns")),
+    ]
+)
+"""A product as it is asked for: addresses of arrays, bytes from row to row of ``x``, sizes.
+``biased`` is the length of the bias, 0 for none."""
+
+CHUNK_NBYTES = 512 << 10
+"""Bytes of rows that all panels pass before the next ones do: half of a second-level cache."""
+
+
+@part
+def tile_height(rows: int) -> int:
+    """Rows of each tile but the last."""
+    return max(1, -(-rows // max(1, -(-rows // ROWS))))
+
+
+@part
+def chunk_rows(rows: int, row_nbytes: int) -> int:
+    """Rows that all panels pass before the next ones do: whole tiles."""
+    height = tile_height(rows)
+    return height * max(1, min(-(-rows // height), CHUNK_NBYTES // (row_nbytes * height)))
+
+
+@part
+def _padded(inner: int) -> int:
+    """Elements of a rounded row: whole vectors."""
+    return -(-inner // LANES) * LANES
+
+
+@part
+def _finish(
+    tile: HostArray, rows: int, bias: HostArray, activation: int, out: HostArray, i: int, j: int
+) -> None:
+    """Bias and function over a tile, which goes to ``out[i:, j:]``."""
+    for v in range(0, min(COLUMNS, out.shape[1] - j), LANES):
+        left = out.shape[1] - j - v
+        added = load_up_to(at(bias, (j + v,)), left) if len(bias) else splat(np.float32(0))
+        for r in range(rows):
+            x = activate(load(at(tile, (r, v))) + added, activation)
+            store_up_to(at(out, (i + r, j + v)), x, left)
+
+
+@part
+def _float32(
+    x: HostArray, panels: HostArray, bias: HostArray, activation: int, out: HostArray
+) -> None:
+    rows, inner = x.shape
+    height, chunk = tile_height(rows), chunk_rows(rows, x.strides[0])
+    plain = activation == 0 and len(bias) == 0
+    tile = np.empty((ROWS, COLUMNS), np.float32)
+    in_tile = (at(tile, (0, 0)), tile.strides[0])
+    for first in range(0, rows, chunk):
+        last = min(rows, first + chunk)
+        for p in range(panels.shape[0]):
+            for i in range(first, last, height):
+                count = min(height, last - i)
+                left = (at(x, (i, 0)), x.strides[0])
+                if plain and (p + 1) * COLUMNS <= out.shape[1]:
+                    to = (at(out, (i, p * COLUMNS)), out.strides[0])
+                    multiply_tile(count, left, panels[p], inner, to)
+                else:
+                    multiply_tile(count, left, panels[p], inner, in_tile)
+                    _finish(tile, count, bias, activation, out, i, p * COLUMNS)
+
+
+@part
+def _bfloat16(
+    x: HostArray, panels: HostArray, bias: HostArray, activation: int, out: HostArray
+) -> None:
+    rows, steps = x.shape[0], panels.shape[1]
+    padded = _padded(x.shape[1])
+    height, chunk = tile_height(rows), chunk_rows(rows, 2 * padded)
+    rounded = np.empty((chunk, padded), np.uint16)
+    tile = np.empty((ROWS, COLUMNS), np.float32)
+    for first in range(0, rows, chunk):
+        last = min(rows, first + chunk)
+        for i in range(first, last):
+            round_row(x, i, rounded, i - first)
+        for p in range(panels.shape[0]):
+            for i in range(first, last, height):
+                count = min(height, last - i)
+                left = (at(rounded, (i - first, 0)), rounded.strides[0])
+                multiply_tile(count, left, panels[p], steps, (at(tile, (0, 0)), tile.strides[0]))
+                _finish(tile, count, bias, activation, out, i, p * COLUMNS)
+
+
+@part
+def _int8(
+    x: HostArray,
+    panels: HostArray,
+    scales: HostArray,
+    sums: HostArray,
+    bias: HostArray,
+    activation: int,
+    out: HostArray,
+) -> None:
+    rows, steps = x.shape[0], panels.shape[1]
+    padded = _padded(x.shape[1])
+    height, chunk = tile_height(rows), chunk_rows(rows, padded)
+    bytes_of = np.empty((chunk, padded), np.uint8)
+    row_steps, zeros = np.empty(chunk, np.float32), np.empty(chunk, np.int32)
+    counts, tile = np.empty((ROWS, COLUMNS), np.int32), np.empty((ROWS, COLUMNS), np.float32)
+    for first in range(0, rows, chunk):
+        last = min(rows, first + chunk)
+        for i in range(first, last):
+            row_steps[i - first], zeros[i - first] = quantize_row(x, i, bytes_of, i - first)
+        for p in range(panels.shape[0]):
+            for i in range(first, last, height):
+                count = min(height, last - i)
+                left = (at(bytes_of, (i - first, 0)), bytes_of.strides[0])
+                sums_to = (at(counts, (0, 0)), counts.strides[0])
+                multiply_tile(count, left, panels[p], steps, sums_to)
+                for r in range(count):
+                    zero, step = zeros[i - first + r], splat(row_steps[i - first + r])
+                    for v in range(0, COLUMNS, LANES):
+                        column = p * COLUMNS + v
+                        product = load_less(at(counts, (r, v)), at(sums, (column,)), zero)
+                        scale = step * load(at(scales, (column,)))
+                        store(at(tile, (r, v)), product * scale)
+                _finish(tile, count, bias, activation, out, i, p * COLUMNS)
+
+
+@part
+def _lacking(*arrays: Any) -> None:
+    """For what the processor lacks instructions for: no code is made, and nobody asks for it."""
+
+
+_if_bfloat16 = _bfloat16 if TARGET.bfloat16 else _lacking
+_if_int8 = _int8 if TARGET.int8 else _lacking
+
+
+@part
+def product_share(job: Any, share: int, shares: int) -> None:
+    """The columns of one of ``shares`` threads: its panels."""
+    first, last = job["count"] * share // shares, job["count"] * (share + 1) // shares
+    start, stop = first * COLUMNS, min(last * COLUMNS, job["columns"])
+    if start >= stop:
+        return
+    rows, columns = job["rows"], job["columns"]
+    x = carray(pointer_to(job["x"], np.float32), (rows, job["x_step"] // 4))[:, : job["inner"]]
+    out = carray(pointer_to(job["out"], np.float32), (rows, columns))[:, start:stop]
+    bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))[start:stop]
+    shape = (job["count"], job["steps"], COLUMNS)
+    if job["dtype"] == FLOAT32:
+        panels = carray(pointer_to(job["panels"], np.float32), shape)
+        _float32(x, panels[first:last], bias, job["activation"], out)
+    elif job["dtype"] == BFLOAT16:
+        pairs = carray(pointer_to(job["panels"], np.uint16), (shape[0], shape[1], 2 * COLUMNS))
+        _if_bfloat16(x, pairs[first:last], bias, job["activation"], out)
+    else:
+        fours = carray(pointer_to(job["panels"], np.int8), (shape[0], shape[1], 4 * COLUMNS))
+        scales = carray(pointer_to(job["scales"], np.float32), (shape[0] * COLUMNS,))[start:]
+        sums = carray(pointer_to(job["sums"], np.int32), (shape[0] * COLUMNS,))[start:]
+        _if_int8(x, fours[first:last], scales, sums, bias, job["activation"], out)
