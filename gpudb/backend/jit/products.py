@@ -22,10 +22,11 @@ def linear(x: HostArray, weight: PackedWeight, bias: HostArray, activation: int)
     x = _spread(np.asarray(x, np.float32)) if weight.inner else np.zeros((len(x), 1), np.float32)
     bias = np.ascontiguousarray(bias, np.float32)
     out = np.empty((len(x), weight.columns), np.float32)
+    step = max(x.strides[0], x.shape[1] * x.itemsize)  # that of a single row may be anything
     job = np.zeros(1, PRODUCT)
     job[0] = (
         DTYPES[weight.dtype],
-        *(x.ctypes.data, x.strides[0], *x.shape),
+        *(x.ctypes.data, step, *x.shape),
         *(weight.panels.ctypes.data, *weight.panels.shape[:2]),
         *(weight.scales.ctypes.data, weight.sums.ctypes.data),
         *(bias.ctypes.data, len(bias), activation, out.ctypes.data, weight.columns),

@@ -77,6 +77,15 @@ def test_a_left_factor_may_lie_anywhere(layout: str, inner: int) -> None:
     np.testing.assert_array_equal(product(x, w), product(plain, w))
 
 
+@pytest.mark.parametrize("steps", [0, 1, 4, 5000])
+def test_the_step_from_a_single_row_to_the_next_means_nothing(steps: int) -> None:
+    x, w = numbers(1, 33), numbers(COLUMNS + 3, 33)
+    memory = np.zeros(33 + 9, np.float32)
+    memory[:33] = x
+    odd = np.lib.stride_tricks.as_strided(memory, (1, 33), (4 * steps, 4))
+    np.testing.assert_array_equal(product(odd, w), product(x, w))
+
+
 @pytest.mark.parametrize("layout", LAID_OUT)
 def test_a_weight_and_a_bias_may_lie_anywhere(layout: str) -> None:
     x, w, bias = numbers(3, 33), LAID_OUT[layout](numbers(COLUMNS + 3, 33)), numbers(COLUMNS + 3)
