@@ -137,16 +137,17 @@ def together(threads: int) -> Iterator[None]:
     if threads < 2:
         yield
         return
+    before = _here.board, _here.shares
+    board: HostArray = np.zeros(BOARD, np.int64)
     with ThreadPoolExecutor(threads - 1, "gpudb-team") as helpers:
-        for _ in range(threads - 1):
-            helpers.submit(_help, _here.board)
-        _here.shares = SHARES_EACH * threads
         try:
+            for _ in range(threads - 1):
+                helpers.submit(_help, board)
+            _here.board, _here.shares = board, SHARES_EACH * threads
             yield
         finally:
-            _here.shares = 1
-            _here.board[NEXT] = STOPPED
-            _here.board = np.zeros(BOARD, np.int64)
+            _here.board, _here.shares = before
+            board[NEXT] = STOPPED
 
 
 def multiply_together(job: Any) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import active_count
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gpudb.backend import open_backend
+from gpudb.backend.jit import team
 from gpudb.backend.jit.backend import JitBackend
 from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.tile import COLUMNS
@@ -88,3 +90,32 @@ def test_helpers_go_when_a_run_fails() -> None:
         fail()
     assert active_count() == before
     np.testing.assert_array_equal(product(backend, 0), product(JitBackend(), 0))
+
+
+@pytest.mark.parametrize("inner", [1, 2, 3])
+def test_a_team_within_a_team(inner: int) -> None:
+    backend = JitBackend()
+    expected = product(backend, 0)
+    with backend.together(2):
+        with backend.together(inner):
+            np.testing.assert_array_equal(product(backend, 0), expected)
+        np.testing.assert_array_equal(product(backend, 0), expected)
+    np.testing.assert_array_equal(product(backend, 0), expected)
+
+
+class _OneThread(ThreadPoolExecutor):
+    """There are no more threads than one."""
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        if self._threads:
+            raise RuntimeError("can't start new thread")
+        return super().submit(*args, **kwargs)
+
+
+def test_helpers_go_where_not_all_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(team, "ThreadPoolExecutor", _OneThread)
+    backend, before = JitBackend(), active_count()
+    with pytest.raises(RuntimeError, match="new thread"), backend.together(3):
+        pass
+    assert active_count() == before
+    product(backend, 0)
