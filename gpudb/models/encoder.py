@@ -25,6 +25,7 @@ from gpudb.models.batches import Batch, batch_sizes, plan_batches
 from gpudb.models.blockwise_runs import BlockwiseBatches, BlockwiseRuns
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.fused_runs import FusedRuns
+from gpudb.models.inputs import ModelInputs
 from gpudb.models.recordings import Recordings
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.tokenizer import TextTokenizer
@@ -83,7 +84,7 @@ class Encoder:
     tokenizer: TextTokenizer | None
     function: EmbedFunction
     rules: tuple[Rule, ...] = RULES
-    _stored: list[Node] = field(init=False, default_factory=list, repr=False)
+    _stored: list[tuple[Node, ModelInputs]] = field(init=False, default_factory=list, repr=False)
     _fits: dict[tuple[bool, int, int], tuple[Placement, int]] = field(
         init=False, default_factory=dict, repr=False
     )
@@ -98,8 +99,18 @@ class Encoder:
     @property
     def hidden_plan(self) -> Node:
         """Logical plan from the inputs to one row per token, as stored."""
+        return self._once()[0]
+
+    @property
+    def inputs(self) -> ModelInputs:
+        """What the plan reads."""
+        return self._once()[1]
+
+    def _once(self) -> tuple[Node, ModelInputs]:
+        """What is read from the version at the first call, and kept."""
         if not self._stored:
-            self._stored.append(plan_from_json(self.version.plan))
+            plan = plan_from_json(self.version.plan)
+            self._stored.append((plan, ModelInputs.of(plan)))
         return self._stored[0]
 
     @property
@@ -268,7 +279,7 @@ class Encoder:
             runs = self._fused_runs(pooled, placement)
         computed: list[int] = []
         # A batch by itself would leave the other threads idle.
-        share = self.limits.threads if len(batches) == 1 else 1
+        share = self.limits.threads if len(batches) == 1 and not relational else 1
 
         def work(batch: Batch) -> None:
             with self.backend.together(share):

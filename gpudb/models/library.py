@@ -21,18 +21,17 @@ from gpudb.models.batches import sizes_of_lengths
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.encoder import Encoder, Limits
 from gpudb.models.importer import ImportReport, import_model
+from gpudb.models.inputs import check_offsets, check_rows
 from gpudb.models.report import optimized_text, relational_text, report_encoder, stored_text
 from gpudb.models.sequence_column import as_sequences
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.models.tokenizer import TextTokenizer
-from gpudb.plan.node import walk
-from gpudb.plan.tensor import Gather, Input
 from gpudb.predict import Prediction, Setting, predict
 from gpudb.report import RENDERERS, PlanReport, PlanText, Report
 from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
-from gpudb.types import HostArray, TensorSchema
+from gpudb.types import HostArray
 
 
 class ModelLibrary:
@@ -175,16 +174,15 @@ class ModelLibrary:
                 "mapping needs offsets, a LIST column has its own"
             )
         if not isinstance(inputs, Mapping):
-            values, offsets = as_sequences(inputs, _width(encoder, needed))
+            values, offsets = as_sequences(inputs, encoder.inputs.width(needed))
             inputs = {needed: values}
         offsets = np.asarray(offsets)
-        _check_offsets(offsets)
+        check_offsets(offsets)
         if "position_ids" not in inputs:
             _check_lengths(encoder, offsets)
         inputs = {key: np.asarray(values) for key, values in inputs.items()}
-        _check_rows(inputs, needed, int(offsets[-1]))
-        _check_row_numbers(encoder, inputs)
-        return encoder.infer(_converted(encoder, inputs), offsets, self.settings)
+        check_rows(inputs, needed, int(offsets[-1]))
+        return encoder.infer(encoder.inputs.converted(inputs), offsets, self.settings)
 
     def report(self, name: str, statistics: object = None, into: str = "") -> PlanReport:
         """A model's logical and physical plan.
@@ -256,20 +254,6 @@ class ModelLibrary:
         return self._texts[key]
 
 
-def _check_offsets(offsets: HostArray) -> None:
-    if (
-        offsets.ndim != 1
-        or offsets.dtype.kind not in "iu"
-        or not len(offsets)
-        or offsets[0] != 0
-        or np.any(np.diff(offsets) < 0)
-    ):
-        raise InputError(
-            f"infer: offsets are {offsets!r:.80}; expected integers that start at 0 and do not "
-            "fall, one more than there are sequences"
-        )
-
-
 def _check_lengths(encoder: Encoder, offsets: HostArray) -> None:
     """Check that an encoder with positions has one for every place in the longest sequence."""
     version = encoder.version
@@ -280,58 +264,3 @@ def _check_lengths(encoder: Encoder, offsets: HostArray) -> None:
             f"infer: the longest sequence has {longest} rows, model {version.label} has positions "
             f"for at most {most}; cut the sequences, or give position_ids"
         )
-
-
-def _check_rows(inputs: Mapping[str, HostArray], needed: str, rows: int) -> None:
-    known = {"token_ids", "type_ids", "position_ids"} if needed == "token_ids" else {"rows"}
-    if needed not in inputs or not set(inputs) <= known:
-        raise InputError(
-            f"infer: found inputs {sorted(inputs)}; this model needs {needed!r} and takes "
-            f"{sorted(known)}"
-        )
-    for name, values in inputs.items():
-        if values.ndim == 0 or len(values) != rows:
-            raise InputError(
-                f"infer: {name} has shape {values.shape}, the offsets end at {rows}; "
-                "they must agree in rows"
-            )
-
-
-def _check_row_numbers(encoder: Encoder, inputs: Mapping[str, HostArray]) -> None:
-    for node in walk(encoder.hidden_plan):
-        if not isinstance(node, Gather) or not isinstance(node.rows, Input):
-            continue
-        name, extent = node.rows.tensor.name, node.table.schema.shape[0]
-        values = inputs.get(name)
-        if values is None or not values.size:
-            continue
-        if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= int(extent):
-            raise InputError(
-                f"infer: {name} must be integers from 0 to {int(extent) - 1}; found "
-                f"{values.dtype} from {values.min()} to {values.max()}"
-            )
-
-
-def _converted(encoder: Encoder, inputs: Mapping[str, HostArray]) -> dict[str, HostArray]:
-    """Inputs in the dtype and width that the plan declares."""
-    declared = _declared(encoder)
-    converted = {}
-    for name, values in inputs.items():
-        schema = declared[name]
-        if values.shape[1:] != schema.shape[1:]:
-            raise InputError(
-                f"infer: {name} has shape {values.shape}; the model takes {schema.shape}"
-            )
-        converted[name] = np.ascontiguousarray(values, schema.dtype)
-    return converted
-
-
-def _declared(encoder: Encoder) -> Mapping[str, TensorSchema]:
-    """What the plan says of its inputs, by name."""
-    return {n.tensor.name: n.tensor for n in walk(encoder.hidden_plan) if isinstance(n, Input)}
-
-
-def _width(encoder: Encoder, name: str) -> int | None:
-    """Numbers in a row of an input; None where it has no second axis."""
-    _, *width = _declared(encoder)[name].shape
-    return int(width[0]) if width else None
