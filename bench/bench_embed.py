@@ -1,57 +1,297 @@
-"""Texts per second from strings to vectors, gpudb beside sentence-transformers."""
+"""Texts per second from strings to vectors: gpudb's ``SELECT embed(…)`` beside its peers.
+
+Tokenising is part of it. Each answer is compared with sentence-transformers in float32 first.
+"""
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from common import report, take_turns, texts
+from corpus import cut_texts, mixed_lengths, token_counts, zipf_rows
+from model_folders import Model, bert_base, minilm
+from outcome import Comparison, Line, as_data, plot, save
+from peers.ctranslate2 import CTranslate2
+from peers.gpudb_embed import GpudbEmbed
+from peers.onnxruntime import OnnxRuntime
+from peers.openvino import OpenVino
+from peers.peer import Peer, missing
+from peers.products import LIMITS
+from peers.sentence_transformers import SentenceTransformers
+from processes import PeerError, Process
+from quiet import Quiet, take_quiet_turns
 
-import gpudb
-from gpudb.cli.demo import model_folder
+from gpudb.backend.jit import probe
+from gpudb.config import available_threads
+from gpudb.errors import DeviceError
 
-TOLERANCE = 2e-5
-"""Largest difference between two float32 runs of six layers, vectors of length one."""
+JIT = tuple(GpudbEmbed("jit", precision) for precision in ("float32", "bfloat16", "int8"))
+REFERENCE = SentenceTransformers()
+PEERS: tuple[Peer, ...] = (
+    *JIT,
+    GpudbEmbed("numpy"),
+    OpenVino(),
+    OpenVino("bfloat16"),
+    OnnxRuntime(),
+    OnnxRuntime("int8"),
+    CTranslate2(),
+    CTranslate2("int8"),
+    REFERENCE,
+    SentenceTransformers("bfloat16"),
+)
+DOORS = tuple(GpudbEmbed("jit", door=door) for door in ("sql", "embed", "encoder"))
+
+LEAST_COSINE = {"float32": 0.99999, "bfloat16": 0.99, "int8": 0.95}
+"""Of the mean vector with the reference; what is below computes something else."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Texts for one model."""
+
+    key: str
+    title: str
+    model: Model
+    texts: Sequence[str]
+    singly: bool = False
+    """Each text in a call of its own."""
+    peers: Sequence[Peer] = PEERS
+
+    @property
+    def inputs(self) -> list[list[str]]:
+        """The texts of each call."""
+        return [[text] for text in self.texts] if self.singly else [list(self.texts)]
 
 
 def main() -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--texts", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tiny", action="store_true", help="20 texts, one round")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--texts", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="scenarios, e.g. mixed,long")
+    parser.add_argument("--peers", default="", help="parts of names, e.g. 'jit,OpenVINO'")
+    parser.add_argument("--patience", type=float, default=20.0, help="seconds to wait for quiet")
+    parser.add_argument("--out", type=Path, help="folder for embed.json and embed.svg")
+    parser.add_argument("--tiny", action="store_true", help="a few texts, one round")
     args = parser.parse_args()
-    column = texts(20 if args.tiny else args.texts)
-    with gpudb.connect(device="numpy") as db:
-        db.import_model(model_folder(), "minilm")
-        runners: dict[str, Callable[[], object]] = {
-            "gpudb numpy": lambda: db.embed("minilm", column)
-        }
-        ours = db.embed("minilm", column)
-        if peer := sentence_transformers():
-            runners["sentence-transformers"] = lambda: peer(column)
-            difference = float(np.abs(ours.numpy("embedding") - peer(column)).max())
-            print(f"largest difference {difference:.1e}, allowed {TOLERANCE:.0e}")
-            if difference > TOLERANCE:
-                sys.exit("the answers differ; timing them would mean nothing")
-        else:
-            print("sentence-transformers is not installed: pip install -e '.[bench]'")
-        print(f"{len(column)} texts, {ours.stats.tokens} tokens, {db.threads} threads")
-        seconds = take_turns(runners, rounds=1 if args.tiny else args.rounds)
-        print(report(seconds, len(column), "texts", "gpudb numpy"))
+    texts, rounds = (12, 1) if args.tiny else (args.texts, args.rounds)
+    quiet = Quiet(0.0, 1) if args.tiny else Quiet(args.patience)
+    unavailable = dict(_unavailable(PEERS))
+    for name, reason in unavailable.items():
+        print(f"left out: {name}: {reason}")
+    with tempfile.TemporaryDirectory() as temporary:
+        bench = Bench(Path(temporary), rounds, quiet, args.peers, unavailable)
+        comparisons = []
+        for scenario in scenarios(bench.folder, texts, args.tiny):
+            if not args.only or scenario.key in args.only.split(","):
+                comparisons.append(bench.compare(scenario))
+                print(comparisons[-1].text(), flush=True)
+        starts = bench.starts(minilm(bench.folder / "start"), 1 if args.tiny else 3)
+        print(starts_text(starts))
+    if args.out is not None:
+        content = {"comparisons": [as_data(c) for c in comparisons], "starts": starts}
+        save(args.out, "embed", content, PEERS)
+        print(plot(args.out / "embed.svg", comparisons))
 
 
-def sentence_transformers() -> Callable[[list[str]], np.ndarray] | None:
-    """The peer at its defaults (batches of 32, sorted by length), or None."""
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError:
-        return None
-    model = SentenceTransformer(str(model_folder()), device="cpu")
-    return lambda column: model.encode(column, batch_size=32, show_progress_bar=False)
+def scenarios(folder: Path, texts: int, tiny: bool) -> Iterator[Scenario]:
+    """All comparisons, made when their turn comes."""
+    model = minilm(folder / "models")
+    exact = tuple(peer for peer in PEERS if peer.precision == "float32")
+    mixed = cut_texts(model.folder, mixed_lengths(texts))
+    yield Scenario("mixed", "texts of mixed length, mean 55 tokens, at most 256", model, mixed)
+    lengths = [5 + i % 6 for i in range(texts)]
+    short = cut_texts(model.folder, lengths)
+    yield Scenario("short", "texts of 5 to 10 tokens", model, short)
+    yield Scenario("one", "one text at a time", model, mixed[: max(2, texts // 40)], singly=True)
+    doors = mixed[: max(2, texts // 4)]
+    yield Scenario("doors", "what SQL adds to the encoder alone", model, doors, peers=DOORS)
+    yield Scenario(
+        "doors-one",
+        "what SQL adds to the encoder alone, one text at a time",
+        model,
+        mixed[: max(2, texts // 40)],
+        singly=True,
+        peers=DOORS,
+    )
+    rows = zipf_rows(mixed, 2 * texts)
+    title = f"Zipf-distributed texts, {len(set(rows)):,} of {len(rows):,} distinct"
+    yield Scenario("equal", title, model, rows, peers=exact)
+    if tiny:
+        return
+    long = cut_texts(model.folder, [512] * max(8, texts // 20))
+    yield Scenario("long", "texts of 512 tokens", minilm(folder / "models", 512), long)
+    base = mixed[: max(8, texts // 20)]
+    yield Scenario("base", "BERT-base, random weights", bert_base(folder / "models"), base)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """How comparisons are made."""
+
+    folder: Path
+    rounds: int
+    quiet: Quiet
+    wanted: str
+    unavailable: dict[str, str]
+
+    def compare(self, scenario: Scenario) -> Comparison:
+        """Every peer over a scenario: convert, load, check, take turns."""
+        notes: list[str] = []
+        with ExitStack() as stack:
+            processes: dict[str, Process] = {}
+            for peer in self._available(scenario.peers):
+                try:
+                    process = self._loaded(stack, peer, scenario.model)
+                    process.ready(scenario.key, scenario.inputs)
+                    processes[peer.name] = process
+                except PeerError as error:
+                    notes.append(f"left out: {error}")
+            cosines = self._check(processes, scenario)
+            for name, (_, mean) in list(cosines.items()):
+                least = LEAST_COSINE[processes[name].peer.precision]
+                if mean < least:
+                    notes.append(f"left out: {name}: mean cosine {mean:.4f}, expected {least}")
+                    del processes[name]
+            limits = self._limits(stack, scenario)
+            runners = {
+                name: lambda process=process: process.run(scenario.key)
+                for name, process in processes.items()
+            } | {
+                peer.name: lambda process=process: process.run("shape", 4)
+                for peer, process in limits.items()
+            }
+            measured = take_quiet_turns(runners, self.rounds, self.quiet)
+            lines = [
+                Line(name, p.peer.precision, cosines[name], measured[name], p.peak_nbytes())
+                for name, p in processes.items()
+            ]
+        return Comparison(
+            scenario.key,
+            scenario.title,
+            len(scenario.texts),
+            "texts",
+            self._flops(scenario),
+            self._rates(scenario, {peer: measured[peer.name] for peer in limits}),
+            lines,
+            notes,
+        )
+
+    def starts(self, model: Model, times: int) -> dict[str, list[float]]:
+        """Seconds from nothing to the first vector in a new process, caches on disk warm."""
+        seconds: dict[str, list[float]] = {}
+        for peer in self._available(PEERS):
+            for number in range(times + 1):  # the first one warms what is kept on disk
+                try:
+                    with Process(peer, self.folder / "start-files") as process:
+                        process.convert(model.folder)
+                    self.quiet.wait()
+                    started = time.perf_counter()
+                    with Process(peer, self.folder / "start-files") as process:
+                        process.load(model.folder, available_threads())
+                        process.ready("start", [["one text"]])
+                        process.run("start")
+                        elapsed = time.perf_counter() - started
+                except PeerError as error:
+                    print(f"left out: {error}")
+                    break
+                if number:
+                    seconds.setdefault(peer.name, []).append(elapsed)
+        return seconds
+
+    def _available(self, peers: Sequence[Peer]) -> list[Peer]:
+        parts = self.wanted.split(",")
+        return [
+            peer
+            for peer in peers
+            if peer.name not in self.unavailable and any(part in peer.name for part in parts)
+        ]
+
+    def _loaded(self, stack: ExitStack, peer: Peer, model: Model) -> Process:
+        files = self.folder / "files"
+        with Process(peer, files) as converter:
+            converter.convert(model.folder)
+        process = stack.enter_context(Process(peer, files))
+        process.load(model.folder, available_threads())
+        return process
+
+    def _check(
+        self, processes: dict[str, Process], scenario: Scenario
+    ) -> dict[str, tuple[float, float]]:
+        """Smallest and mean cosine of each with the reference, or with NumPy where it is not."""
+        answers = {name: process.answer(scenario.key) for name, process in processes.items()}
+        order = (REFERENCE.name, GpudbEmbed("numpy").name, *answers)
+        expected = next(answers[name] for name in order if name in answers)
+        cosines = {}
+        for name, vectors in answers.items():
+            products = np.einsum("ij,ij->i", vectors, expected, dtype=np.float64)
+            norms = np.linalg.norm(vectors, axis=1) * np.linalg.norm(expected, axis=1)
+            cosine = products / norms
+            cosines[name] = float(cosine.min()), float(cosine.mean())
+        return cosines
+
+    def _limits(self, stack: ExitStack, scenario: Scenario) -> dict[Peer, Process]:
+        """Products alone, of the model's shape."""
+        model, found = scenario.model, {}
+        precisions = {peer.precision for peer in self._available(scenario.peers)}
+        for peer in LIMITS:
+            if peer.precision in precisions and not missing(peer):
+                try:
+                    process = stack.enter_context(Process(peer, self.folder / "files"))
+                    process.load(model.folder, available_threads())
+                    process.ready("shape", [self._shape(model)])
+                    process.run("shape")
+                    found[peer] = process
+                except PeerError as error:
+                    print(f"left out: {error}")
+        return found
+
+    def _rates(self, scenario: Scenario, measured: dict[Any, Any]) -> dict[str, float]:
+        """GFLOP/s of the faster products of each precision."""
+        flops = 2 * np.prod([float(n) for n in self._shape(scenario.model)])
+        rates: dict[str, float] = {}
+        for peer, runs in measured.items():
+            rate = float(flops / statistics.median(m.seconds for m in runs) / 1e9)
+            rates[peer.precision] = max(rate, rates.get(peer.precision, 0.0))
+        return rates
+
+    def _shape(self, model: Model) -> tuple[int, int, int]:
+        return (64 if self.rounds == 1 else 4096, model.width, model.wide)
+
+    def _flops(self, scenario: Scenario) -> float:
+        model = scenario.model
+        return model.flops(token_counts(model.folder, scenario.texts, model.max_tokens))
+
+
+def _unavailable(peers: Sequence[Peer]) -> Iterator[tuple[str, str]]:
+    """Names of what cannot run here, and why."""
+    for peer in peers:
+        if names := missing(peer):
+            yield peer.name, f"not installed: {', '.join(names)}"
+        elif isinstance(peer, GpudbEmbed) and peer.device == "jit":
+            try:
+                probe.check(peer.precision)
+            except DeviceError as error:
+                yield peer.name, str(error)
+
+
+def starts_text(starts: dict[str, list[float]]) -> str:
+    """A line for each runtime."""
+    lines = ["\nnew process to first vector, caches on disk warm, median s (min–max)"]
+    for name, seconds in starts.items():
+        spread = f"{min(seconds):.2f}–{max(seconds):.2f}"
+        lines.append(f"{name:<34} {statistics.median(seconds):>6.2f} ({spread})")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
