@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from available import unavailable
 from corpus import cut_texts, mixed_lengths, token_counts, zipf_rows
 from model_folders import Model, bert_base, minilm
 from outcome import Comparison, Line, as_data, plot, save
@@ -24,15 +25,13 @@ from peers.ctranslate2 import CTranslate2
 from peers.gpudb_embed import GpudbEmbed
 from peers.onnxruntime import OnnxRuntime
 from peers.openvino import OpenVino
-from peers.peer import Peer, missing
+from peers.peer import Peer
 from peers.products import LIMITS
 from peers.sentence_transformers import SentenceTransformers
-from processes import PeerError, Process
+from processes import PeerError, Process, open_loaded
 from quiet import Quiet, take_quiet_turns
 
-from gpudb.backend.jit import probe
 from gpudb.config import available_threads
-from gpudb.errors import DeviceError
 
 JIT = tuple(GpudbEmbed("jit", precision) for precision in ("float32", "bfloat16", "int8"))
 REFERENCE = SentenceTransformers()
@@ -85,17 +84,17 @@ def main() -> None:
     args = parser.parse_args()
     texts, rounds = (12, 1) if args.tiny else (args.texts, args.rounds)
     quiet = Quiet(0.0, 1) if args.tiny else Quiet(args.patience)
-    unavailable = dict(_unavailable(PEERS))
-    for name, reason in unavailable.items():
+    reasons = unavailable(PEERS)
+    for name, reason in reasons.items():
         print(f"left out: {name}: {reason}")
     with tempfile.TemporaryDirectory() as temporary:
-        bench = Bench(Path(temporary), rounds, quiet, args.peers, unavailable)
+        bench = Bench(Path(temporary), rounds, quiet, args.peers, reasons)
         comparisons = []
         for scenario in scenarios(bench.folder, texts, args.tiny):
             if not args.only or scenario.key in args.only.split(","):
                 comparisons.append(bench.compare(scenario))
                 print(comparisons[-1].text(), flush=True)
-        starts = bench.starts(minilm(bench.folder / "start"), 1 if args.tiny else 3)
+        starts = bench.starts(minilm(bench.folder / "models"), 1 if args.tiny else 3)
         print(starts_text(starts))
     if args.out is not None:
         content = {"comparisons": [as_data(c) for c in comparisons], "starts": starts}
@@ -149,9 +148,10 @@ class Bench:
         notes: list[str] = []
         with ExitStack() as stack:
             processes: dict[str, Process] = {}
+            sys.stderr.write(f"{scenario.title}: loading\n")
             for peer in self._available(scenario.peers):
                 try:
-                    process = self._loaded(stack, peer, scenario.model)
+                    process = stack.enter_context(self._open(peer, scenario.model))
                     process.ready(scenario.key, scenario.inputs)
                     processes[peer.name] = process
                 except PeerError as error:
@@ -170,6 +170,7 @@ class Bench:
                 peer.name: lambda process=process: process.run("shape", 4)
                 for peer, process in limits.items()
             }
+            sys.stderr.write(f"{scenario.title}: measuring\n")
             measured = take_quiet_turns(runners, self.rounds, self.quiet)
             lines = [
                 Line(name, p.peer.precision, cosines[name], measured[name], p.peak_nbytes())
@@ -190,23 +191,23 @@ class Bench:
         """Seconds from nothing to the first vector in a new process, caches on disk warm."""
         seconds: dict[str, list[float]] = {}
         for peer in self._available(PEERS):
-            for number in range(times + 1):  # the first one warms what is kept on disk
-                try:
-                    with Process(peer, self.folder / "start-files") as process:
-                        process.convert(model.folder)
-                    self.quiet.wait()
-                    started = time.perf_counter()
-                    with Process(peer, self.folder / "start-files") as process:
-                        process.load(model.folder, available_threads())
-                        process.ready("start", [["one text"]])
-                        process.run("start")
-                        elapsed = time.perf_counter() - started
-                except PeerError as error:
-                    print(f"left out: {error}")
-                    break
-                if number:
-                    seconds.setdefault(peer.name, []).append(elapsed)
+            try:
+                self._start(peer, model)  # warms what is kept on disk
+                seconds[peer.name] = [self._start(peer, model) for _ in range(times)]
+            except PeerError as error:
+                print(f"left out: {error}")
         return seconds
+
+    def _start(self, peer: Peer, model: Model) -> float:
+        self.quiet.wait()
+        started = time.perf_counter()
+        with self._open(peer, model) as process:
+            process.ready("start", [["one text"]])
+            process.run("start")
+            return time.perf_counter() - started
+
+    def _open(self, peer: Peer, model: Model) -> Process:
+        return open_loaded(peer, self.folder / "files", model.folder, available_threads())
 
     def _available(self, peers: Sequence[Peer]) -> list[Peer]:
         parts = self.wanted.split(",")
@@ -215,14 +216,6 @@ class Bench:
             for peer in peers
             if peer.name not in self.unavailable and any(part in peer.name for part in parts)
         ]
-
-    def _loaded(self, stack: ExitStack, peer: Peer, model: Model) -> Process:
-        files = self.folder / "files"
-        with Process(peer, files) as converter:
-            converter.convert(model.folder)
-        process = stack.enter_context(Process(peer, files))
-        process.load(model.folder, available_threads())
-        return process
 
     def _check(
         self, processes: dict[str, Process], scenario: Scenario
@@ -243,11 +236,11 @@ class Bench:
         """Products alone, of the model's shape."""
         model, found = scenario.model, {}
         precisions = {peer.precision for peer in self._available(scenario.peers)}
+        reasons = unavailable(LIMITS)
         for peer in LIMITS:
-            if peer.precision in precisions and not missing(peer):
+            if peer.precision in precisions and peer.name not in reasons:
                 try:
-                    process = stack.enter_context(Process(peer, self.folder / "files"))
-                    process.load(model.folder, available_threads())
+                    process = stack.enter_context(self._open(peer, model))
                     process.ready("shape", [self._shape(model)])
                     process.run("shape")
                     found[peer] = process
@@ -272,18 +265,6 @@ class Bench:
         return model.flops(token_counts(model.folder, scenario.texts, model.max_tokens))
 
 
-def _unavailable(peers: Sequence[Peer]) -> Iterator[tuple[str, str]]:
-    """Names of what cannot run here, and why."""
-    for peer in peers:
-        if names := missing(peer):
-            yield peer.name, f"not installed: {', '.join(names)}"
-        elif isinstance(peer, GpudbEmbed) and peer.device == "jit":
-            try:
-                probe.check(peer.precision)
-            except DeviceError as error:
-                yield peer.name, str(error)
-
-
 def starts_text(starts: dict[str, list[float]]) -> str:
     """A line for each runtime."""
     lines = ["\nnew process to first vector, caches on disk warm, median s (min–max)"]
@@ -294,4 +275,4 @@ def starts_text(starts: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,4 +1,4 @@
-"""Model folders for benchmarks: MiniLM as it is published, with longer texts, and BERT-base random."""
+"""Model folders for benchmarks: MiniLM as published or for longer texts, and a random BERT-base."""
 
 from __future__ import annotations
 
@@ -102,6 +102,7 @@ def _link(source: Path, folder: Path) -> None:
         if path.is_file():
             target = folder / path.relative_to(source)
             target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)
             target.symlink_to(path)
 
 

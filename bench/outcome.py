@@ -27,8 +27,8 @@ class Line:
 
     name: str
     precision: str
-    cosine: tuple[float, float]
-    """Smallest and mean, with the reference."""
+    cosine: tuple[float, float] | None
+    """Smallest and mean with the reference, where that is how answers are compared."""
     measured: Sequence[Measured]
     peak_nbytes: int = 0
 
@@ -98,8 +98,9 @@ class Comparison:
         rate = self.flops / line.median / 1e9
         limit = self.limits.get(line.precision)
         best = self.best_peer(line.precision)
+        least, mean = (f"{c:.5f}" for c in line.cosine) if line.cosine else ("-", "-")
         return (
-            f"{line.name:<34} {line.cosine[0]:>8.5f} {line.cosine[1]:>8.5f} {line.median:>9.4f} "
+            f"{line.name:<34} {least:>8} {mean:>8} {line.median:>9.4f} "
             f"{f'{min(seconds):.3f}–{max(seconds):.3f}':>15} {self.units / line.median:>10,.1f} "
             f"{rate:>8,.1f} {f'{rate / limit:.0%}' if limit else '-':>8} "
             f"{f'{line.times_faster(best):.2f}' if best else '-':>11} "

@@ -17,6 +17,7 @@ import numpy as np
 from peers.peer import Peer
 
 WORKER = Path(__file__).with_name("worker.py")
+DONE = "converted"
 
 
 class PeerError(Exception):
@@ -67,16 +68,15 @@ class Process:
             self._process.wait()
 
     def convert(self, model: Path) -> None:
-        """Write the model in the peer's own form, once for all peers that share it."""
-        done = self._converted(model) / "converted"
-        if not done.exists():
-            done.parent.mkdir(parents=True, exist_ok=True)
-            self._ask("convert", model=str(model), folder=str(done.parent))
-            done.touch()
+        """Write the model in the peer's own form."""
+        folder = _converted(self._folder, self.peer, model)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._ask("convert", model=str(model), folder=str(folder))
+        (folder / DONE).touch()
 
     def load(self, model: Path, threads: int) -> None:
         """Read what was converted."""
-        folder = self._converted(model)
+        folder = _converted(self._folder, self.peer, model)
         self._ask("load", model=str(model), folder=str(folder), threads=threads)
 
     def ready(self, key: str, inputs: Sequence[Any]) -> None:
@@ -101,9 +101,6 @@ class Process:
         """Most memory that the process ever held."""
         return int(self._ask("peak")["nbytes"])
 
-    def _converted(self, model: Path) -> Path:
-        return self._folder / f"{self.peer.files}-{model.name}"
-
     def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -117,6 +114,25 @@ class Process:
         if "error" in answer:
             raise PeerError(f"{self.peer.name}: {do}: {answer['error']}; see {self.log}")
         return dict(answer)
+
+
+def open_loaded(peer: Peer, folder: Path, model: Path, threads: int) -> Process:
+    """A process that has loaded a model, which another one converts, unless that has been done."""
+    if not (_converted(folder, peer, model) / DONE).exists():
+        with Process(peer, folder) as converter:
+            converter.convert(model)
+    process = Process(peer, folder)
+    try:
+        process.load(model, threads)
+    except PeerError:
+        process.close()
+        raise
+    return process
+
+
+def _converted(folder: Path, peer: Peer, model: Path) -> Path:
+    """Where a model lies in a peer's own form."""
+    return folder / f"{peer.files}-{model.name}"
 
 
 def _environment(peer: Peer) -> dict[str, str]:

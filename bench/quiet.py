@@ -1,7 +1,7 @@
 """Rounds of measurements on a machine that others use as well.
 
-Before each run a short loop, whose duration is known, tells whether the processors are free; after it
-the system's own counts tell whether others ran. A run that was disturbed is repeated.
+Before each run a short loop, whose duration is known, tells whether the processors are free; after
+it the system's own counts tell whether others ran. A run that was disturbed is repeated.
 """
 
 from __future__ import annotations

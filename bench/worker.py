@@ -1,7 +1,7 @@
 """The process in which one peer runs: reads commands from its input, answers each with a line.
 
-Started by ``processes.py``. Commands and answers are JSON; texts and arrays lie in files. It imports
-little, so that the time to the first answer is that of the peer.
+Started by ``processes.py``. Commands and answers are JSON; texts and arrays lie in files. It
+imports little, so that the time to the first answer is that of the peer.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ MODEL = "model"
 class GpudbEmbed:
     """A model of texts.
 
-    ``door`` is ``sql``; ``embed`` for :meth:`Database.embed`, without SQL; ``encoder`` for the model
-    alone, without the database: texts in, vectors out.
+    ``door`` is ``sql``; ``embed`` for :meth:`Database.embed`, without SQL; ``encoder`` for the
+    model alone, without the database: texts in, vectors out.
     """
 
     device: str = "jit"

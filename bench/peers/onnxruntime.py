@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class OnnxRuntime:
                 exported,
                 input_names=list(NAMES),
                 output_names=["vectors"],
-                dynamic_axes={**dict.fromkeys(NAMES, {0: "b", 1: "s"}), "vectors": {0: "b"}},
+                dynamic_axes={**{name: {0: "b", 1: "s"} for name in NAMES}, "vectors": {0: "b"}},
                 opset_version=17,
                 dynamo=False,
             )
@@ -69,8 +70,8 @@ class OnnxRuntime:
                 ids = tokenize(tokenizer, texts)
                 vectors: dict[int, np.ndarray] = {}
                 for rows in sorted_batches(ids, BATCH_TEXTS, BATCH_TOKENS):
-                    (batch,) = session.run(None, dict(zip(NAMES, padded(ids, rows))))
-                    vectors.update(zip(rows, batch))
+                    (batch,) = session.run(None, dict(zip(NAMES, padded(ids, rows), strict=True)))
+                    vectors.update(zip(rows, batch, strict=True))
                 return np.stack([vectors[row] for row in range(len(texts))])
 
             return run
@@ -88,7 +89,7 @@ def quantize(path: Path) -> None:
     quantize_dynamic(path, path, per_channel=True, extra_options=options)
 
 
-def open_session(path: Path, threads: int):  # noqa: ANN201
+def open_session(path: Path, threads: int) -> Any:
     """A session on so many threads, with every optimisation."""
     import onnxruntime
 

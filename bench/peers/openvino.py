@@ -33,7 +33,9 @@ class OpenVino:
 
         module, (ids, mask) = sentence_module(model, "sdpa")
         with tracing():
-            graph = openvino.convert_model(module, example_input=dict(zip(NAMES, (ids, mask))))
+            graph = openvino.convert_model(
+                module, example_input=dict(zip(NAMES, (ids, mask), strict=True))
+            )
         openvino.save_model(graph, folder / "model.xml", compress_to_fp16=False)
 
     def load(self, model: Path, folder: Path, threads: int) -> Prepare:
@@ -61,7 +63,7 @@ class OpenVino:
 
                 queue.set_callback(keep)
                 for rows in sorted_batches(ids, BATCH_TEXTS, BATCH_TOKENS):
-                    queue.start_async(dict(zip(NAMES, padded(ids, rows))), rows)
+                    queue.start_async(dict(zip(NAMES, padded(ids, rows), strict=True)), rows)
                 queue.wait_all()
                 return vectors
 

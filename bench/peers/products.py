@@ -13,7 +13,7 @@ from peers.peer import Prepare, Run
 
 @dataclass(frozen=True)
 class Products:
-    """Products ``(rows, inner) @ (columns, inner)ᵀ``; ``by`` is ``gpudb``, ``BLAS`` or ``PyTorch``."""
+    """``(rows, inner) @ (columns, inner)ᵀ``; ``by`` is ``gpudb``, ``BLAS`` or ``PyTorch``."""
 
     by: str = "gpudb"
     precision: str = "float32"
