@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from peers.openvino import OpenVino
 from peers.peer import Peer
 from peers.products import LIMITS
 from peers.sentence_transformers import SentenceTransformers
-from processes import PeerError, Process, open_loaded
+from processes import PeerError, Process, Processes
 from quiet import Quiet, take_quiet_turns
 
 from gpudb.config import available_threads
@@ -76,7 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--texts", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="", help="scenarios, e.g. mixed,long")
+    parser.add_argument("--only", default="", help="parts, e.g. start,mixed,long")
     parser.add_argument("--peers", default="", help="parts of names, e.g. 'jit,OpenVINO'")
     parser.add_argument("--patience", type=float, default=20.0, help="seconds to wait for quiet")
     parser.add_argument("--out", type=Path, help="folder for embed.json and embed.svg")
@@ -87,57 +86,60 @@ def main() -> None:
     reasons = unavailable(PEERS)
     for name, reason in reasons.items():
         print(f"left out: {name}: {reason}")
-    with tempfile.TemporaryDirectory() as temporary:
-        bench = Bench(Path(temporary), rounds, quiet, args.peers, reasons)
-        comparisons = []
-        for scenario in scenarios(bench.folder, texts, args.tiny):
-            if not args.only or scenario.key in args.only.split(","):
+    comparisons = []
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        Processes(Path(temporary) / "files", available_threads()) as processes,
+    ):
+        bench = Bench(processes, rounds, quiet, args.peers, reasons)
+        folder = Path(temporary) / "models"
+        # First, so that no process measured later compiles what is kept on disk.
+        started = PEERS[:1] if args.tiny else PEERS if _wanted("start", args.only) else ()
+        starts = bench.starts(started, minilm(folder), 1 if args.tiny else 3)
+        print(starts_text(starts))
+        for scenario in scenarios(folder, texts, args.tiny):
+            if _wanted(scenario.key, args.only):
                 comparisons.append(bench.compare(scenario))
                 print(comparisons[-1].text(), flush=True)
-        starts = bench.starts(minilm(bench.folder / "models"), 1 if args.tiny else 3)
-        print(starts_text(starts))
     if args.out is not None:
         content = {"comparisons": [as_data(c) for c in comparisons], "starts": starts}
         save(args.out, "embed", content, PEERS)
         print(plot(args.out / "embed.svg", comparisons))
 
 
+def _wanted(key: str, only: str) -> bool:
+    return not only or key in only.split(",")
+
+
 def scenarios(folder: Path, texts: int, tiny: bool) -> Iterator[Scenario]:
     """All comparisons, made when their turn comes."""
-    model = minilm(folder / "models")
+    model = minilm(folder)
     exact = tuple(peer for peer in PEERS if peer.precision == "float32")
     mixed = cut_texts(model.folder, mixed_lengths(texts))
+    few = mixed[: max(2, texts // 40)]
+    doors = "what SQL adds to the encoder alone"
     yield Scenario("mixed", "texts of mixed length, mean 55 tokens, at most 256", model, mixed)
-    lengths = [5 + i % 6 for i in range(texts)]
-    short = cut_texts(model.folder, lengths)
+    yield Scenario("one", "one text at a time", model, few, singly=True)
+    yield Scenario("doors", doors, model, mixed[: max(2, texts // 4)], peers=DOORS)
+    yield Scenario("doors-one", f"{doors}, one text at a time", model, few, True, DOORS)
+    if tiny:
+        return
+    short = cut_texts(model.folder, [5 + i % 6 for i in range(texts)])
     yield Scenario("short", "texts of 5 to 10 tokens", model, short)
-    yield Scenario("one", "one text at a time", model, mixed[: max(2, texts // 40)], singly=True)
-    doors = mixed[: max(2, texts // 4)]
-    yield Scenario("doors", "what SQL adds to the encoder alone", model, doors, peers=DOORS)
-    yield Scenario(
-        "doors-one",
-        "what SQL adds to the encoder alone, one text at a time",
-        model,
-        mixed[: max(2, texts // 40)],
-        singly=True,
-        peers=DOORS,
-    )
     rows = zipf_rows(mixed, 2 * texts)
     title = f"Zipf-distributed texts, {len(set(rows)):,} of {len(rows):,} distinct"
     yield Scenario("equal", title, model, rows, peers=exact)
-    if tiny:
-        return
     long = cut_texts(model.folder, [512] * max(8, texts // 20))
-    yield Scenario("long", "texts of 512 tokens", minilm(folder / "models", 512), long)
+    yield Scenario("long", "texts of 512 tokens", minilm(folder, 512), long)
     base = mixed[: max(8, texts // 20)]
-    yield Scenario("base", "BERT-base, random weights", bert_base(folder / "models"), base)
+    yield Scenario("base", "BERT-base, random weights", bert_base(folder), base)
 
 
 @dataclass(frozen=True)
 class Bench:
     """How comparisons are made."""
 
-    folder: Path
+    processes: Processes
     rounds: int
     quiet: Quiet
     wanted: str
@@ -146,36 +148,35 @@ class Bench:
     def compare(self, scenario: Scenario) -> Comparison:
         """Every peer over a scenario: convert, load, check, take turns."""
         notes: list[str] = []
-        with ExitStack() as stack:
-            processes: dict[str, Process] = {}
-            sys.stderr.write(f"{scenario.title}: loading\n")
-            for peer in self._available(scenario.peers):
-                try:
-                    process = stack.enter_context(self._open(peer, scenario.model))
-                    process.ready(scenario.key, scenario.inputs)
-                    processes[peer.name] = process
-                except PeerError as error:
-                    notes.append(f"left out: {error}")
-            cosines = self._check(processes, scenario)
-            for name, (_, mean) in list(cosines.items()):
-                least = LEAST_COSINE[processes[name].peer.precision]
-                if mean < least:
-                    notes.append(f"left out: {name}: mean cosine {mean:.4f}, expected {least}")
-                    del processes[name]
-            limits = self._limits(stack, scenario)
-            runners = {
-                name: lambda process=process: process.run(scenario.key)
-                for name, process in processes.items()
-            } | {
-                peer.name: lambda process=process: process.run("shape", 4)
-                for peer, process in limits.items()
-            }
-            sys.stderr.write(f"{scenario.title}: measuring\n")
-            measured = take_quiet_turns(runners, self.rounds, self.quiet)
-            lines = [
-                Line(name, p.peer.precision, cosines[name], measured[name], p.peak_nbytes())
-                for name, p in processes.items()
-            ]
+        processes: dict[str, Process] = {}
+        sys.stderr.write(f"{scenario.title}: loading\n")
+        for peer in self._available(scenario.peers):
+            try:
+                process = self.processes.loaded(peer, scenario.model.folder)
+                process.ready(scenario.key, scenario.inputs)
+                processes[peer.name] = process
+            except PeerError as error:
+                notes.append(f"left out: {error}")
+        cosines = self._check(processes, scenario)
+        for name, (_, mean) in cosines.items():
+            least = LEAST_COSINE[processes[name].peer.precision]
+            if not mean >= least:
+                notes.append(f"left out: {name}: mean cosine {mean:.4f}, expected {least}")
+                del processes[name]
+        limits = self._limits(scenario)
+        runners = {
+            name: lambda process=process: process.run(scenario.key)
+            for name, process in processes.items()
+        } | {
+            peer.name: lambda process=process: process.run("shape", 4)
+            for peer, process in limits.items()
+        }
+        sys.stderr.write(f"{scenario.title}: measuring\n")
+        measured = take_quiet_turns(runners, self.rounds, self.quiet)
+        lines = [
+            Line(name, p.peer.precision, cosines[name], measured[name], p.peak_nbytes())
+            for name, p in processes.items()
+        ]
         return Comparison(
             scenario.key,
             scenario.title,
@@ -187,10 +188,10 @@ class Bench:
             notes,
         )
 
-    def starts(self, model: Model, times: int) -> dict[str, list[float]]:
+    def starts(self, peers: Sequence[Peer], model: Model, times: int) -> dict[str, list[float]]:
         """Seconds from nothing to the first vector in a new process, caches on disk warm."""
         seconds: dict[str, list[float]] = {}
-        for peer in self._available(PEERS):
+        for peer in self._available(peers):
             try:
                 self._start(peer, model)  # warms what is kept on disk
                 seconds[peer.name] = [self._start(peer, model) for _ in range(times)]
@@ -201,13 +202,10 @@ class Bench:
     def _start(self, peer: Peer, model: Model) -> float:
         self.quiet.wait()
         started = time.perf_counter()
-        with self._open(peer, model) as process:
+        with self.processes.start(peer, model.folder) as process:
             process.ready("start", [["one text"]])
             process.run("start")
             return time.perf_counter() - started
-
-    def _open(self, peer: Peer, model: Model) -> Process:
-        return open_loaded(peer, self.folder / "files", model.folder, available_threads())
 
     def _available(self, peers: Sequence[Peer]) -> list[Peer]:
         parts = self.wanted.split(",")
@@ -232,7 +230,7 @@ class Bench:
             cosines[name] = float(cosine.min()), float(cosine.mean())
         return cosines
 
-    def _limits(self, stack: ExitStack, scenario: Scenario) -> dict[Peer, Process]:
+    def _limits(self, scenario: Scenario) -> dict[Peer, Process]:
         """Products alone, of the model's shape."""
         model, found = scenario.model, {}
         precisions = {peer.precision for peer in self._available(scenario.peers)}
@@ -240,7 +238,7 @@ class Bench:
         for peer in LIMITS:
             if peer.precision in precisions and peer.name not in reasons:
                 try:
-                    process = stack.enter_context(self._open(peer, model))
+                    process = self.processes.loaded(peer, model.folder)
                     process.ready("shape", [self._shape(model)])
                     process.run("shape")
                     found[peer] = process

@@ -11,7 +11,6 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -28,7 +27,7 @@ from peers.peer import Peer
 from peers.products import LIMITS
 from peers.tensorflow_encoder import TensorFlowEncoder
 from peers.torch_encoder import TorchEncoder
-from processes import PeerError, Process, open_loaded
+from processes import PeerError, Process, Processes
 from quiet import Quiet, take_quiet_turns
 
 from gpudb.config import available_threads
@@ -73,14 +72,16 @@ def main() -> None:
     quiet = Quiet(0.0, 1) if args.tiny else Quiet(args.patience)
     widths = [int(w) for w in args.widths.split(",") if w] or ([32] if args.tiny else WIDTHS)
     comparisons: list[Comparison] = []
-    with tempfile.TemporaryDirectory() as temporary:
+    cells = [(2, 9)] if args.tiny else list(product(BATCHES, LENGTHS))
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        Processes(Path(temporary), available_threads()) as processes,
+    ):
+        bench = Bench(processes, rounds, quiet, [*peers, *limits])
         for width in widths:
-            cells = list(product((2,), (9,)) if args.tiny else product(BATCHES, LENGTHS))
-            with ExitStack() as stack:
-                bench = Bench(Path(temporary), stack, width, rounds, quiet, [*peers, *limits])
-                for comparison in bench.compare([Shape(width, *cell) for cell in cells]):
-                    print(comparison.text(), flush=True)
-                    comparisons.append(comparison)
+            for comparison in bench.compare([Shape(width, *cell) for cell in cells]):
+                print(comparison.text(), flush=True)
+                comparisons.append(comparison)
     print(summary(comparisons))
     if args.out is not None:
         save(args.out, "encoder", {"comparisons": [as_data(c) for c in comparisons]}, PEERS)
@@ -88,24 +89,22 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Bench:
-    """All cells of one width: every process loads once."""
+    """How comparisons are made."""
 
-    folder: Path
-    stack: ExitStack
-    width: int
+    processes: Processes
     rounds: int
     quiet: Quiet
     peers: Sequence[Peer]
 
     def compare(self, shapes: Sequence[Shape]) -> Iterator[Comparison]:
-        """Every peer over every shape: check, take turns."""
-        sys.stderr.write(f"width {self.width}: loading\n")
-        model = encoder_folder(self.folder, self.width)
+        """Every peer over shapes of one width: check, take turns."""
+        width = shapes[0].width
+        sys.stderr.write(f"width {width}: loading\n")
+        model = encoder_folder(self.processes.folder, width)
         processes: dict[str, Process] = {}
         for peer in self.peers:
             try:
-                opened = open_loaded(peer, self.folder, model, available_threads())
-                processes[peer.name] = self.stack.enter_context(opened)
+                processes[peer.name] = self.processes.loaded(peer, model)
             except PeerError as error:
                 print(f"left out: {error}")
         for shape in shapes:

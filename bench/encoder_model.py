@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from model_folders import write_safetensors
+from safetensors.numpy import save_file
 
 HEADS = 8
 LAYERS = 2
@@ -57,7 +57,7 @@ def encoder_folder(parent: Path, width: int) -> Path:
     }
     weights = _weights(width)
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    write_safetensors(folder / "model.safetensors", weights)
+    save_file(weights, folder / "model.safetensors")
     np.savez(folder / "weights.npz", **weights)
     return folder
 

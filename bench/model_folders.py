@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from gpudb.cli.demo import model_folder
 from gpudb.models import bert
@@ -57,23 +55,8 @@ def bert_base(parent: Path) -> Model:
         name: _random_weight(random, name, shape) for name, shape in bert.weights(config).items()
     }
     (folder / "model.safetensors").unlink()
-    write_safetensors(folder / "model.safetensors", weights)
+    save_file(weights, folder / "model.safetensors")
     return _described(folder, 256)
-
-
-def write_safetensors(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write float32 arrays in the form of checkpoints: a JSON header, then the bytes."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    end = 0
-    for name, array in arrays.items():
-        start, end = end, end + array.nbytes
-        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": [start, end]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for array in arrays.values():
-            file.write(np.ascontiguousarray(array, "<f4").tobytes())
 
 
 def _random_weight(random: np.random.Generator, name: str, shape: tuple[int, ...]) -> np.ndarray:

@@ -116,18 +116,56 @@ class Process:
         return dict(answer)
 
 
-def open_loaded(peer: Peer, folder: Path, model: Path, threads: int) -> Process:
-    """A process that has loaded a model, which another one converts, unless that has been done."""
-    if not (_converted(folder, peer, model) / DONE).exists():
-        with Process(peer, folder) as converter:
-            converter.convert(model)
-    process = Process(peer, folder)
-    try:
-        process.load(model, threads)
-    except PeerError:
-        process.close()
-        raise
-    return process
+class Processes:
+    """Processes by peer, each with the same model; those of another model are ended.
+
+    Parameters
+    ----------
+    folder
+        Where converted models and logs go.
+    threads
+        Of each process.
+    """
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self.folder = folder
+        self._threads = threads
+        self._model: Path | None = None
+        self._open: dict[Peer, Process] = {}
+
+    def __enter__(self) -> Processes:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all of them."""
+        for process in self._open.values():
+            process.close()
+        self._open.clear()
+
+    def loaded(self, peer: Peer, model: Path) -> Process:
+        """The process of a peer that has loaded a model."""
+        if model != self._model:
+            self.close()
+            self._model = model
+        if peer not in self._open:
+            self._open[peer] = self.start(peer, model)
+        return self._open[peer]
+
+    def start(self, peer: Peer, model: Path) -> Process:
+        """A new process that has loaded a model, which another one converts, where it has to be."""
+        if not (_converted(self.folder, peer, model) / DONE).exists():
+            with Process(peer, self.folder) as converter:
+                converter.convert(model)
+        process = Process(peer, self.folder)
+        try:
+            process.load(model, self._threads)
+        except PeerError:
+            process.close()
+            raise
+        return process
 
 
 def _converted(folder: Path, peer: Peer, model: Path) -> Path:

@@ -79,7 +79,7 @@ class Quiet:
     def measure(self, run: Callable[[], Timing]) -> Measured:
         """Run when it is quiet, again where others disturbed it; the least disturbed one."""
         tried: list[Measured] = []
-        while len(tried) < self.tries and not (tried and tried[-1].quiet):
+        while len(tried) < self.tries and not any(m.quiet for m in tried):
             free = self.wait()
             busy, started = _busy_seconds(), time.perf_counter()
             own = time.process_time()
