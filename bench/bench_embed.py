@@ -98,7 +98,7 @@ def main() -> None:
         starts = bench.starts(started, minilm(folder), 1 if args.tiny else 3)
         print(starts_text(starts))
         for scenario in scenarios(folder, texts, args.tiny):
-            if _wanted(scenario.key, args.only):
+            if bench.available(scenario.peers) and _wanted(scenario.key, args.only):
                 comparisons.append(bench.compare(scenario))
                 print(comparisons[-1].text(), flush=True)
     if args.out is not None:
@@ -119,11 +119,11 @@ def scenarios(folder: Path, texts: int, tiny: bool) -> Iterator[Scenario]:
     few = mixed[: max(2, texts // 40)]
     doors = "what SQL adds to the encoder alone"
     yield Scenario("mixed", "texts of mixed length, mean 55 tokens, at most 256", model, mixed)
-    yield Scenario("one", "one text at a time", model, few, singly=True)
-    yield Scenario("doors", doors, model, mixed[: max(2, texts // 4)], peers=DOORS)
     yield Scenario("doors-one", f"{doors}, one text at a time", model, few, True, DOORS)
     if tiny:
         return
+    yield Scenario("doors", doors, model, mixed[: max(2, texts // 4)], peers=DOORS)
+    yield Scenario("one", "one text at a time", model, few, singly=True)
     short = cut_texts(model.folder, [5 + i % 6 for i in range(texts)])
     yield Scenario("short", "texts of 5 to 10 tokens", model, short)
     rows = zipf_rows(mixed, 2 * texts)
@@ -150,7 +150,7 @@ class Bench:
         notes: list[str] = []
         processes: dict[str, Process] = {}
         sys.stderr.write(f"{scenario.title}: loading\n")
-        for peer in self._available(scenario.peers):
+        for peer in self.available(scenario.peers):
             try:
                 process = self.processes.loaded(peer, scenario.model.folder)
                 process.ready(scenario.key, scenario.inputs)
@@ -191,7 +191,7 @@ class Bench:
     def starts(self, peers: Sequence[Peer], model: Model, times: int) -> dict[str, list[float]]:
         """Seconds from nothing to the first vector in a new process, caches on disk warm."""
         seconds: dict[str, list[float]] = {}
-        for peer in self._available(peers):
+        for peer in self.available(peers):
             try:
                 self._start(peer, model)  # warms what is kept on disk
                 seconds[peer.name] = [self._start(peer, model) for _ in range(times)]
@@ -207,7 +207,8 @@ class Bench:
             process.run("start")
             return time.perf_counter() - started
 
-    def _available(self, peers: Sequence[Peer]) -> list[Peer]:
+    def available(self, peers: Sequence[Peer]) -> list[Peer]:
+        """Those that can run here and are asked for."""
         parts = self.wanted.split(",")
         return [
             peer
@@ -233,7 +234,7 @@ class Bench:
     def _limits(self, scenario: Scenario) -> dict[Peer, Process]:
         """Products alone, of the model's shape."""
         model, found = scenario.model, {}
-        precisions = {peer.precision for peer in self._available(scenario.peers)}
+        precisions = {peer.precision for peer in self.available(scenario.peers)}
         reasons = unavailable(LIMITS)
         for peer in LIMITS:
             if peer.precision in precisions and peer.name not in reasons:

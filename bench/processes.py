@@ -59,13 +59,11 @@ class Process:
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
         try:
-            self._process.wait(20)
+            self._process.communicate(timeout=20)  # closes both ends; the worker then returns
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self._process.communicate()
 
     def convert(self, model: Path) -> None:
         """Write the model in the peer's own form."""
