@@ -53,6 +53,16 @@ def test_predictions_are_called_so_and_stand_beside_what_was_published(
     assert "8 a layer" in text
 
 
+def test_what_cannot_be_compared_with_is_named(minilm_folder: Path, tmp_path: Path) -> None:
+    text = run("bench_embed.py", "--peers", "gpudb numpy,OpenVINO float32", "--out", str(tmp_path))
+    saved = json.loads((tmp_path / "embed.json").read_text())
+    measured = [line["name"] for line in saved["comparisons"][0]["lines"]]
+    left_out = [line for line in text.splitlines() if line.startswith("left out: OpenVINO float32")]
+    assert "gpudb numpy float32" in measured
+    assert len(left_out) == 1 - ("OpenVINO float32" in measured)
+    assert saved["machine"]["versions"]["gpudb"]
+
+
 def test_execution_compares_auto_with_the_better_one(tmp_path: Path) -> None:
     text = run("bench_execution.py", "--out", str(tmp_path))
     summary = text.partition("auto over the better one")[2].strip().splitlines()[1:]

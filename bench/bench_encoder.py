@@ -1,0 +1,175 @@
+"""Two encoder blocks of random weights over widths, batches and lengths, beside other frameworks.
+
+Each answer is compared with float64 first. The sequences of a batch are equally long, so that there
+is no padding to gain from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from available import unavailable
+from encoder_model import Shape, encoder_folder, expected
+from outcome import Comparison, Line, as_data, save
+from peers.gpudb_infer import GpudbInfer
+from peers.jax_encoder import JaxEncoder
+from peers.onnxruntime_encoder import OnnxRuntimeEncoder
+from peers.openvino_encoder import OpenVinoEncoder
+from peers.peer import Peer
+from peers.products import LIMITS
+from peers.tensorflow_encoder import TensorFlowEncoder
+from peers.torch_encoder import TorchEncoder
+from processes import PeerError, Process, Processes
+from quiet import Quiet, take_quiet_turns
+
+from gpudb.config import available_threads
+
+WIDTHS, BATCHES, LENGTHS = (128, 256, 512, 768), (1, 8, 32), (64, 128, 256)
+PEERS: tuple[Peer, ...] = (
+    GpudbInfer(),
+    GpudbInfer("numpy"),
+    TorchEncoder("eager"),
+    TorchEncoder("compiled"),
+    TorchEncoder("fast path"),
+    OnnxRuntimeEncoder(),
+    OpenVinoEncoder(),
+    JaxEncoder(),
+    TensorFlowEncoder(),
+    TensorFlowEncoder(xla=False),
+)
+FLOAT32_LIMITS = tuple(peer for peer in LIMITS if peer.precision == "float32")
+TOLERANCE = 1e-4
+"""Largest difference from float64 that float32 may have, over values of order one."""
+SHORTEST = 0.1
+"""Seconds that a measurement takes at least; short runs are repeated within it."""
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--widths", default="", help="e.g. 128,512")
+    parser.add_argument("--peers", default="", help="parts of names, e.g. 'jit,OpenVINO'")
+    parser.add_argument("--patience", type=float, default=20.0, help="seconds to wait for quiet")
+    parser.add_argument("--out", type=Path, help="folder for encoder.json")
+    parser.add_argument("--tiny", action="store_true", help="one small cell, one round")
+    args = parser.parse_args()
+    reasons = unavailable(PEERS)
+    for name, reason in reasons.items():
+        print(f"left out: {name}: {reason}")
+    parts = args.peers.split(",")
+    peers = [p for p in PEERS if p.name not in reasons and any(part in p.name for part in parts)]
+    limits = [p for p in FLOAT32_LIMITS if p.name not in unavailable(FLOAT32_LIMITS)]
+    rounds = 1 if args.tiny else args.rounds
+    quiet = Quiet(0.0, 1) if args.tiny else Quiet(args.patience)
+    widths = [int(w) for w in args.widths.split(",") if w] or ([32] if args.tiny else WIDTHS)
+    comparisons: list[Comparison] = []
+    cells = [(2, 9)] if args.tiny else list(product(BATCHES, LENGTHS))
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        Processes(Path(temporary), available_threads()) as processes,
+    ):
+        bench = Bench(processes, rounds, quiet, [*peers, *limits])
+        for width in widths:
+            for comparison in bench.compare([Shape(width, *cell) for cell in cells]):
+                print(comparison.text(), flush=True)
+                comparisons.append(comparison)
+    print(summary(comparisons))
+    if args.out is not None:
+        save(args.out, "encoder", {"comparisons": [as_data(c) for c in comparisons]}, PEERS)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """How comparisons are made."""
+
+    processes: Processes
+    rounds: int
+    quiet: Quiet
+    peers: Sequence[Peer]
+
+    def compare(self, shapes: Sequence[Shape]) -> Iterator[Comparison]:
+        """Every peer over shapes of one width: check, take turns."""
+        width = shapes[0].width
+        sys.stderr.write(f"width {width}: loading\n")
+        model = encoder_folder(self.processes.folder, width)
+        processes: dict[str, Process] = {}
+        for peer in self.peers:
+            try:
+                processes[peer.name] = self.processes.loaded(peer, model)
+            except PeerError as error:
+                print(f"left out: {error}")
+        for shape in shapes:
+            yield self._cell(shape, model, processes)
+
+    def _cell(self, shape: Shape, model: Path, processes: Mapping[str, Process]) -> Comparison:
+        notes: list[str] = []
+        rows = shape.rows()
+        right = expected(model, rows[[0, -1]])  # sequences do not depend on each other
+        times: dict[str, int] = {}
+        for name, process in processes.items():
+            try:
+                if process.peer in FLOAT32_LIMITS:
+                    inputs = (shape.batch * shape.length, shape.width, 4 * shape.width)
+                    process.ready(shape.title, [inputs])
+                else:
+                    process.ready(shape.title, [rows])
+                    answer = process.answer(shape.title)[[0, -1]]
+                    difference = float(np.abs(answer - right).max())
+                    if not difference <= TOLERANCE:
+                        raise PeerError(f"{name}: off by {difference:.1e}, allowed {TOLERANCE}")
+                once = process.run(shape.title).seconds
+                times[name] = 1 if self.rounds == 1 else max(1, round(SHORTEST / once))
+            except PeerError as error:
+                notes.append(f"left out: {error}")
+        runners = {
+            name: lambda name=name, n=n: processes[name].run(shape.title, n)
+            for name, n in times.items()
+        }
+        measured = take_quiet_turns(runners, self.rounds, self.quiet)
+        limits = [p.name for p in FLOAT32_LIMITS if p.name in measured]
+        flops = 8 * shape.batch * shape.length * shape.width**2
+        rates = [flops / statistics.median(m.seconds for m in measured[n]) / 1e9 for n in limits]
+        lines = [Line(n, "float32", None, runs) for n, runs in measured.items() if n not in limits]
+        return Comparison(
+            shape.title,
+            f"width/batch/length {shape.title}",
+            shape.batch,
+            "sequences",
+            shape.flops,
+            {"float32": max(rates)} if rates else {},
+            lines,
+            notes,
+        )
+
+
+def summary(comparisons: Sequence[Comparison]) -> str:
+    """Time of each runtime over that of gpudb, over all cells."""
+    ours = GpudbInfer().name
+    ratios: dict[str, list[float]] = {}
+    for comparison in comparisons:
+        lines = {line.name: line for line in comparison.lines}
+        if ours not in lines:
+            continue
+        for name, line in lines.items():
+            ratios.setdefault(name, []).append(lines[ours].times_faster(line))
+        if best := comparison.best_peer("float32"):
+            ratios.setdefault("best peer of each cell", []).append(lines[ours].times_faster(best))
+    text = [f"\ntime over that of {ours}: geometric mean, least, median, most, cells"]
+    for name, values in ratios.items():
+        mean = statistics.geometric_mean(values)
+        numbers = (mean, min(values), statistics.median(values), max(values))
+        text.append(f"{name:<34}" + "".join(f"{n:>8.2f}" for n in numbers) + f"{len(values):>6}")
+    return "\n".join(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""gpudb: ``Database.infer`` over rows of numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from peers.peer import Prepare, Run
+
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class GpudbInfer:
+    """Rows of numbers through an encoder."""
+
+    device: str = "jit"
+    precision: str = "float32"
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        return f"gpudb {self.device} {self.precision}"
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Beside gpudb's own."""
+        return ("numba",) if self.device == "jit" else ("numpy",)
+
+    @property
+    def files(self) -> str:
+        """A database of its own: two processes would wait for each other."""
+        return self.name.replace(" ", "-")
+
+    def convert(self, model: Path, folder: Path) -> None:
+        """Import the model."""
+        import gpudb
+
+        with gpudb.connect(folder, device="numpy") as db:
+            db.import_model(model, MODEL)
+
+    def load(self, model: Path, folder: Path, threads: int) -> Prepare:
+        """Open the database."""
+        import gpudb
+
+        db = gpudb.connect(folder, device=self.device, precision=self.precision, threads=threads)
+
+        def prepare(x: np.ndarray) -> Run:
+            batch, length, width = x.shape
+            rows = {"rows": x.reshape(-1, width)}
+            offsets = np.arange(0, batch * length + 1, length)
+            return lambda: db.infer(MODEL, rows, offsets)[0].reshape(x.shape)
+
+        return prepare
