@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from math import prod
 from typing import Any
@@ -12,76 +12,17 @@ import numpy as np
 from gpudb.kernels.launch import MAX_BLOCKS, MAX_SHARED_NBYTES, Cuda
 from gpudb.kernels.signature import bind
 from tests.cuda import nvrtc
+from tests.cuda.device_array import POISON, DeviceArray, check_grid
 from tests.cuda.ptx import PtxKernel, Traffic, parse, run
 
-POISON = 0xFF
-"""Bytes of memory that nobody has written: NaN as floats, -1 as whole numbers."""
 
+class EmulatedArray(DeviceArray):
+    """Memory that the emulator reads and writes."""
 
-class DeviceArray:
-    """An array on the device: it can be cut and reshaped, and nothing else; NumPy refuses it."""
-
-    __array_ufunc__ = None
-
-    def __init__(self, memory: Any) -> None:
-        self._memory = memory
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self._memory.shape)
-
-    @property
-    def dtype(self) -> Any:
-        return self._memory.dtype
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        return tuple(self._memory.strides)
-
-    @property
-    def ndim(self) -> int:
-        return int(self._memory.ndim)
-
-    @property
-    def size(self) -> int:
-        return int(self._memory.size)
-
-    @property
-    def nbytes(self) -> int:
-        return int(self._memory.nbytes)
-
-    def __len__(self) -> int:
-        return len(self._memory)
-
-    def __getitem__(self, key: Any) -> DeviceArray:
-        parts = key if isinstance(key, tuple) else (key,)
-        if not all(isinstance(p, (int, slice)) or p is None or p is Ellipsis for p in parts):
-            raise TypeError("a device array is cut by slices and whole numbers only")
-        return DeviceArray(self._memory[key])
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise TypeError("a device array is written by kernels only")
-
-    def __iter__(self) -> Any:
-        raise TypeError("the elements of a device array are on the device")
-
-    def __bool__(self) -> bool:
-        raise TypeError("the elements of a device array are on the device")
-
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise TypeError("a device array does not become a NumPy array by itself")
-
-    def reshape(self, *shape: Any) -> DeviceArray:
-        return DeviceArray(self._memory.reshape(*shape))
-
-    def transpose(self, *axes: Any) -> DeviceArray:
-        return DeviceArray(self._memory.transpose(*axes))
-
-    def view(self, dtype: Any) -> DeviceArray:
-        return DeviceArray(self._memory.view(dtype))
+    def _changed(self, change: Callable[[Any], Any]) -> EmulatedArray:
+        return EmulatedArray(change(self._memory))
 
     def get(self) -> Any:
-        """A copy on the host, as CuPy has it."""
         return self._memory.copy()
 
 
@@ -117,33 +58,33 @@ class EmulatedDevice:
         self.cached = cached
         self.launched: list[tuple[Cuda, Traffic]] = []
 
-    def asarray(self, x: Any) -> DeviceArray:
+    def asarray(self, x: Any) -> EmulatedArray:
         """A copy of a NumPy array on the device, in its memory layout."""
         if not self.offset:
-            return DeviceArray(np.array(x, order="K", copy=True))
+            return EmulatedArray(np.array(x, order="K", copy=True))
         array = self.empty(x.shape, x.dtype)
         array._memory[...] = x
         return array
 
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> DeviceArray:
+    def empty(self, shape: tuple[int, ...], dtype: Any) -> EmulatedArray:
         memory = np.empty(prod(shape) + self.offset, dtype)
         memory.view(np.uint8)[...] = POISON
-        return DeviceArray(memory[self.offset :].reshape(shape))
+        return EmulatedArray(memory[self.offset :].reshape(shape))
 
-    def zeros(self, shape: tuple[int, ...], dtype: Any) -> DeviceArray:
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> EmulatedArray:
         array = self.empty(shape, dtype)
         array._memory[...] = 0
         return array
 
-    def rows(self, x: Any) -> DeviceArray:
-        memory = x._memory if isinstance(x, DeviceArray) else np.asarray(x)
-        return DeviceArray(np.ascontiguousarray(memory, np.int64))
+    def rows(self, x: Any) -> EmulatedArray:
+        memory = x._memory if isinstance(x, EmulatedArray) else np.asarray(x)
+        return EmulatedArray(np.ascontiguousarray(memory, np.int64))
 
     def read(self, x: Any) -> Any:
-        return x.get() if isinstance(x, DeviceArray) else x
+        return x.get() if isinstance(x, EmulatedArray) else x
 
-    def contiguous(self, x: Any) -> DeviceArray:
-        return x if x._memory.flags.c_contiguous else DeviceArray(np.ascontiguousarray(x._memory))
+    def contiguous(self, x: Any) -> EmulatedArray:
+        return x if x._memory.flags.c_contiguous else EmulatedArray(np.ascontiguousarray(x._memory))
 
     def block_size(self, wanted: int) -> int:
         return self.threads or wanted
@@ -154,12 +95,10 @@ class EmulatedDevice:
         bound = bind(function, args)
         if not blocks:
             return
-        assert 0 < threads <= 1024, f"{threads} threads"
-        assert threads % 32 == 0, f"{threads} threads are not whole warps"
-        assert 0 < blocks <= MAX_BLOCKS, f"{blocks} blocks"
+        check_grid(blocks, threads)
         kernel = compiled(function, self.architecture)
         assert kernel.static_shared + shared <= MAX_SHARED_NBYTES, f"{shared} bytes shared"
-        memory = [x._memory if isinstance(x, DeviceArray) else x for x in bound]
+        memory = [x._memory if isinstance(x, EmulatedArray) else x for x in bound]
         grid = (min(blocks, self.most_blocks),)
         traffic = run(kernel, grid, (threads,), memory, shared, cached=self.cached)
         self.launched.append((function, traffic))

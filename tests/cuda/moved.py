@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.cuda.emulated import DeviceArray, EmulatedDevice
+from tests.cuda.emulated import EmulatedArray, EmulatedDevice
 from tests.cuda.moved_shapes import FAMILIES, Shape, shapes
 from tests.cuda.ptx.cache import SECTOR
 from tests.cuda.resources import as_text
@@ -34,12 +34,12 @@ class CountingDevice(EmulatedDevice):
         self.beside = 0
         """Sectors that pass without a launch of ours."""
 
-    def zeros(self, shape: tuple[int, ...], dtype: Any) -> DeviceArray:
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> EmulatedArray:
         array = super().zeros(shape, dtype)
         self.beside += _sectors(array.nbytes)
         return array
 
-    def contiguous(self, x: Any) -> DeviceArray:
+    def contiguous(self, x: Any) -> EmulatedArray:
         array = super().contiguous(x)
         if array is not x:
             self.beside += 2 * _sectors(array.nbytes)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import pytest
 
 from gpudb import kernels
-from tests.cuda.mutate import score
+from tests.cuda.mutate import score, summary
 from tests.cuda.mutation.mutant import Mutant, mutants, sample
-from tests.cuda.mutation.processes import NOT_COMPILED, SAME, SURVIVED, Outcome, Runner
+from tests.cuda.mutation.processes import NoBaselineError, Outcome, Runner, What
 from tests.cuda.mutation.rules import changed_lines
-from tests.cuda.mutation.suite import Suite, suites
+from tests.cuda.mutation.suite import Replace, Suite, Trial, suites
 
 
 @pytest.mark.parametrize(
@@ -43,24 +46,67 @@ def mutant_of_softmax(old: str, new: str) -> Mutant:
     return Mutant("row_softmax", line, 0, line.replace(old, new))
 
 
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # children only compute
-def test_what_becomes_of_mutants() -> None:
+pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # they only compute
+
+
+def small_suite() -> Suite:
+    """Trials of one shape in one dtype, without small grids."""
     whole = suites()["row_softmax"]
-    float32 = {f for f in whole.functions if ("T", "float") in f.defines}
     trials = [t for t in whole.trials if t.dtype == "float32" and t.case.label.startswith("3x32")]
+    functions = {f for f in whole.functions if ("T", "float") in f.defines}
+    return Suite([t for t in trials if t.most_blocks > 2], functions)
+
+
+def test_what_becomes_of_mutants() -> None:
     wanted = {
-        mutant_of_softmax("total += v", "total -= v"): "values",
-        mutant_of_softmax("<T>(width, packed", "<T>(width + 1, packed"): "bounds",
-        mutant_of_softmax("row < rows", "row < row_s"): NOT_COMPILED,
-        mutant_of_softmax("largest = -CU_INF", "largest = - CU_INF"): SAME,
-        mutant_of_softmax("row += gridDim.x", "row = rows"): SURVIVED,  # these have no small grid
+        mutant_of_softmax("* inverse;", "/ inverse;"): What.WRONG,
+        mutant_of_softmax("<T>(width, packed", "<T>(width + 1, packed"): What.REPORTED,
+        mutant_of_softmax("row < rows", "row < row_s"): What.NOT_COMPILED,
+        mutant_of_softmax("inverse = A(1) /", "inverse =  A(1) /"): What.SAME,
+        mutant_of_softmax(
+            "row += gridDim.x", "row = rows"
+        ): What.SURVIVED,  # these have no small grid
     }
-    suite = Suite([t for t in trials if t.most_blocks > 2], float32)
-    outcomes = {o.mutant: o.what for o in Runner(suite).outcomes(list(wanted))}
+    outcomes = {o.mutant: o.what for o in Runner(small_suite()).outcomes(list(wanted))}
     assert outcomes == wanted
 
 
-def test_what_does_not_compile_is_not_counted() -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Broken(Trial):
+    """A trial in which the harness itself goes wrong, as soon as something is changed."""
+
+    crash: Callable[[], object] = field(kw_only=True)
+
+    def on_host(self, replace: Replace) -> None:
+        function = next(iter(small_suite().functions))
+        if replace(function) != function:
+            self.crash()
+
+
+@pytest.mark.parametrize(
+    ("crash", "detail"),
+    [(lambda: [][0], "IndexError: list index out of range"), (lambda: os._exit(3), "exit code 3")],
+)
+def test_a_crash_of_the_harness_is_no_kill(crash: Callable[[], object], detail: str) -> None:
+    suite = small_suite()
+    first = suite.trials[0]
+    broken = Broken(*(getattr(first, f.name) for f in fields(Trial)), crash=crash)
+    mutant = mutant_of_softmax("* inverse;", "/ inverse;")
+    outcomes = list(Runner(Suite([broken], suite.functions)).outcomes([mutant]))
+    assert [(o.what, o.detail) for o in outcomes] == [(What.CRASHED, detail)]
+    assert f"harness crashed: {mutant}: {detail}" in summary("row_softmax", outcomes)
+
+
+def test_nothing_is_scored_where_the_checks_fail_without_a_change() -> None:
+    suite = small_suite()
+    case = suite.trials[0].case
+    wrong = replace(case.kernel, reference=lambda *args: 1 + case.kernel.reference(*args))
+    trials = [replace(suite.trials[0], case=replace(case, kernel=wrong))]
+    mutant = mutant_of_softmax("* inverse;", "/ inverse;")
+    with pytest.raises(NoBaselineError, match="without any change: killed by values"):
+        next(Runner(Suite(trials, suite.functions)).outcomes([mutant]))
+
+
+def test_only_kills_and_survivors_are_scored() -> None:
     mutant = mutants("row_softmax")[0]
-    whats = ("race", SURVIVED, NOT_COMPILED, SAME)
-    assert score([Outcome(mutant, what) for what in whats]) == "1 of 2 killed, 50 %"
+    assert score([Outcome(mutant, what) for what in What]) == "2 of 3 killed, 67 %"

@@ -34,6 +34,10 @@ class Mutant:
         return f"{self.line.strip()}  ->  {self.new.strip()}"
 
 
+UNCHANGED = Mutant(file="", line="", nth=0, new="")
+"""No change of any file: a kernel that is right gives the same code and passes."""
+
+
 def mutants(file: str) -> list[Mutant]:
     """All of a file and the headers that only some kernels include."""
     common = COMMON.read_text(encoding="utf-8")

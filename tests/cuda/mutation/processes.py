@@ -7,27 +7,48 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from tests.cuda.host import KernelFault
-from tests.cuda.host.build import CompileError, assembly
-from tests.cuda.mutation.mutant import Mutant
+from tests.cuda import nvrtc
+from tests.cuda.host import KernelFault, build
+from tests.cuda.host.build import assembly
+from tests.cuda.mutation.mutant import UNCHANGED, Mutant
 from tests.cuda.mutation.suite import Suite
+from tests.cuda.ptx import PtxFault
 
 FORK = multiprocessing.get_context("fork")
 
-SURVIVED, NOT_COMPILED, SAME = "survived", "not compiled", "same code"
+
+class What(Enum):
+    """What becomes of a mutant."""
+
+    REPORTED = "killed by a report"
+    WRONG = "killed by values"
+    SURVIVED = "survived"
+    SAME = "same code"
+    NOT_COMPILED = "did not compile"
+    CRASHED = "harness crashed"
+
+
+KILLED = (What.REPORTED, What.WRONG)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a mutant: who killed it, or one of the three above."""
+    """What became of a mutant."""
 
     mutant: Mutant
-    what: str
+    what: What
+    detail: str = ""
+    """Kind of fault that was reported, or why the harness crashed."""
     trial: int | None = None
-    """Which of the trials killed it."""
+    """Which of the trials ended it."""
+
+
+class NoBaselineError(Exception):
+    """The checks do not pass without any change, so they tell nothing of changes."""
 
 
 @dataclass
@@ -54,7 +75,19 @@ class Runner:
     """Trials that have killed before: they go first."""
 
     def outcomes(self, mutants: Sequence[Mutant]) -> Iterator[Outcome]:
-        """As they come."""
+        """As they come, once the unchanged file has passed.
+
+        Raises
+        ------
+        NoBaselineError
+            It has not.
+        """
+        (unchanged,) = self._outcomes([UNCHANGED])
+        if unchanged.what is not What.SAME:
+            raise NoBaselineError(f"without any change: {unchanged.what.value}, {unchanged.detail}")
+        yield from self._outcomes(mutants)
+
+    def _outcomes(self, mutants: Sequence[Mutant]) -> Iterator[Outcome]:
         left = list(reversed(mutants))
         running: dict[Any, tuple[Mutant, Any, Connection, float]] = {}
         while left or running:
@@ -72,7 +105,7 @@ class Runner:
                     del running[sentinel]
                     process.kill()
                     process.join()
-                    yield Outcome(mutant, "does not end")
+                    yield Outcome(mutant, What.REPORTED, f"no end in {self.seconds:g} s")
 
     def _start(self, mutant: Mutant) -> tuple[Any, Connection]:
         order = [i for i, _ in self.killers.most_common()]
@@ -85,34 +118,37 @@ class Runner:
 
     def _finished(self, mutant: Mutant, process: Any, answer: Connection) -> Outcome:
         process.join()
-        if not answer.poll():
-            return Outcome(mutant, f"exit code {process.exitcode}")
-        what, trial = answer.recv()
-        if trial is not None:
+        try:
+            what, detail, trial = answer.recv()
+        except EOFError:
+            return Outcome(mutant, What.CRASHED, f"exit code {process.exitcode}")
+        if what in KILLED:
             self.killers[trial] += 1
-        return Outcome(mutant, what, trial)
+        return Outcome(mutant, what, detail, trial)
 
     def _child(self, mutant: Mutant, order: Sequence[int], answer: Connection) -> None:
         for i in order:
             trial = self.suite.trials[i]
             run = trial.on_host if self.on == "host" else trial.on_ptx
-            if what := _noticed(run, mutant):
-                answer.send((what, None if what == NOT_COMPILED else i))
+            if noticed := _noticed(run, mutant):
+                answer.send((*noticed, i))
                 return
         functions = self.suite.functions
         same = all(assembly(f) == assembly(mutant.apply(f)) for f in functions)
-        answer.send((SAME if same else SURVIVED, None))
+        answer.send((What.SAME if same else What.SURVIVED, "", None))
 
 
-def _noticed(run: Callable[[Any], None], mutant: Mutant) -> str | None:
+def _noticed(run: Callable[[Any], None], mutant: Mutant) -> tuple[What, str] | None:
     try:
         run(mutant.apply)
     except KernelFault as error:
-        return error.kind
-    except CompileError:
-        return NOT_COMPILED
-    except AssertionError:
-        return "values"
-    except Exception as error:
-        return type(error).__name__
+        return What.REPORTED, error.kind
+    except PtxFault as error:
+        return What.REPORTED, str(error)
+    except (build.CompileError, nvrtc.CompileError) as error:
+        return What.NOT_COMPILED, str(error)
+    except AssertionError as error:
+        return What.WRONG, str(error)
+    except Exception as error:  # of the harness itself: it says nothing of the mutant
+        return What.CRASHED, f"{type(error).__name__}: {error}"
     return None

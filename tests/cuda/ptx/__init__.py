@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from tests.cuda.ptx.errors import PtxError
+from tests.cuda.ptx.errors import PtxError, PtxFault
 from tests.cuda.ptx.machine import run
 from tests.cuda.ptx.parse import parse
 from tests.cuda.ptx.program import PtxKernel
 from tests.cuda.ptx.traffic import Traffic
 
-__all__ = ["PtxError", "PtxKernel", "Traffic", "parse", "run"]
+__all__ = ["PtxError", "PtxFault", "PtxKernel", "Traffic", "parse", "run"]

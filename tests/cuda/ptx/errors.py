@@ -4,11 +4,15 @@ from __future__ import annotations
 
 
 class PtxError(RuntimeError):
-    """PTX that cannot be read, or a fault of a kernel: says where and at which instruction."""
+    """PTX that cannot be read or run, or a fault of a kernel."""
+
+
+class PtxFault(PtxError):
+    """A fault of a kernel: says where and at which instruction."""
 
 
 class Fault(Exception):
-    """Some threads do in a step what they must not; the machine adds where: :class:`PtxError`.
+    """Some threads do in a step what they must not; the machine adds where: :class:`PtxFault`.
 
     Parameters
     ----------

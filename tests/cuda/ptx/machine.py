@@ -18,7 +18,7 @@ from tests.cuda.ptx.blocks import END, Block, blocks_of
 from tests.cuda.ptx.cache import AT_WORK, NBYTES_EACH, Cache
 from tests.cuda.ptx.decode import Decoder
 from tests.cuda.ptx.dtypes import DTYPES
-from tests.cuda.ptx.errors import Fault, PtxError
+from tests.cuda.ptx.errors import Fault, PtxError, PtxFault
 from tests.cuda.ptx.memory import GlobalMemory, Region, owner_of
 from tests.cuda.ptx.program import PtxKernel
 from tests.cuda.ptx.traffic import Traffic
@@ -175,7 +175,7 @@ class _Launch:
                     continue
             carried_out += 1
             if carried_out > MAX_STEPS:
-                raise PtxError(f"{self.kernel.name}: a loop does not end")
+                raise PtxFault(f"{self.kernel.name}: a loop does not end")
             self._run_block(batch, block, number, arrived, registers, pending, waiting)
 
     def _first_registers(self, batch: Batch) -> dict[int, Any]:
@@ -272,11 +272,11 @@ class _Launch:
             batch.races.barrier()
         return pending
 
-    def _error(self, fault: Fault, instruction: Any, thread: int, batch: Batch) -> PtxError:
+    def _error(self, fault: Fault, instruction: Any, thread: int, batch: Batch) -> PtxFault:
         threads = prod(self.block)
         block = int(batch.numbers[thread // threads])
         where = f"{self.kernel.name}: block {block}, thread {thread % threads}"
-        return PtxError(f"{where}: {fault} in `{instruction.text}`")
+        return PtxFault(f"{where}: {fault} in `{instruction.text}`")
 
 
 def _merged(arrived: list[Any], parked: Any) -> Any:
