@@ -10,7 +10,7 @@ import numpy as np
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import split_heads
 from gpudb.kernels.launch import Device, cuda, thread_grid
-from gpudb.kernels.sequences import equal_length_runs, pair_starts
+from gpudb.kernels.sequences import equal_length_runs, pair_starts, with_pair_starts
 
 
 def reference(weights: Any, v: Any, offsets: Any) -> Any:
@@ -32,12 +32,13 @@ def shape(weights: Any, v: Any, offsets: Any) -> tuple[int, ...]:
 
 
 def launch(device: Device, weights: Any, v: Any, offsets: Any) -> Any:
-    """A thread to an element; the offsets are read back for the pairs of each row."""
-    weights, v, on_host = device.contiguous(weights), device.contiguous(v), device.read(offsets)
+    """A thread to an element."""
+    weights, v = device.contiguous(weights), device.contiguous(v)
     out = device.empty(v.shape, v.dtype)
-    heads = weights.shape[1]
-    tables = (device.rows(on_host), device.rows(pair_starts(on_host)))
-    args = (weights, v, *tables, out, len(on_host) - 1, len(v), heads, v.shape[1] // heads)
+    offsets, starts, sequences = with_pair_starts(device, offsets)
+    rows, heads = v.shape[0], weights.shape[1]
+    width = v.shape[1] // heads
+    args = (weights, v, offsets, starts, out, sequences, rows, heads, width)
     grid = thread_grid(device, prod(v.shape))
     device.launch(cuda("attention_context", T=v.dtype), *grid, args)
     return out

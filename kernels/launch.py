@@ -15,8 +15,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gpudb.types import HostArray
-
 CTYPES: Mapping[str, str] = {
     "float64": "double",
     "float32": "float",
@@ -94,9 +92,6 @@ class Device(Protocol):
 
     def rows(self, x: Any) -> Any:
         """Whole numbers, from the host or the device -> a contiguous int64 array on the device."""
-
-    def read(self, x: Any) -> HostArray:
-        """An array on the host; waits for the device. Not for kernels of every batch."""
 
     def contiguous(self, x: Any) -> Any:
         """The array itself where it is C-contiguous, else a copy."""

@@ -20,7 +20,7 @@ typedef Accumulator<T>::type A;
 extern "C" __global__ void pair_softmax(const T* __restrict__ scores,
                                         const index_t* __restrict__ offsets,
                                         const index_t* __restrict__ starts, T* __restrict__ out,
-                                        index_t sequences, index_t rows, index_t heads) {
+                                        index_t sequences, index_t heads) {
   CU_SHARED(A, maxima, [MOST_THREADS]);
   CU_SHARED(A, totals, [MOST_THREADS]);
   // Calls body(number of a score) for this thread's keys, so many threads to a key.
@@ -29,6 +29,7 @@ extern "C" __global__ void pair_softmax(const T* __restrict__ scores,
     for (index_t j = threadIdx.x / across; j < row.length; j += step)
       body((row.pair + j) * heads + head);
   };
+  const index_t rows = offsets[sequences];
   for (index_t i = blockIdx.x; i < rows; i += gridDim.x) {
     const QueryRow row = query_row(i, offsets, starts, sequences);
     for (index_t head0 = 0; head0 < heads; head0 += blockDim.x) {

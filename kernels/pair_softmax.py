@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from gpudb.kernels import Kernel
 from gpudb.kernels.attention import softmax_rows
 from gpudb.kernels.launch import Device, cuda, grid_for
-from gpudb.kernels.sequences import equal_length_runs, pair_starts
+from gpudb.kernels.sequences import equal_length_runs, pair_starts, with_pair_starts
 
 THREADS = 128
 """Of a block: what they go through twice stays in cache for rows of a few kilobytes."""
@@ -34,13 +35,15 @@ def shape(scores: Any, offsets: Any) -> tuple[int, ...]:
 
 
 def launch(device: Device, scores: Any, offsets: Any) -> Any:
-    """A block to a query row; the offsets are read back for the pairs of each row."""
-    scores, on_host = device.contiguous(scores), device.read(offsets)
+    """A block to a query row, for as many as there can be at most."""
+    scores = device.contiguous(scores)
     out = device.empty(scores.shape, scores.dtype)
-    heads, rows = scores.shape[1], int(on_host[-1])
-    tables = (device.rows(on_host), device.rows(pair_starts(on_host)))
-    args = (scores, *tables, out, len(on_host) - 1, rows, heads)
-    blocks = grid_for(rows, 1) if heads else 0
+    offsets, starts, sequences = with_pair_starts(device, offsets)
+    pairs, heads = scores.shape
+    args = (scores, offsets, starts, out, sequences, heads)
+    # By Cauchy and Schwarz, and as many as there are where sequences are equally long.
+    most_rows = isqrt(sequences * pairs)
+    blocks = grid_for(most_rows, 1) if heads else 0
     threads = device.block_size(THREADS)
     device.launch(cuda("pair_softmax", T=scores.dtype), blocks, threads, args)
     return out

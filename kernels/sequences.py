@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gpudb.kernels.launch import Device, cuda, thread_grid
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -52,3 +54,15 @@ def pair_starts(offsets: Any) -> Any:
     """First pair of each sequence, and the number of pairs at the end: ``(sequences + 1,)``."""
     lengths = np.diff(offsets).astype(np.int64)
     return np.concatenate(([0], np.cumsum(lengths * lengths)))
+
+
+def with_pair_starts(device: Device, offsets: Any) -> tuple[Any, Any, int]:
+    """Offsets and :func:`pair_starts` as int64 on the device, and how many sequences there are.
+
+    Nothing is read back: the host would wait for the device.
+    """
+    offsets = device.rows(offsets)
+    starts, sequences = device.empty(offsets.shape, offsets.dtype), offsets.shape[0] - 1
+    args = (offsets, starts, sequences)
+    device.launch(cuda("pair_starts"), *thread_grid(device, sequences + 1), args)
+    return offsets, starts, sequences

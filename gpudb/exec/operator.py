@@ -8,7 +8,7 @@ GEMMs and kernels over what ``join`` decided.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gpudb.backend import Array, Backend
@@ -37,6 +37,8 @@ class Context:
     source: Source
     inputs: Mapping[str, Array]
     """Relations handed in for this run, by name: one block each, without the block axis."""
+    sizes: Sizes = field(default_factory=dict)
+    """Numbers for the plan's named extents."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ class PreparedPlan:
         profile
             Where to record times, costs and bytes held; None records nothing.
         """
-        ctx = Context(self.backend, NO_SOURCE, inputs)
+        ctx = Context(self.backend, NO_SOURCE, inputs, sizes)
         results: list[Array] = [None] * len(self.steps)
         seconds = [0.0] * len(self.steps)
         costs, held = self._costs(sizes) if profile is not None else [], Held()

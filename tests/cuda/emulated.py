@@ -80,9 +80,6 @@ class EmulatedDevice:
         memory = x._memory if isinstance(x, EmulatedArray) else np.asarray(x)
         return EmulatedArray(np.ascontiguousarray(memory, np.int64))
 
-    def read(self, x: Any) -> Any:
-        return x.get() if isinstance(x, EmulatedArray) else x
-
     def contiguous(self, x: Any) -> EmulatedArray:
         return x if x._memory.flags.c_contiguous else EmulatedArray(np.ascontiguousarray(x._memory))
 

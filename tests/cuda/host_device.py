@@ -111,9 +111,6 @@ class HostDevice:
         memory = np.array(x.get() if isinstance(x, MarkedArray) else x, np.int64, order="C")
         return MarkedArray(memory, _marks(memory, 1))
 
-    def read(self, x: Any) -> Any:
-        return x.get() if isinstance(x, MarkedArray) else x
-
     def contiguous(self, x: MarkedArray) -> MarkedArray:
         return x.contiguous()
 

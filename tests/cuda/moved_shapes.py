@@ -219,7 +219,7 @@ def _of_sequences() -> Iterator[Given]:
         q, k, v = (_x(rows, heads * width, seed=seed) for seed in range(3))
         o = offsets(*lengths)
         yield "attention", label, (q, k, v, o, heads, 0.2)
-        yield "attention_scores", label, (q, k, o, heads, 0.2)
+        yield "attention_scores", label, (q, k, o, pairs, heads, 0.2)
         yield "attention_context", label, (_x(pairs, heads), v, o)
         yield "pair_softmax", label, (_x(pairs, heads), o)
     for blocks, rows, heads, columns in ((8, 64, 12, 64), (8, 33, 5, 77)):

@@ -178,7 +178,7 @@ def test_a_bad_row_spoils_its_sequence_only(bad: float) -> None:
     k[2, 0] = bad
     with np.errstate(invalid="ignore"):
         found = attention.reference(q, k, v, offsets, 1, 0.5)
-        pairs = attention_scores.reference(q, k, offsets, 1, 0.5)
+        pairs = attention_scores.reference(q, k, offsets, 17, 1, 0.5)
         weights = pair_softmax.reference(pairs, offsets)
         in_pairs = attention_context.reference(weights, v, offsets)
     fine = [0, 1, 4, 5, 6]
@@ -195,7 +195,8 @@ def test_relational_attention(lengths: list[int], heads: int, dtype: str) -> Non
     offsets = offsets_of(lengths)
     q, k, v = _random((3, sum(lengths), heads * 2), dtype)
     kept = [x.copy() for x in (q, k, v)]
-    scores = attention_scores.reference(q, k, offsets, heads, 2**-0.5)
+    pairs = sum(n * n for n in lengths)
+    scores = attention_scores.reference(q, k, offsets, pairs, heads, 2**-0.5)
     expected = _scores(q, k, offsets, heads, 2**-0.5)
     np.testing.assert_allclose(scores, expected, **TOLERANCE[dtype])
     stored = scores.copy()
@@ -213,7 +214,9 @@ def test_relational_attention(lengths: list[int], heads: int, dtype: str) -> Non
 def test_both_forms_of_attention_agree(lengths: list[int], heads: int, d: int, seed: int) -> None:
     offsets = offsets_of(lengths)
     q, k, v = _random((3, sum(lengths), heads * d), "float64", seed)
-    weights = pair_softmax.reference(attention_scores.reference(q, k, offsets, heads, 0.7), offsets)
+    pairs = sum(n * n for n in lengths)
+    scores = attention_scores.reference(q, k, offsets, pairs, heads, 0.7)
+    weights = pair_softmax.reference(scores, offsets)
     found = attention_context.reference(weights, v, offsets)
     expected = attention.reference(q, k, v, offsets, heads, 0.7)
     np.testing.assert_allclose(found, expected, **TOLERANCE["float64"])

@@ -11,7 +11,6 @@ import numpy as np
 
 from gpudb.kernels.launch import MAX_BLOCKS, Cuda
 from gpudb.kernels.signature import bind
-from gpudb.types import HostArray
 
 OPTIONS = ("-std=c++17",)
 """Of the compiler, beside those that CuPy adds: ``-ftz=true`` above all."""
@@ -31,10 +30,6 @@ class CudaDevice:
     def rows(self, x: Any) -> Any:
         """See the protocol."""
         return cp.ascontiguousarray(cp.asarray(x, dtype=np.int64))
-
-    def read(self, x: Any) -> HostArray:
-        """See the protocol."""
-        return x if isinstance(x, np.ndarray) else np.asarray(cp.asnumpy(x))
 
     def contiguous(self, x: Any) -> Any:
         """See the protocol."""

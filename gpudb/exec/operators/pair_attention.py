@@ -21,7 +21,8 @@ class PairScores(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         q, k, offsets = (i[0] for i in inputs)
-        return ctx.backend.call(attention_scores, q, k, offsets, self.heads, self.scale)[None]
+        pairs, heads = self.out.bind(ctx.sizes).numbers
+        return ctx.backend.call(attention_scores, q, k, offsets, pairs, heads, self.scale)[None]
 
     def cost(self, sizes: Sizes) -> Cost:
         width = self.children[0].out.bind(sizes).numbers[1]

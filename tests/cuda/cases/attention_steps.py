@@ -40,7 +40,10 @@ PAIRS = [
         Case(
             attention_scores,
             name,
-            (normal(n, heads * width), normal(n, heads * width, seed=1), o, heads, 0.3),
+            (
+                *(normal(n, heads * width, seed=seed) for seed in (0, 1)),
+                *(o, _pairs(lengths), heads, 0.3),
+            ),
             REAL,
             scale=10.0,
             block_sizes=FEW,
