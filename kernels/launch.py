@@ -91,7 +91,10 @@ class Device(Protocol):
         """A C-contiguous array of zeros."""
 
     def rows(self, x: Any) -> Any:
-        """Whole numbers, from the host or the device -> a contiguous int64 array on the device."""
+        """Whole numbers, from the host or the device -> a contiguous int64 array on the device.
+
+        A host array that is read-only is uploaded once: it must not change by other ways either.
+        """
 
     def contiguous(self, x: Any) -> Any:
         """The array itself where it is C-contiguous, else a copy."""

@@ -31,6 +31,11 @@ def group_chunks(bounds: HostArray, row_nbytes: int) -> Iterator[tuple[int, int]
         first = last
 
 
+def from_zero(starts: HostArray) -> HostArray:
+    """Where groups of a part begin, counted from its first row; themselves in the first part."""
+    return starts - starts[0] if len(starts) and starts[0] else starts
+
+
 def scratch_nbytes(rows: int, longest: int, row_nbytes: int, result_nbytes: int) -> int:
     """Bytes that :func:`group_chunks` makes a run hold beside its inputs and its result.
 

@@ -14,8 +14,8 @@ from gpudb.exec.operator import Joined, PhysicalOp
 class CutRows(PhysicalOp):
     """Two-level: a state of each part of a row, merged by row, joined back to the parts.
 
-    ``joined.rows`` is (elements inside each block, blocks line after line, where lines start, line
-    of each block).
+    ``joined.rows`` is (elements inside each block, blocks line after line, elements inside each of
+    these, where lines start, line of each block).
     """
 
     def join(self, backend: Backend, *keys: Keys) -> Joined:
@@ -23,7 +23,8 @@ class CutRows(PhysicalOp):
         axis = self.out.ndim - 1
         lines = lines_along(keys[0], axis)
         lengths = valid_lengths(keys[0], self.out, axis)
-        return Joined(keys[0], (lengths, lines.order, lines.starts, lines.of_block))
+        by_line = (lines.order, lengths[lines.order], lines.starts)
+        return Joined(keys[0], (lengths, *by_line, lines.of_block))
 
     def detail(self) -> str:
         """Which form it is, and how many parts a row has."""

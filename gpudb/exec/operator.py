@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys, grid_keys
 from gpudb.types import HostArray, Sizes, TensorSchema
@@ -109,6 +111,21 @@ class Joined:
     """Row numbers that ``run`` needs; each operator says which."""
     pairing: Pairing | None = None
     """For joins."""
+    _found: dict[tuple[int, int], HostArray] = field(default_factory=dict, init=False, repr=False)
+
+    def blocks_at(self, axis: int, key: int) -> HostArray:
+        """Numbers of the blocks with this key along an axis: looked for once."""
+        if (axis, key) not in self._found:
+            self._found[axis, key] = lasting(np.flatnonzero(self.keys[:, axis] == key))
+        return self._found[axis, key]
+
+
+def lasting(rows: HostArray) -> HostArray:
+    """The same row numbers, read-only: a device uploads them once, see ``Device.rows``."""
+    if isinstance(rows.base, np.ndarray):
+        rows.base.flags.writeable = False
+    rows.flags.writeable = False
+    return rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

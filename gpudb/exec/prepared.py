@@ -20,7 +20,7 @@ from gpudb.exec.batch import BlockBatch, Keys, grid_keys
 from gpudb.exec.graph import Step, order_steps
 from gpudb.exec.held import Held
 from gpudb.exec.missing import rows_of_full_grid
-from gpudb.exec.operator import Context, Cost, Joined, Panels, PhysicalOp, Source
+from gpudb.exec.operator import Context, Cost, Joined, Panels, PhysicalOp, Source, lasting
 from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.exec.placement import Placement, place
 from gpudb.exec.profile import Profile
@@ -219,6 +219,9 @@ def join_keys(root: PhysicalOp, backend: Backend, source: Source) -> PreparedPla
                 if any(rows is not None for rows in fill):
                     fills[number] = fill
         joined.append(op.join(backend, *keys))
+        for rows in (*joined[-1].rows, *fills.get(number, ())):
+            if rows is not None:
+                lasting(rows)
     counted = zip(steps, joined, strict=True)
     steps = tuple(replace(step, blocks=len(decided.keys)) for step, decided in counted)
     return PreparedPlan(

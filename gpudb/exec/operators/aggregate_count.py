@@ -28,7 +28,7 @@ class AggregateCount(PhysicalOp):
         one = one.reshape(1, *result_block(block, source, self.dropped))
         every = np.zeros(len(joined.keys), np.int64)
         result = ctx.backend.take(ctx.backend.to_device(one), every)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     @property
     def takes_missing(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
-from gpudb.exec.chunks import group_chunks, scratch_nbytes
+from gpudb.exec.chunks import from_zero, group_chunks, scratch_nbytes
 from gpudb.exec.grouping import result_block, result_keys
 from gpudb.exec.missing import key_grid, positions
 from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
@@ -66,7 +66,7 @@ class AggregateSum(PhysicalOp):
             # Not kept under a name: the next part would be gathered beside it.
             sums.append(
                 ctx.backend.call(
-                    segment_sum, gather(ctx.backend, x, rows), starts[first:last] - bounds[first]
+                    segment_sum, gather(ctx.backend, x, rows), from_zero(starts[first:last])
                 )
             )
         return sums[0] if len(sums) == 1 else ctx.backend.concat(sums)

@@ -46,7 +46,7 @@ class BroadcastBlocks(PhysicalOp):
             for axis, b in enumerate(self.out.block)
         )
         result = ctx.backend.call(broadcast_blocks, x, joined.rows[0], block, self.repeated)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
         return block_parts(self, joined, room)

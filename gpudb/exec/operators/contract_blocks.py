@@ -10,7 +10,7 @@ import numpy as np
 
 from gpudb.backend import Array, Backend
 from gpudb.exec.batch import Keys
-from gpudb.exec.chunks import group_chunks, scratch_nbytes
+from gpudb.exec.chunks import from_zero, group_chunks, scratch_nbytes
 from gpudb.exec.missing import key_grid, positions
 from gpudb.exec.operator import Context, Cost, Joined, Part, PhysicalOp
 from gpudb.exec.padding import clear_padding
@@ -72,13 +72,13 @@ class ContractBlocks(PhysicalOp):
                     ctx.backend,
                     gather(ctx.backend, left, rows_left[pairs]),
                     gather(ctx.backend, right, rows_right[pairs]),
-                    starts[first:last] - bounds[first],
+                    from_zero(starts[first:last]),
                 )
             )
         if not sums:
             sums.append(self._sum(ctx.backend, left[:0], right[:0], starts))
         result = sums[0] if len(sums) == 1 else ctx.backend.concat(sums)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
         left, right = (child.out.block_numbers for child in self.children)

@@ -72,7 +72,7 @@ class JoinProducts(PhysicalOp):
         result = products[0] if len(products) == 1 else ctx.backend.concat(products)
         at = self.contracted[0] + 1
         result = result.reshape(*result.shape[:at], 1, *result.shape[at:])
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
         left, right = (child.out.block_numbers for child in self.children)

@@ -36,7 +36,7 @@ class LayerNormRows(PhysicalOp):
         rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])
         args = (rows, gamma[0, :width], beta[0, :width], self.eps)
         result = ctx.backend.call(layer_norm, *args).reshape(x.shape)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)
@@ -65,14 +65,14 @@ class LayerNormCut(CutRows):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         x, gamma, beta = inputs
-        lengths, order, starts, of_block, columns = joined.rows
+        lengths, order, counts, starts, of_block, columns = joined.rows
         axis = self.out.ndim - 1
         states = ctx.backend.take(ctx.backend.call(moments, x, lengths, axis), order)
-        merged = ctx.backend.call(merge_moments, states, lengths[order], starts)
-        width = int(lengths[order[: starts[1] if len(starts) > 1 else None]].sum())
+        merged = ctx.backend.call(merge_moments, states, counts, starts)
+        width = int(counts[: starts[1] if len(starts) > 1 else None].sum())
         args = (x, merged, of_block, gamma, beta, columns, width, self.eps)
         result = ctx.backend.call(layer_norm_apply, *args)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)

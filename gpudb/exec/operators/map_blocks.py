@@ -35,7 +35,7 @@ class MapBlocks(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         result = ctx.backend.map(self.fn, inputs[0])
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
         return block_parts(

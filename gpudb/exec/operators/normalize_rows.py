@@ -27,7 +27,7 @@ class NormalizeRows(PhysicalOp):
         (x,) = inputs
         rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])  # padding adds nothing to a norm
         result = ctx.backend.call(normalize, rows, self.eps).reshape(x.shape)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)
@@ -45,12 +45,12 @@ class NormalizeCut(CutRows):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         (x,) = inputs
-        lengths, order, starts, of_block = joined.rows
+        lengths, order, counts, starts, of_block = joined.rows
         parts = ctx.backend.call(reduce_axis, x, lengths, self.out.ndim - 1, "norm")
-        args = (ctx.backend.take(parts, order), lengths[order], starts, "norm", 0)
+        args = (ctx.backend.take(parts, order), counts, starts, "norm", 0)
         norms = ctx.backend.call(merge_parts, *args)
         result = ctx.backend.call(divide_rows, x, norms, of_block, self.eps)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)

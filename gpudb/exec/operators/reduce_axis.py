@@ -78,7 +78,7 @@ class CountAxis(PhysicalOp):
         count = x.shape[1 + self.axis] if isinstance(extent, str) else extent
         block = (*x.shape[1 : 1 + self.axis], *x.shape[2 + self.axis :]) or (1,)
         counts = ctx.backend.to_device(np.full((len(joined.keys), *block), count, np.int64))
-        return clear_padding(ctx.backend, counts, joined.keys, self.out)
+        return clear_padding(ctx.backend, counts, joined, self.out)
 
     def cost(self, sizes: Sizes) -> Cost:
         return Cost(written=self.out.bind(sizes).nbytes)

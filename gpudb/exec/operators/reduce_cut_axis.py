@@ -24,8 +24,8 @@ from gpudb.types import Sizes, storage_dtype
 class ReduceCutAxis(PhysicalOp):
     """Two-level: a state of each block, then the states of each line of blocks merged.
 
-    ``joined.rows`` is (elements inside each block, blocks line after line, where lines start,
-    position of each block's first element).
+    ``joined.rows`` is (elements inside each block; blocks line after line; of each of these, the
+    elements inside and the position of the first; where lines start).
     """
 
     axis: int
@@ -36,12 +36,12 @@ class ReduceCutAxis(PhysicalOp):
         lines = lines_along(keys[0], self.axis)
         lengths = valid_lengths(keys[0], x, self.axis)
         firsts = keys[0][:, self.axis].astype(np.int64) * x.block_numbers[self.axis]
-        return Joined(lines.keys, (lengths, lines.order, lines.starts, firsts))
+        by_line = (lines.order, lengths[lines.order], firsts[lines.order], lines.starts)
+        return Joined(lines.keys, (lengths, *by_line))
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         (x,) = inputs
-        lengths, order, starts, firsts = joined.rows
-        counts = lengths[order]
+        lengths, order, counts, firsts, starts = joined.rows
         total = self.children[0].out.numbers[self.axis]
 
         def by_line(states: Array) -> Array:
@@ -54,7 +54,7 @@ class ReduceCutAxis(PhysicalOp):
         elif self.fn == "argmax":
             positions = by_line(reduce_blocks(ctx, x, lengths, self.axis, "argmax"))
             values = by_line(reduce_blocks(ctx, x, lengths, self.axis, "max"))
-            args = (positions, values, firsts[order], len(starts))
+            args = (positions, values, firsts, len(starts))
             result = ctx.backend.call(merge_argmax, *args)
         else:
             parts = by_line(reduce_blocks(ctx, x, lengths, self.axis, self.fn))

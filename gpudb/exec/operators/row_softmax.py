@@ -30,7 +30,7 @@ class RowSoftmaxBlocks(PhysicalOp):
         width = x.shape[-1] if isinstance(extent, str) else min(extent, x.shape[-1])
         rows = x.reshape(prod(x.shape[:-1]), x.shape[-1])
         result = ctx.backend.call(row_softmax, rows, width).reshape(x.shape)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)
@@ -46,11 +46,11 @@ class RowSoftmaxCut(CutRows):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         (x,) = inputs
-        lengths, order, starts, of_block = joined.rows
+        lengths, order, _, starts, of_block = joined.rows
         states = ctx.backend.take(ctx.backend.call(softmax_state, x, lengths), order)
         merged = ctx.backend.call(merge_softmax, states, starts)
         result = ctx.backend.call(softmax_apply, x, merged, of_block)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)

@@ -32,7 +32,7 @@ class SegmentRows(PhysicalOp):
         rows = max(1, min(x.shape[1], self.count))
         if self.fn == "count":
             counts = self._counts(numbers, columns, rows, x.shape[2:])
-            return clear_padding(ctx.backend, ctx.backend.to_device(counts), joined.keys, self.out)
+            return clear_padding(ctx.backend, ctx.backend.to_device(counts), joined, self.out)
         args = (x, numbers, columns, self.count, rows, self.fn)
         return ctx.backend.call(segment_rows, *args)
 

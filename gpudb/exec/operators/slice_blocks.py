@@ -34,7 +34,7 @@ class SliceBlocks(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         chosen = ctx.backend.take(inputs[0], joined.rows[0])
-        return clear_padding(ctx.backend, chosen, joined.keys, self.out)
+        return clear_padding(ctx.backend, chosen, joined, self.out)
 
     def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
         return block_parts(self, joined, room)
@@ -63,9 +63,7 @@ class ShiftLines(PhysicalOp):
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         args = (list(inputs), (-self.start,), self.out.grid, self.axis)
-        return clear_padding(
-            ctx.backend, ctx.backend.call(shift_along, *args), joined.keys, self.out
-        )
+        return clear_padding(ctx.backend, ctx.backend.call(shift_along, *args), joined, self.out)
 
     def detail(self) -> str:
         return f"axis {self.axis} from {self.start}, across blocks"

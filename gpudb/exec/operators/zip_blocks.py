@@ -57,7 +57,7 @@ class ZipBlocks(PhysicalOp):
             result = ctx.backend.call(zip_pairs, *args)
         else:
             result = ctx.backend.zip(self.fn, left, right)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
         return block_parts(self, joined, room)

@@ -42,7 +42,7 @@ class ZipScalarBlocks(PhysicalOp):
         number = ctx.backend.to_device(self._number)
         sides = (number, inputs[0]) if self.swapped else (inputs[0], number)
         result = ctx.backend.zip(self.fn, *sides)
-        return clear_padding(ctx.backend, result, joined.keys, self.out)
+        return clear_padding(ctx.backend, result, joined, self.out)
 
     def parts(self, joined: Joined, room: int) -> Sequence[Part] | None:
         return block_parts(self, joined, room)
