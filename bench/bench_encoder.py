@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--widths", default="", help="e.g. 128,512")
     parser.add_argument("--peers", default="", help="parts of names, e.g. 'jit,OpenVINO'")
     parser.add_argument("--patience", type=float, default=20.0, help="seconds to wait for quiet")
+    parser.add_argument("--tries", type=int, default=3, help="runs in place of a disturbed one")
     parser.add_argument("--out", type=Path, help="folder for encoder.json")
     parser.add_argument("--tiny", action="store_true", help="one small cell, one round")
     args = parser.parse_args()
@@ -69,7 +70,7 @@ def main() -> None:
     peers = [p for p in PEERS if p.name not in reasons and any(part in p.name for part in parts)]
     limits = [p for p in FLOAT32_LIMITS if p.name not in unavailable(FLOAT32_LIMITS)]
     rounds = 1 if args.tiny else args.rounds
-    quiet = Quiet(0.0, 1) if args.tiny else Quiet(args.patience)
+    quiet = Quiet(0.0, 1) if args.tiny else Quiet(args.patience, args.tries)
     widths = [int(w) for w in args.widths.split(",") if w] or ([32] if args.tiny else WIDTHS)
     comparisons: list[Comparison] = []
     cells = [(2, 9)] if args.tiny else list(product(BATCHES, LENGTHS))
@@ -82,9 +83,10 @@ def main() -> None:
             for comparison in bench.compare([Shape(width, *cell) for cell in cells]):
                 print(comparison.text(), flush=True)
                 comparisons.append(comparison)
+                if args.out is not None:  # each time: what is measured so far is kept
+                    data = [as_data(comparison) for comparison in comparisons]
+                    save(args.out, "encoder", {"comparisons": data}, PEERS)
     print(summary(comparisons))
-    if args.out is not None:
-        save(args.out, "encoder", {"comparisons": [as_data(c) for c in comparisons]}, PEERS)
 
 
 @dataclass(frozen=True)

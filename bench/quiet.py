@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -104,6 +105,7 @@ def take_quiet_turns(
     for run in runners.values():
         run()
     for number in range(rounds):
+        sys.stderr.write(f"round {number + 1} of {rounds}\n")
         turns = list(runners.items())
         for name, run in reversed(turns) if number % 2 else turns:
             measured[name].append(quiet.measure(run))

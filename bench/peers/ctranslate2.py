@@ -1,4 +1,4 @@
-"""CTranslate2: ragged batches sorted by length, as many workers as threads, each of one thread."""
+"""CTranslate2: ragged batches sorted by length, by default a worker for each thread."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ class CTranslate2:
     """A model of texts."""
 
     precision: str = "float32"
+    workers: int = 0
+    """0 for as many as threads; 1, which uses all threads, is what one text at a time asks for."""
     packages = ("ctranslate2", "torch", "transformers")
     files = "ctranslate2"
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return f"CTranslate2 {self.precision}"
+        return f"CTranslate2 {self.precision}" + (
+            f", {self.workers} worker" if self.workers else ""
+        )
 
     def convert(self, model: Path, folder: Path) -> None:
         """With its own converter; int8 is made when it is loaded."""
@@ -37,11 +41,15 @@ class CTranslate2:
         """Open an encoder; mean and unit length are left to its user."""
         import ctranslate2
 
+        count = self.workers or threads
         encoder = ctranslate2.Encoder(
-            str(folder), inter_threads=threads, intra_threads=1, compute_type=self.precision
+            str(folder),
+            inter_threads=count,
+            intra_threads=threads // count,
+            compute_type=self.precision,
         )
         tokenizer = open_tokenizer(model)
-        workers = ThreadPoolExecutor(threads)
+        pool = ThreadPoolExecutor(count)
 
         def prepare(texts: list[str]) -> Run:
             def run() -> np.ndarray:
@@ -53,7 +61,7 @@ class CTranslate2:
                     return rows, mean_vectors(np.array(output.last_hidden_state), mask)
 
                 batches = sorted_batches(ids, BATCH_TEXTS, BATCH_TOKENS)
-                done = list(workers.map(embed, batches))
+                done = list(pool.map(embed, batches))
                 vectors = np.empty((len(texts), done[0][1].shape[1]), np.float32)
                 for rows, batch in done:
                     vectors[rows] = batch

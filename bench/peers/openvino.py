@@ -1,4 +1,4 @@
-"""OpenVINO: batches sorted by length, as many streams as threads, each of one thread."""
+"""OpenVINO: batches sorted by length, by default as many streams as threads, each of one thread."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ class OpenVino:
     """A model of texts; ``precision`` is what products round their factors to."""
 
     precision: str = "float32"
+    streams: int = 0
+    """0 for as many as threads; 1 is what one text at a time asks for."""
     packages = ("openvino", "torch", "transformers")
     files = "openvino"
 
     @property
     def name(self) -> str:
         """What tables call it."""
-        return f"OpenVINO {self.precision}"
+        return f"OpenVINO {self.precision}" + (f", {self.streams} stream" if self.streams else "")
 
     def convert(self, model: Path, folder: Path) -> None:
         """From PyTorch, with its fused attention."""
@@ -44,7 +46,7 @@ class OpenVino:
 
         hint = {"float32": "f32", "bfloat16": "bf16"}[self.precision]
         settings = {
-            "NUM_STREAMS": threads,
+            "NUM_STREAMS": self.streams or threads,
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": hint,
         }
