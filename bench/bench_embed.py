@@ -47,11 +47,11 @@ PEERS: tuple[Peer, ...] = (
     SentenceTransformers("bfloat16"),
 )
 SINGLY: tuple[Peer, ...] = (
-    *(peer for peer in PEERS if not isinstance(peer, OpenVino | CTranslate2)),
+    *PEERS,
     *(OpenVino(precision, streams=1) for precision in ("float32", "bfloat16")),
     *(CTranslate2(precision, workers=1) for precision in ("float32", "int8")),
 )
-"""At the settings that are best for one text at a time."""
+"""With the settings that are best for one text at a time."""
 DOORS = tuple(GpudbEmbed("jit", door=door) for door in ("sql", "embed", "encoder"))
 
 LEAST_COSINE = {"float32": 0.99999, "bfloat16": 0.99, "int8": 0.95}
