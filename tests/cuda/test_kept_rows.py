@@ -20,7 +20,6 @@ from gpudb.plan.sequence import SequenceSoftmax
 from gpudb.plan.tensor import Input, LayerNorm, Map, Reblock
 from gpudb.types import TensorSchema
 from tests.cuda.backends import emulated
-from tests.cuda.standin import array
 from tests.dense import dense
 from tests.tiny_plans import Arrays, prepared
 
@@ -44,6 +43,8 @@ PLANS: dict[str, Node] = {
 @pytest.fixture
 def uploads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Bytes of each array that has come from the host."""
+    from tests.cuda.standin import array
+
     made: list[int] = []
     whole: Callable[..., None] = array.ndarray.set
 

@@ -11,7 +11,6 @@ from gpudb.kernels.attention_context import attention_context
 from gpudb.kernels.attention_scores import attention_scores
 from gpudb.kernels.pair_softmax import pair_softmax
 from tests.cuda.backends import emulated
-from tests.cuda.standin import array
 from tests.tiny_plans import offsets_of
 
 
@@ -20,6 +19,8 @@ from tests.tiny_plans import offsets_of
 def test_attention_in_steps_copies_nothing_to_the_host(
     lengths: list[int], dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from tests.cuda.standin import array
+
     heads, scale = 2, 0.5
     offsets, pairs = offsets_of(lengths).astype(dtype), sum(n * n for n in lengths)
     random = np.random.default_rng(0)

@@ -56,7 +56,10 @@ def library(function: Cuda, checked: bool = True) -> Path:
     made = _prepared(checked) / f"{name}.so"
     if not made.exists():
         source = made.with_suffix(".cpp")
-        source.write_text(text, encoding="utf-8")
+        # Whole at once: another process may be compiling the same text.
+        part = source.with_name(f"{source.name}.{os.getpid()}")
+        part.write_text(text, encoding="utf-8")
+        part.replace(source)
         # Without default libraries, that of -fsanitize is left out; the runtime stands in for it.
         options = (*_options(checked), "-shared", "-nodefaultlibs")
         header = ("-include", str(made.parent / "host_cuda.h"))
