@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
+from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from gpudb.closing import Closing
 from gpudb.errors import CatalogError
 
 BUSY_SECONDS = 30.0
+RETRY_SECONDS = 0.01
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 
 
@@ -135,11 +137,23 @@ class Catalog(Closing):
                 f"{self.path} cannot be written to: make it writable, or open the database "
                 "with read_only=True"
             )
-        self.run("PRAGMA journal_mode = WAL")
+        self._use_wal()
         # Vacuum deletes pages after its commit: a commit must not be lost with the power.
         self.run("PRAGMA synchronous = FULL")
         if version < len(migrations):
             migrate(self._connection, migrations)
+
+    def _use_wal(self) -> None:
+        """Write ahead, from now on; where others are about to, SQLite does not wait by itself."""
+        last = monotonic() + self._busy_seconds
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorname != "SQLITE_BUSY" or monotonic() > last:
+                    raise
+                sleep(RETRY_SECONDS)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -27,9 +27,7 @@ def check(connection: sqlite3.Connection, path: Path, known: int) -> int:
         If the file is not SQLite, is another program's database, or is newer than ``known``.
     """
     try:
-        application = _pragma(connection, "application_id")
-        version = _pragma(connection, "user_version")
-        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        application, version, objects = _state(connection)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
             raise
@@ -49,6 +47,16 @@ def check(connection: sqlite3.Connection, path: Path, known: int) -> int:
             "upgrade gpudb"
         )
     return version
+
+
+def _state(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Application, version and number of objects, at one moment: others may be making the file."""
+    connection.execute("BEGIN")
+    try:
+        (objects,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return _pragma(connection, "application_id"), _pragma(connection, "user_version"), objects
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:

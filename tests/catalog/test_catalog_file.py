@@ -272,8 +272,9 @@ def test_many_processes_may_create_one_catalog(path):
     code = (
         "import sys\nfrom pathlib import Path\nfrom gpudb.catalog import Catalog\n"
         "sys.stdin.readline()\n"
-        "with Catalog(Path(sys.argv[1])) as c:\n"
-        "    c.run('INSERT INTO model (name) VALUES (?)', (sys.argv[2],))\n"
+        "for number in range(12):\n"  # one by itself rarely meets another
+        "    with Catalog(Path(f'{sys.argv[1]}-{number}')) as c:\n"
+        "        c.run('INSERT INTO model (name) VALUES (?)', (sys.argv[2],))\n"
     )
     children = [start(code, path, name) for name in "abc"]
     for child in children:
@@ -282,8 +283,9 @@ def test_many_processes_may_create_one_catalog(path):
     for child in children:
         _, err = child.communicate(timeout=60)
         assert child.returncode == 0, err
-    with Catalog(path) as catalog:
-        assert _names(catalog) == ["a", "b", "c"]
+    for number in range(12):
+        with Catalog(path.with_name(f"{path.name}-{number}")) as catalog:
+            assert _names(catalog) == ["a", "b", "c"]
 
 
 def test_a_killed_writer_leaves_the_old_state(path):
