@@ -271,21 +271,24 @@ def test_change_counter_sees_changes_of_anyone(path):
 def test_many_processes_may_create_one_catalog(path):
     code = (
         "import sys\nfrom pathlib import Path\nfrom gpudb.catalog import Catalog\n"
+        "print('ready', flush=True)\n"
         "sys.stdin.readline()\n"
-        "for number in range(12):\n"  # one by itself rarely meets another
+        "for number in range(20):\n"  # one by itself rarely meets another
         "    with Catalog(Path(f'{sys.argv[1]}-{number}')) as c:\n"
         "        c.run('INSERT INTO model (name) VALUES (?)', (sys.argv[2],))\n"
     )
-    children = [start(code, path, name) for name in "abc"]
+    children = [start(code, path, name) for name in "abcdef"]
+    for child in children:
+        assert child.stdout.readline() == "ready\n"
     for child in children:
         child.stdin.write("go\n")
         child.stdin.flush()
     for child in children:
         _, err = child.communicate(timeout=60)
         assert child.returncode == 0, err
-    for number in range(12):
+    for number in range(20):
         with Catalog(path.with_name(f"{path.name}-{number}")) as catalog:
-            assert _names(catalog) == ["a", "b", "c"]
+            assert _names(catalog) == list("abcdef")
 
 
 def test_a_killed_writer_leaves_the_old_state(path):
