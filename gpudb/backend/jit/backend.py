@@ -10,6 +10,7 @@ import nvtx
 
 from gpudb.backend.base import Array
 from gpudb.backend.jit.activations import ACTIVATIONS
+from gpudb.backend.jit.allocation import keep_freed_memory
 from gpudb.backend.jit.kernels.table import COMPILED
 from gpudb.backend.jit.packing import PackedWeight, pack
 from gpudb.backend.jit.products import linear
@@ -38,6 +39,7 @@ class JitBackend(NumpyBackend):
 
     def __init__(self, precision: str = "float32") -> None:
         self.packs: str = precision
+        keep_freed_memory()
 
     def pack(self, weight: Array) -> Array:
         return pack(weight, self.packs)
