@@ -46,6 +46,9 @@ NUMPY_TOKEN_BUDGET = 1024
 JIT_TOKEN_BUDGET = 512
 """Measured: 256 to 512 are fastest; there is less between batches to lose than with NumPy."""
 
+KEPT_FITS = 1024
+"""Placements that are kept: one for each length of text and budget that came along."""
+
 GPU_TOKEN_BUDGET = 16384
 """Predicted, not measured: see the table of docs/gpu.md."""
 
@@ -322,9 +325,13 @@ class Encoder:
         """
         first = self._budget(longest, tokens)
         key = (pooled, longest, first)
-        if key not in self._fits:
-            self._fits[key] = self._fit(*key)
-        return self._fits[key]
+        found = self._fits.get(key)
+        if found is None:
+            found = self._fit(*key)
+            if len(self._fits) >= KEPT_FITS:
+                self._fits.clear()
+            self._fits[key] = found
+        return found
 
     def _fit(self, pooled: bool, longest: int, most: int) -> tuple[Placement, int]:
         """The same for a token budget of ``most``."""

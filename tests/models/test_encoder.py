@@ -321,3 +321,13 @@ def test_a_gpu_gets_one_large_batch_at_a_time() -> None:
     assert batch_limits("numpy", 3, 0, 9) == Limits(3, 1024, 9)
     assert batch_limits("cuda", 3, 0, 9) == Limits(1, 16384, 9)
     assert batch_limits("cuda", 3, 77, 9) == Limits(1, 77, 9)
+
+
+def test_placements_are_kept_for_some_lengths_only(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gpudb.models.encoder.KEPT_FITS", 3)
+    one = fresh(encoder)
+    for longest in (*range(1, 9), 1, 8):
+        assert one.fit(True, longest, longest) == fresh(encoder).fit(True, longest, longest)
+        assert len(one._fits) <= 3
