@@ -26,8 +26,9 @@ def connect(
     path
         The database's folder; ``":memory:"`` keeps it in a temporary folder until it is closed.
     device
-        ``"auto"`` (the default: the GPU where one answers, else the CPU), ``"cuda"``, ``"numpy"``
-        or ``"null"``; None reads ``GPUDB_DEVICE``.
+        ``"auto"`` (the default: the GPU where one answers, else the CPU, with code compiled for it
+        where numba is installed), ``"cuda"``, ``"jit"``, ``"numpy"`` or ``"null"``; None reads
+        ``GPUDB_DEVICE``.
     memory_limit
         Most bytes a model run may hold, as a number or as text such as ``"4GB"``; also DuckDB's
         limit. None: what the device has.
@@ -37,7 +38,8 @@ def connect(
         Record statements, for ``gpudb.queries``; None reads ``GPUDB_HISTORY``, else yes.
     precision
         What models compute in: ``"float32"``; on a GPU also ``"tf32"`` (operands of products are
-        rounded to 11 bits), ``"float16"`` and ``"bfloat16"`` (products are added up in float32).
+        rounded to 11 bits), ``"float16"`` and ``"bfloat16"`` (products are added up in float32);
+        compiled for the CPU, ``"bfloat16"`` and ``"int8"`` where the processor has them.
         Tensor expressions keep float32, or take tf32.
 
     Raises
