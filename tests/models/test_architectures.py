@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from gpudb.errors import CheckpointError, UnsupportedError
-from gpudb.models import bert, transformer_encoder
 from gpudb.models.architecture import ACTIVATIONS, Config
-from gpudb.models.architectures import ARCHITECTURES, find_architecture
+from gpudb.models.architectures import ARCHITECTURES, bert, find_architecture, transformer_encoder
 from gpudb.plan.node import walk
 from gpudb.plan.tensor import MAP_FUNCTIONS, Input, Scan
 from gpudb.types import TensorSchema

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import Architecture, Config
-from gpudb.models.bert import BERT
-from gpudb.models.transformer_encoder import TRANSFORMER_ENCODER
+from gpudb.models.architectures.bert import BERT
+from gpudb.models.architectures.transformer_encoder import TRANSFORMER_ENCODER
 
 ARCHITECTURES: tuple[Architecture, ...] = (BERT, TRANSFORMER_ENCODER)
 
