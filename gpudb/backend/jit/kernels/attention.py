@@ -22,10 +22,11 @@ def attention(
     causal: bool = False,
     key_mask: HostArray | None = None,
     bias: HostArray | None = None,
+    relative: HostArray | None = None,
 ) -> HostArray:
-    """As :mod:`gpudb.kernels.attention`, whose reference does what needs a mask."""
-    if causal or key_mask is not None:
-        args = (q, k, v, offsets, heads, scale, causal, key_mask, bias)
+    """As :mod:`gpudb.kernels.attention`, whose reference does what needs a mask or distances."""
+    if causal or key_mask is not None or relative is not None:
+        args = (q, k, v, offsets, heads, scale, causal, key_mask, bias, relative)
         return np.asarray(reference(*args))
     out = np.empty(v.shape, np.float32)
     out[offsets[-1] :] = 0  # of no sequence
