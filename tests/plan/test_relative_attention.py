@@ -97,9 +97,9 @@ def test_the_table_is_made_when_the_plan_is_prepared() -> None:
     arrays = Arrays()
     ready = prepared(_attention(arrays, _bucketed(arrays, (2, 1))), arrays)
     working = [type(step.op).__name__ for step in ready.steps if not step.constant]
-    assert working == ["ReadInput", "DenseGemm", *["SliceColumns"] * 3, "ReadInput"] + [
-        "SequenceAttention"
-    ]
+    assert working.count("SliceColumns") == 3
+    others = [name for name in working if name != "SliceColumns"]
+    assert others == ["ReadInput", "DenseGemm", "ReadInput", "SequenceAttention"]
 
 
 def test_constants_of_one_shape_stay_apart() -> None:
