@@ -1,4 +1,4 @@
-"""Hidden states of random models, written by transformers and imported, beside those it computes."""
+"""Hidden states of random models that transformers wrote, beside those that it computes."""
 
 from __future__ import annotations
 
