@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from gpudb.cli.demo import model_folder
-from gpudb.models import bert
+from gpudb.models.architectures import bert
 
 BERT_BASE = {
     "hidden_size": 768,

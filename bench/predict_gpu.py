@@ -13,8 +13,8 @@ import numpy as np
 from gpudb.cli.demo import model_folder
 from gpudb.exec.graph import Step, order_steps
 from gpudb.lower import lower
-from gpudb.models import bert
 from gpudb.models.architecture import SEQUENCES
+from gpudb.models.architectures import bert
 from gpudb.models.batches import sizes_of_lengths
 from gpudb.models.encoder import NORM_EPS
 from gpudb.plan.rules import optimize

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from gpudb.models.bert import weights
+from gpudb.models.architectures.bert import weights
 from gpudb.types import HostArray
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")

@@ -15,7 +15,7 @@ from gpudb.exec.batch import grid_keys
 from gpudb.exec.missing import dense_result
 from gpudb.exec.prepared import PreparedPlan, prepare
 from gpudb.lower import lower
-from gpudb.models import bert, transformer_encoder
+from gpudb.models.architectures import bert, transformer_encoder
 from gpudb.plan.node import Node, walk
 from gpudb.plan.rules import RULES, Rule, optimize
 from gpudb.plan.tensor import Scan

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gpudb.models.architectures.mpnet import BUCKETS, LONGEST
 from gpudb.models.distances import distance_buckets
-from gpudb.models.mpnet import BUCKETS, LONGEST
 from tests.oracles.conftest import Report
 from tests.oracles.parity import compare_hidden, randomized
 
