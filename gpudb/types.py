@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Any, TypeAlias
+from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,14 @@ def widen(stored: HostArray, dtype: str) -> HostArray:
 def computed_dtype(*dtypes: str) -> str:
     """Dtype of what is computed from floating-point dtypes: half types are widened first."""
     return "float64" if "float64" in dtypes else "float32"
+
+
+def describe_numbers(values: Sequence[float]) -> str:
+    """A few numbers as they are, of more the first and a checksum: equal for equal numbers."""
+    if len(values) <= 4:
+        return " ".join(map(str, values))
+    checksum = crc32(repr(tuple(values)).encode())
+    return f"{values[0]} {values[1]} ... {values[-1]}, checksum {checksum:08x}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 /*
-attention: softmax(scale · q kᵀ) v of every head within each sequence; scores are never stored.
+attention: softmax(scale · q kᵀ + relative) v of every head within each sequence; scores are never stored.
 
   q, k, v   (n, heads · width) T, rows `q_stride`, … elements apart: column slices will do
   bias      (3 · heads · width) T, added to q, k and v as they are read, where `biased`
   offsets   (sequences + 1) I, int32 or int64: the first row of each sequence; the first is 0
   key_mask  (n) bool, keys that take part, where `masked`
+  relative  (heads or 1, 2 · reach + 1) T, added to scores by the distance from query to key, where
+            `related`; `head_step` elements from head to head
   out       (n, heads · width) T; zeros where no key takes part, and behind the last sequence
 
 One pass with a running maximum and sum: Milakov and Gimelshein, "Online normalizer calculation for
@@ -23,6 +25,7 @@ Deterministic. Sums in A; exp is expf, within 2 ulp. One tile of shared memory h
 values: half the memory, so twice the blocks on a multiprocessor, for two more barriers.
 */
 #include "common.cuh"
+#include "distance.cuh"
 
 #define KEYS 32
 
@@ -151,6 +154,13 @@ __device__ __forceinline__ void multiply(const A* queries, const A* key, int pac
   }
 }
 
+// Adds to each score what belongs to its distance, which is `behind` for the first query.
+__device__ __forceinline__ void add_by_distance(const T* relative, int reach, index_t behind,
+                                                A* scores) {
+#pragma unroll
+  for (int r = 0; r < ROWS; ++r) scores[r] += widen(relative[column_of(behind - r, reach)]);
+}
+
 // Scores of a tile of keys -> weights relative to the largest score so far; what was added up
 // before is brought to the same scale. `first_query` is the first that this lane's key is for.
 __device__ __forceinline__ void weigh(Progress& progress, const A* scores, int first_query,
@@ -216,9 +226,10 @@ __device__ __forceinline__ void write_context(const Progress& progress, T* out, 
 extern "C" __global__ void __launch_bounds__(256, 1)
     attention(const T* __restrict__ q, const T* __restrict__ k, const T* __restrict__ v,
               const T* __restrict__ bias, const I* __restrict__ offsets,
-              const bool* __restrict__ key_mask, T* __restrict__ out, index_t q_stride,
-              index_t k_stride, index_t v_stride, index_t n, index_t sequences, int heads,
-              int width, double scale, int tile_shift, bool causal, bool masked, bool biased) {
+              const bool* __restrict__ key_mask, const T* __restrict__ relative,
+              T* __restrict__ out, index_t q_stride, index_t k_stride, index_t v_stride, index_t n,
+              index_t sequences, int heads, int width, double scale, int tile_shift, int head_step,
+              int reach, bool causal, bool masked, bool biased, bool related) {
   CU_DYN_SHARED(A, shared);
   const int step = Pack<A>::size;
   const int packs = (width + step - 1) / step;
@@ -265,6 +276,8 @@ extern "C" __global__ void __launch_bounds__(256, 1)
       if (busy) {
         A scores[ROWS];
         multiply(queries, tile + lane * pitch, packs, scores);
+        if (related)
+          add_by_distance(relative + index_t(head) * head_step, reach, from + lane - row, scores);
         const bool taken = lane < count && (!masked || key_mask[from + lane]);
         const index_t behind = causal ? from + lane - row : 0;
         weigh(progress, scores, taken ? int(min(behind, index_t(ROWS))) : ROWS,

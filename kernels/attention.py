@@ -2,11 +2,14 @@
 
 Each row of a sequence attends to the rows of the same sequence only; there is no padding and so no
 mask. q, k and v may be column slices of one array.
+
+``relative`` ``(heads or 1, 2m - 1)`` is added to scaled scores: that of query i with key j gets the
+number at distance j - i. Column m - 1 is for distance 0, the first and the last are for all longer
+distances as well, so that a window is zeros between infinities.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +51,7 @@ def reference(
     causal: bool = False,
     key_mask: Any = None,
     bias: Any = None,
+    relative: Any = None,
 ) -> Any:
     """Exact softmax over whole rows, a few equally long sequences at a time."""
     out = np.zeros_like(v, subok=False)
@@ -61,10 +65,16 @@ def reference(
             if bias is not None:
                 for x, added in zip(by_head, bias.reshape(3, heads, 1, -1), strict=True):
                     x += added
+            q_part, k_part, v_part = by_head
+            q_part *= scale
+            scores = q_part @ k_part.swapaxes(-1, -2)
+            if relative is not None:
+                scores += by_distance(relative, run.length)
             if causal or key_mask is not None:
-                out[part.rows] = _attend_some(scale, by_head, _left_out(part, causal, key_mask))
+                _weigh_some(scores, v_part, _left_out(part, causal, key_mask))
             else:
-                out[part.rows] = _attend(scale, *by_head)
+                softmax_rows(scores)
+            out[part.rows] = _beside(scores @ v_part)
     return out
 
 
@@ -78,6 +88,7 @@ def shape(
     causal: bool = False,
     key_mask: Any = None,
     bias: Any = None,
+    relative: Any = None,
 ) -> tuple[int, ...]:
     """Shape of the result."""
     return tuple(v.shape)
@@ -94,6 +105,7 @@ def launch(
     causal: bool = False,
     key_mask: Any = None,
     bias: Any = None,
+    relative: Any = None,
 ) -> Any:
     """A block per head and tile of queries, for as many tiles as there can be at most."""
     out = device.empty(v.shape, v.dtype)
@@ -111,10 +123,12 @@ def launch(
         device.empty((0,), v.dtype) if bias is None else device.contiguous(bias),
         offsets,
         device.empty((0,), "bool") if key_mask is None else device.contiguous(key_mask),
+        device.empty((0, 1), v.dtype) if relative is None else device.contiguous(relative),
         out,
         *(x.strides[0] // x.dtype.itemsize for x in operands),
         *(n, sequences, heads, width, scale, tile_shift),
-        *(causal, key_mask is not None, bias is not None),
+        *table_steps(relative),
+        *(causal, key_mask is not None, bias is not None, relative is not None),
     )
     function = cuda(
         "attention", T=v.dtype, I=offsets.dtype, ROWS=plan.rows, CHUNKS=ceil_div(width, WARP)
@@ -129,6 +143,19 @@ def split_heads(x: Any, run: Run, heads: int) -> Any:
     return parts.transpose(0, 2, 1, 3).copy()
 
 
+def along_distances(relative: Any, length: int) -> Any:
+    """``(heads or 1, 2m - 1)`` -> ``(heads or 1, 2·length - 1)``: a number for each distance."""
+    most = relative.shape[1] // 2
+    distances = np.arange(1 - length, length)
+    return relative[:, np.clip(distances, -most, most) + most]
+
+
+def by_distance(relative: Any, length: int) -> Any:
+    """``(heads or 1, 2m - 1)`` -> ``(heads or 1, length, length)``, by query and key; a view."""
+    line = along_distances(relative, length)
+    return np.lib.stride_tricks.sliding_window_view(line, length, axis=1)[:, ::-1]
+
+
 def softmax_rows(scores: Any) -> None:
     """Overwrite the last axis with its softmax; the maximum is taken off so that exp is ≤ 1."""
     scores -= scores.max(axis=-1, keepdims=True)
@@ -136,25 +163,17 @@ def softmax_rows(scores: Any) -> None:
     scores /= scores.sum(axis=-1, keepdims=True)
 
 
-def _attend(scale: float, q: Any, k: Any, v: Any) -> Any:
-    q *= scale
-    scores = q @ k.swapaxes(-1, -2)
-    softmax_rows(scores)
-    return _beside(scores @ v)
+def _weigh_some(scores: Any, v: Any, left_out: Any) -> None:
+    """Overwrite scores with weights, 0 for pairs that are left out, and values of no query with 0.
 
-
-def _attend_some(scale: float, by_head: Sequence[Any], left_out: Any) -> Any:
-    """A row without keys divides 0 by 0 on the way: its weights are set to 0 afterwards."""
-    q, k, v = by_head
-    q *= scale
-    scores = q @ k.swapaxes(-1, -2)
+    A row without keys divides 0 by 0 on the way: its weights are set to 0 afterwards.
+    """
     np.copyto(scores, -np.inf, where=left_out)
     with np.errstate(invalid="ignore"):
         softmax_rows(scores)
     np.copyto(scores, 0, where=left_out)
     for_none = left_out.all(axis=-2, keepdims=True).swapaxes(-1, -2)
     np.copyto(v, 0, where=for_none)
-    return _beside(scores @ v)
 
 
 def _left_out(run: Run, causal: bool, key_mask: Any) -> Any:
@@ -198,6 +217,14 @@ def _plan(device: Device, width: int, itemsize: int) -> _Plan:
     warps = min(most, device.block_size(4 * WARP) // WARP)
     warps = 1 << (warps.bit_length() - 1)
     return _Plan(warps, rows, tile + warps * warp)
+
+
+def table_steps(relative: Any) -> tuple[int, int]:
+    """Elements from head to head of what is added by distance, and the longest distance in it."""
+    if relative is None:
+        return 0, 0
+    rows, columns = relative.shape
+    return columns if rows > 1 else 0, columns // 2
 
 
 def _with_rows(device: Device, x: Any) -> Any:

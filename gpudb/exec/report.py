@@ -201,8 +201,8 @@ def _working(plan: PreparedPlan, number: int, numbers: Mapping[int, int]) -> int
 
 def _weight(plan: PreparedPlan, number: int) -> str:
     step = plan.steps[number]
-    if isinstance(step.op, ScanBlocks):
-        return step.op.tensor.name
+    if not step.inputs:
+        return step.op.out.name
     names = [_weight(plan, i) for i in step.inputs]
     return names[0] if len(names) == 1 else f"{names[0]} ∪ {len(names) - 1} more"
 

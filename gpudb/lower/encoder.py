@@ -30,7 +30,8 @@ def lower_encoder(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | 
         case sequence.Context():
             return PairContext(children, out)
         case sequence.Attention():
-            return SequenceAttention(children, out, node.heads, node.scale)
+            given = (node.bias is not None, node.relative is not None)
+            return SequenceAttention(children, out, node.heads, node.scale, *given)
         case sequence.Pool():
             return PoolRows(children, out, node.kind, None)
         case sequence.PoolNormalize():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.operators.coalesce_panels import CoalescePanels
 from gpudb.exec.operators.concat_rows import ConcatRows
+from gpudb.exec.operators.constant_block import ConstantBlock
 from gpudb.exec.operators.contract_blocks import ContractBlocks
 from gpudb.exec.operators.dense_gemm import DenseGemm
 from gpudb.exec.operators.gather_rows import GatherRows
@@ -29,6 +30,8 @@ def lower_tensor(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | N
             return ScanBlocks(children, out, node.schema, node.tests)
         case tensor.Input():
             return ReadInput(children, out)
+        case tensor.Constant(values=values):
+            return ConstantBlock(children, out, values)
         case tensor.Gather():
             return GatherRows(children, out)
         case tensor.Matmul():

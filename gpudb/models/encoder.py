@@ -200,11 +200,7 @@ class Encoder:
         vectors = np.zeros((len(texts), self.width), np.float32)
 
         def inputs(batch: Batch) -> Mapping[str, HostArray]:
-            return {
-                "token_ids": ids[batch.rows],
-                "type_ids": np.zeros(len(batch.rows), np.int32),
-                "position_ids": batch.positions,
-            }
+            return self._completed({"token_ids": ids[batch.rows]}, batch)
 
         def keep(batch: Batch, result: HostArray) -> None:
             vectors[batch.sequences] = result
@@ -239,16 +235,21 @@ class Encoder:
 
         def batch_inputs(batch: Batch) -> Mapping[str, HostArray]:
             given = {name: values[batch.rows] for name, values in inputs.items()}
-            if "token_ids" in given:
-                given.setdefault("type_ids", np.zeros(len(batch.rows), np.int32))
-                given.setdefault("position_ids", batch.positions)
-            return given
+            return self._completed(given, batch)
 
         def keep(batch: Batch, result: HostArray) -> None:
             hidden[batch.rows] = result
 
         statistics = self._run(False, offsets, batch_inputs, keep, settings, perf_counter(), 0.0)
         return hidden, statistics
+
+    def _completed(self, given: Mapping[str, HostArray], batch: Batch) -> Mapping[str, HostArray]:
+        """What the plan reads of a batch, types and positions as they are unless given."""
+        usual = {
+            "type_ids": np.zeros(len(batch.rows), np.int32),
+            "position_ids": batch.positions,
+        }
+        return {n: x for n, x in {**usual, **given}.items() if n in self.inputs.by_row}
 
     def _run(
         self,

@@ -162,6 +162,8 @@ def match_weights(
             ignored.append(original)
         elif name not in expected:
             problems.append(f"unexpected: {original} {list(weight.shape)}")
+        elif name in found and _are_equal(found[name], weight):
+            ignored.append(original)  # one weight under both of its names
         elif name in found:
             problems.append(f"twice: {original} and {found[name].name}")
         else:
@@ -187,6 +189,12 @@ def match_weights(
             f"weights belong together.\n  {lines}"
         )
     return found, tuple(ignored)
+
+
+def _are_equal(one: Weight, other: Weight) -> bool:
+    return (one.shape, one.dtype) == (other.shape, other.dtype) and np.array_equal(
+        one.array(), other.array()
+    )
 
 
 def _schema(name: str, weight: Weight, block: tuple[int, int] | None) -> TensorSchema:

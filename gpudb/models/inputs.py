@@ -34,6 +34,11 @@ class ModelInputs:
         }
         return cls(declared, extents)
 
+    @property
+    def by_row(self) -> frozenset[str]:
+        """Names of those that have a row for each row of the sequences."""
+        return frozenset(n for n, s in self.declared.items() if s.shape[0] == "tokens")
+
     def width(self, name: str) -> int | None:
         """Numbers in a row of an input; None where it has no second axis."""
         _, *width = self.declared[name].shape
@@ -75,9 +80,10 @@ def check_offsets(offsets: HostArray) -> None:
         )
 
 
-def check_rows(inputs: Mapping[str, HostArray], needed: str, rows: int) -> None:
-    """Check that the inputs are those that are needed, with so many rows each."""
-    known = {"token_ids", "type_ids", "position_ids"} if needed == "token_ids" else {"rows"}
+def check_rows(
+    inputs: Mapping[str, HostArray], known: frozenset[str], needed: str, rows: int
+) -> None:
+    """Check that the inputs are those that are needed or known, with so many rows each."""
     if needed not in inputs or not set(inputs) <= known:
         raise InputError(
             f"infer: found inputs {sorted(inputs)}; this model needs {needed!r} and takes "

@@ -181,7 +181,7 @@ class ModelLibrary:
         if "position_ids" not in inputs:
             _check_lengths(encoder, offsets)
         inputs = {key: np.asarray(values) for key, values in inputs.items()}
-        check_rows(inputs, needed, int(offsets[-1]))
+        check_rows(inputs, encoder.inputs.by_row, needed, int(offsets[-1]))
         return encoder.infer(encoder.inputs.converted(inputs), offsets, self.settings)
 
     def report(self, name: str, statistics: object = None, into: str = "") -> PlanReport:

@@ -82,6 +82,11 @@ class _Form:
                 return _product(left, right, node.transpose_right)
             case Columns(child=child, start=start, stop=stop):
                 return self.cut(Slice(child, (0, start), (child.schema.numbers[0], stop)))
+            case Scores(relative=relative) if relative is not None:
+                raise UnsupportedError(
+                    "execution='relational' has no step for scores that depend on distances, as "
+                    "this model's attention has them; set execution='fused'"
+                )
             case Scores():
                 return self.scores(node.query, node.key, node.heads, node.scale)
             case Softmax(scores=scores):

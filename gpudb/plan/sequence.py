@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from gpudb.errors import SchemaError
 from gpudb.plan.node import Node
+from gpudb.plan.tensor import check_floating
 from gpudb.types import Extent, TensorSchema, computed_dtype
 
 POOLINGS = ("mean", "cls", "max")
@@ -23,7 +24,13 @@ POOLINGS = ("mean", "cls", "max")
 class Scores(Node):
     """Join queries with keys on (sequence, head); scaled dot product of each pair.
 
-    ``(tokens, width)`` twice -> ``(pairs, heads)``.
+    ``(tokens, width)`` twice -> ``(pairs, heads)``. With ``relative`` ``(heads or 1, 2·m - 1)``, a
+    number that depends on the distance from query to key is added, joined on (head, distance): row
+    i and row j of a sequence get ``relative[h, clip(j - i, 1 - m, m - 1) + m - 1]``. The columns at
+    both ends are for all distances that are longer, so a window is zeros between infinities.
+
+    Raffel et al., "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+    Transformer", 2019, section 2.1.
     """
 
     query: Node
@@ -31,9 +38,11 @@ class Scores(Node):
     sequences: Node
     heads: int
     scale: float
+    relative: Node | None = None
 
     def __post_init__(self) -> None:
         _check_heads(self.query, self.heads)
+        _check_relative(self.query, self.relative, self.heads)
 
     @cached_property
     def schema(self) -> TensorSchema:
@@ -107,8 +116,8 @@ class Context(Node):
 class Attention(Node):
     """Scores, softmax and context in one step; the scores are never stored.
 
-    With ``bias`` ``(3·width,)``, its thirds are added to query, key and value first.
-    Vaswani et al., "Attention Is All You Need", 2017.
+    With ``bias`` ``(3·width,)``, its thirds are added to query, key and value first. ``relative``
+    is as in :class:`Scores`. Vaswani et al., "Attention Is All You Need", 2017.
     """
 
     query: Node
@@ -118,9 +127,11 @@ class Attention(Node):
     heads: int
     scale: float
     bias: Node | None = None
+    relative: Node | None = None
 
     def __post_init__(self) -> None:
         width = _check_heads(self.query, self.heads)
+        _check_relative(self.query, self.relative, self.heads)
         if self.bias is not None and self.bias.schema.shape != (3 * width,):
             raise SchemaError(
                 f"attention: {self.bias.schema.name} is {self.bias.schema}; the bias of query, key "
@@ -189,3 +200,22 @@ def _check_heads(query: Node, heads: int) -> int:
     if not isinstance(width, int) or heads < 1 or width % heads:
         raise SchemaError(f"attention: width {width} cannot be cut into {heads} equal heads")
     return width
+
+
+def _check_relative(query: Node, relative: Node | None, heads: int) -> None:
+    """Raise unless it is a table of numbers by head and distance, as many to the left as right."""
+    if relative is None:
+        return
+    q, s = query.schema, relative.schema
+    check_floating("attention", s)
+    if computed_dtype(s.dtype) != computed_dtype(q.dtype):
+        raise SchemaError(
+            f"attention: {q.name} is {q}, and {s.name}, which is added to its scores, is {s}; "
+            "both must be float64, or neither"
+        )
+    rows, columns = s.shape if s.ndim == 2 else (0, 0)
+    if rows not in (1, heads) or not isinstance(columns, int) or columns % 2 == 0:
+        raise SchemaError(
+            f"attention: {s.name} is {s}; numbers by distance for {heads} heads have the shape "
+            f"({heads} or 1, 2m - 1)"
+        )

@@ -20,6 +20,7 @@ NODE_TYPES: dict[str, type[Node]] = {
     for kind in (
         tensor.Scan,
         tensor.Input,
+        tensor.Constant,
         tensor.Gather,
         tensor.Matmul,
         tensor.Map,

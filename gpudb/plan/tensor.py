@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 from gpudb.errors import SchemaError
 from gpudb.keys import KeyTests, check_tests, describe_tests
 from gpudb.plan.node import Node
-from gpudb.types import Extent, TensorSchema, computed_dtype
+from gpudb.types import Extent, TensorSchema, computed_dtype, describe_numbers
 
 MAP_FUNCTIONS = (
     "abs",
@@ -65,6 +66,33 @@ class Input(Node):
 
     def label(self) -> str:
         return f"Input({self.tensor.name}: {self.tensor})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Constant(Node):
+    """Read numbers that the plan itself holds: what a model computes from no weight and no input.
+
+    Buckets of distances, or a window: whole plans are read and written as text, so keep it short.
+    """
+
+    tensor: TensorSchema
+    values: tuple[float, ...]
+    """In row-major order."""
+
+    def __post_init__(self) -> None:
+        s = self.tensor
+        if not s.is_one_block or len(self.values) != prod(s.numbers):
+            raise SchemaError(
+                f"Constant: {s.name} is {s}, given {len(self.values)} numbers; needs one block, "
+                "and a number for each of its elements"
+            )
+
+    @cached_property
+    def schema(self) -> TensorSchema:
+        return self.tensor
+
+    def label(self) -> str:
+        return f"Constant({self.tensor.name}: {self.tensor}, {describe_numbers(self.values)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

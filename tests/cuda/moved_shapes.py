@@ -220,6 +220,10 @@ def _of_sequences() -> Iterator[Given]:
         o = offsets(*lengths)
         yield "attention", label, (q, k, v, o, heads, 0.2)
         yield "attention_scores", label, (q, k, o, pairs, heads, 0.2)
+        relative = _x(heads, 65)
+        by_distance = f"{label}, by distance"
+        yield "attention", by_distance, (q, k, v, o, heads, 0.2, False, None, None, relative)
+        yield "attention_scores", by_distance, (q, k, o, pairs, heads, 0.2, relative)
         yield "attention_context", label, (_x(pairs, heads), v, o)
         yield "pair_softmax", label, (_x(pairs, heads), o)
     for blocks, rows, heads, columns in ((8, 64, 12, 64), (8, 33, 5, 77)):

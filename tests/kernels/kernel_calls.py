@@ -31,10 +31,14 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         "attention": [
             (x(n, 6), x(n, 6), x(n, 6), o, 2, 0.5, *bias)
             for o, n, _ in sequences
-            for bias in ((), (False, None, x(18)))
+            for bias in ((), (False, None, x(18)), (False, None, None, x(2, 3)))
         ],
         "attention_context": [(x(pairs, 2), x(n, 6), o) for o, n, pairs in sequences],
-        "attention_scores": [(x(n, 6), x(n, 6), o, pairs, 2, 0.5) for o, n, pairs in sequences],
+        "attention_scores": [
+            (x(n, 6), x(n, 6), o, pairs, 2, 0.5, *relative)
+            for o, n, pairs in sequences
+            for relative in ((), (x(1, 3),))
+        ],
         "bias_activation": [(x(n, 4), x(4), fn) for n in (0, 1, 5) for fn in (None, "gelu")],
         "cast": [(x(*n), to) for n in ((0, 2), (3, 2, 2)) for to in ("float64", "int32")],
         "dequantize": [

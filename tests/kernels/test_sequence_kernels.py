@@ -117,6 +117,86 @@ def test_attention_adds_the_bias_of_query_key_and_value(heads: int) -> None:
     np.testing.assert_allclose(found, expected, **TOLERANCE["float32"])
 
 
+def _by_distance(
+    q: Any, k: Any, v: Any, offsets: Any, heads: int, relative: Any
+) -> tuple[Any, Any]:
+    """Scores of all pairs and contexts, in float64; the number of a distance looked up by loops."""
+    most, d = relative.shape[1] // 2, q.shape[1] // heads
+    pairs, context = [], np.zeros(v.shape)
+    for start, stop in pairwise(offsets.tolist()):
+        scores = np.zeros((heads, stop - start, stop - start))
+        for h, i, j in np.ndindex(*scores.shape):
+            columns = slice(h * d, h * d + d)
+            product = np.dot(q[start + i, columns].astype(float), k[start + j, columns])
+            distance = max(-most, min(most, j - i))
+            scores[h, i, j] = 0.7 * product + relative[h % len(relative), distance + most]
+        pairs.append(scores.transpose(1, 2, 0).reshape(-1, heads))
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True, initial=-np.inf))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        for h in range(heads):
+            columns = slice(h * d, h * d + d)
+            context[start:stop, columns] = weights[h] @ v[start:stop, columns]
+    return np.concatenate([np.zeros((0, heads)), *pairs]), context
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (1, 5), (2, 13), (2, 15)], ids=str)
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_what_is_added_by_distance(lengths: list[int], shape: tuple[int, int], dtype: str) -> None:
+    offsets = offsets_of(lengths)
+    q, k, v = _random((3, sum(lengths), 2 * 4), dtype)
+    relative = _random(shape, dtype, seed=1)
+    pairs, context = _by_distance(q, k, v, offsets, 2, relative)
+    scores = attention_scores.reference(q, k, offsets, len(pairs), 2, 0.7, relative)
+    found = attention.reference(q, k, v, offsets, 2, 0.7, relative=relative)
+    assert scores.dtype == found.dtype == np.dtype(dtype)
+    np.testing.assert_allclose(scores, pairs, **TOLERANCE[dtype])
+    np.testing.assert_allclose(found, context, **TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("reach", [0, 1, 4])
+def test_a_window_is_a_table_of_zeros_between_infinities(reach: int) -> None:
+    offsets = offsets_of([9, 1, 3])
+    q, k, v = _random((3, 13, 8))
+    window = np.zeros((1, 2 * reach + 3), np.float32)
+    window[0, [0, -1]] = -np.inf
+    found = attention.reference(q, k, v, offsets, 2, 0.7, relative=window)
+    for start, stop in pairwise(offsets.tolist()):
+        for i in range(start, stop):
+            near = slice(max(start, i - reach), min(stop, i + reach + 1))
+            rows = np.array([0, near.stop - near.start])
+            alone = attention.reference(
+                np.repeat(q[i : i + 1], rows[1], axis=0), k[near], v[near], rows, 2, 0.7
+            )
+            np.testing.assert_allclose(found[i], alone[0], **TOLERANCE["float32"])
+
+
+def test_causal_attention_is_a_table_of_distances() -> None:
+    offsets = offsets_of([5, 1, 3])
+    q, k, v = _random((3, 9, 8))
+    table = np.array([[0, 0, -np.inf]], np.float32)
+    found = attention.reference(q, k, v, offsets, 2, 0.7, relative=table)
+    expected = attention.reference(q, k, v, offsets, 2, 0.7, causal=True)
+    np.testing.assert_allclose(found, expected, **TOLERANCE["float32"])
+
+
+def test_a_mask_and_distances() -> None:
+    offsets = offsets_of([5, 2])
+    q, k, v = _random((3, 7, 8))
+    relative, mask = _random((2, 5), seed=1), np.array([1, 0, 1, 1, 0, 1, 1], bool)
+    found = attention.reference(q, k, v, offsets, 2, 0.7, False, mask, None, relative)
+    for start, stop in pairwise(offsets.tolist()):
+        kept = np.flatnonzero(mask[start:stop])
+        part = (x[start:stop] for x in (q, k, v))
+        pairs, _ = _by_distance(*part, np.array([0, stop - start]), 2, relative)
+        scores = pairs.reshape(stop - start, stop - start, 2)[:, kept]
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        by_head = v[start:stop].reshape(-1, 2, 4)[kept]
+        expected = np.einsum("qkh,khd->qhd", weights, by_head).reshape(-1, 8)
+        np.testing.assert_allclose(found[start:stop], expected, **TOLERANCE["float32"])
+
+
 @pytest.mark.parametrize("heads", [1, 2])
 def test_attention_over_column_slices_changes_nothing(heads: int) -> None:
     offsets = offsets_of([4, 1, 1, 3])

@@ -8,13 +8,32 @@ import pytest
 
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import ACTIVATIONS, Config
-from gpudb.models.architectures import ARCHITECTURES, bert, find_architecture, transformer_encoder
+from gpudb.models.architectures import (
+    ARCHITECTURES,
+    bert,
+    find_architecture,
+    mpnet,
+    t5,
+    transformer_encoder,
+)
 from gpudb.plan.node import walk
 from gpudb.plan.tensor import MAP_FUNCTIONS, Input, Scan
 from gpudb.types import TensorSchema
 from tests.tiny_plans import BERT_CONFIG, TORCH_CONFIG
 
-KNOWN = "bert, torch.nn.TransformerEncoder"
+KNOWN = "bert, mpnet, t5, mt5, umt5, torch.nn.TransformerEncoder"
+MPNET_CONFIG = {**BERT_CONFIG, "relative_attention_num_buckets": 32}
+T5_CONFIG: dict[str, Any] = {
+    "model_type": "t5",
+    "vocab_size": 23,
+    "d_model": 8,
+    "d_kv": 3,
+    "d_ff": 12,
+    "num_heads": 2,
+    "num_layers": 2,
+    "relative_attention_num_buckets": 32,
+}
+GATED = {"feed_forward_proj": "gated-gelu"}
 
 
 def scan(shapes: dict[str, tuple[int, ...]], name: str) -> Scan:
@@ -55,6 +74,9 @@ def test_every_activation_is_a_function_of_plans() -> None:
     ("module", "config", "inputs", "width"),
     [
         (bert, BERT_CONFIG, {"token_ids", "type_ids", "position_ids", "sequences"}, 8),
+        (mpnet, MPNET_CONFIG, {"token_ids", "position_ids", "sequences"}, 8),
+        (t5, T5_CONFIG, {"token_ids", "sequences"}, 8),
+        (t5, {**T5_CONFIG, **GATED, "model_type": "umt5"}, {"token_ids", "sequences"}, 8),
         (transformer_encoder, TORCH_CONFIG, {"rows", "sequences"}, 8),
         (transformer_encoder, {**TORCH_CONFIG, "final_norm": True}, {"rows", "sequences"}, 8),
         (transformer_encoder, {**TORCH_CONFIG, "norm_first": True}, {"rows", "sequences"}, 8),
@@ -68,6 +90,27 @@ def test_a_plan_reads_every_weight_and_nothing_else(
     assert {n.tensor.name for n in walk(plan) if isinstance(n, Scan)} == set(shapes)
     assert {n.tensor.name for n in walk(plan) if isinstance(n, Input)} == inputs
     assert plan.schema.shape == ("tokens", width)
+
+
+@pytest.mark.parametrize(
+    ("module", "found", "name"),
+    [
+        (
+            mpnet,
+            "mpnet.encoder.layer.0.attention.attn.q.bias",
+            "encoder.layer.0.attention.attn.q.bias",
+        ),
+        (mpnet, "mpnet.pooler.dense.weight", None),
+        (mpnet, "lm_head.bias", None),
+        (mpnet, "embeddings.position_ids", None),
+        (t5, "encoder.embed_tokens.weight", "shared.weight"),
+        (t5, "shared.weight", "shared.weight"),
+        (t5, "decoder.block.0.layer.0.SelfAttention.q.weight", None),
+        (t5, "lm_head.weight", None),
+    ],
+)
+def test_names_in_other_checkpoints(module: Any, found: str, name: str | None) -> None:
+    assert module.rename(found) == name
 
 
 @pytest.mark.parametrize(
@@ -107,6 +150,15 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (bert, {"hidden_dropout_prob": None}, "hidden_dropout_prob is None; expected a number from 0"),
     (bert, {"attention_probs_dropout_prob": 1.5}, "attention_probs_dropout_prob is 1.5"),
     (bert, {"is_decoder": "no"}, "is_decoder is 'no'; expected true or false"),
+    (mpnet, {"relative_attention_num_buckets": 31}, "relative_attention_num_buckets is 31"),
+    (mpnet, {"max_position_embeddings": 2}, "max_position_embeddings is 2; .* at least 3"),
+    (t5, {"feed_forward_proj": "gated-"}, "feed_forward_proj is 'gated-'; gpudb computes one"),
+    (t5, {"feed_forward_proj": "gelu-gated"}, "feed_forward_proj is 'gelu-gated'"),
+    (t5, {"feed_forward_proj": None}, "feed_forward_proj is None"),
+    (t5, {"num_layers": 0}, "num_layers is 0"),
+    (t5, {"relative_attention_num_buckets": 3}, "3 buckets for distances up to 128"),
+    (t5, {"relative_attention_max_distance": 8}, "32 buckets for distances up to 8"),
+    (t5, {"relative_attention_max_distance": 10**9}, "distances up to 1000000000"),
     (transformer_encoder, {"nhead": 3}, "nhead is 3, which does not divide the width 8"),
     (transformer_encoder, {"norm_first": "false"}, "norm_first is 'false'"),
     (transformer_encoder, {"final_norm": 1}, "final_norm is 1; expected true or false"),
@@ -117,7 +169,7 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("module", "change", "message"), BAD, ids=lambda v: str(v)[:50])
 def test_configs_that_cannot_be(module: Any, change: dict[str, Any], message: str) -> None:
-    good = BERT_CONFIG if module is bert else TORCH_CONFIG
+    good = {bert: BERT_CONFIG, mpnet: MPNET_CONFIG, t5: T5_CONFIG}.get(module, TORCH_CONFIG)
     shapes = module.weights(good)
     config = {**good, **change}
     with pytest.raises(CheckpointError, match=f"config.json: {message}"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import pkgutil
 from importlib import import_module
+from math import inf
 
 import gpudb.plan
 from gpudb.plan.elementwise import Cast, FilterElements, ZipScalar
@@ -27,6 +28,7 @@ from gpudb.plan.tensor import (
     Coalesce,
     Columns,
     ConcatRows,
+    Constant,
     Dropout,
     Gather,
     Input,
@@ -68,6 +70,7 @@ def sample_nodes() -> list[Node]:
     biases = Scan(TensorSchema("biases", (3 * WIDTH,), (3 * WIDTH,)))
     column = Scan(TensorSchema("column", (4,), (2,), "int64"))
     square = Scan(TensorSchema("square", (5, 2, 5), (3, 1, 3)))
+    window = Constant(TensorSchema("window", (1, 3), (1, 3)), (-inf, 0.0, -inf))
     product = Join(cube, panels, ((2, 0),), "matmul")
     scores = Scores(x, x, offsets, 2, 0.1)
     weights = Softmax(scores, offsets)
@@ -83,6 +86,11 @@ def sample_nodes() -> list[Node]:
         Context(weights, x, offsets),
         Attention(x, x, x, offsets, 2, 2**-0.5),
         Attention(x, x, x, offsets, 2, 2**-0.5, biases),
+        window,
+        Constant(TensorSchema("buckets", (2, 3), (2, 3), "int32"), (0, 5, 1, 2, 7, 3)),
+        Scores(x, x, offsets, 2, 0.1, window),
+        Attention(x, x, x, offsets, 2, 0.1, relative=window),
+        Attention(x, x, x, offsets, 2, 0.1, biases, window),
         Pool(x, offsets, "max"),
         Normalize(x, 1e-12),
         PoolNormalize(x, offsets, "mean", 1e-12),

@@ -18,6 +18,7 @@ from gpudb.plan.tensor import (
     Coalesce,
     Columns,
     ConcatRows,
+    Constant,
     Gather,
     Input,
     LayerNorm,
@@ -130,11 +131,37 @@ REFUSED: dict[str, tuple[Callable[[], Node], tuple[str, ...]]] = {
         lambda: Attention(*(scan(n, "n", 6) for n in "qkv"), SEQUENCES, 2, 1.0, scan("b", 6)),
         ("b is 6", "width 6", "18 numbers"),
     ),
+    "constant of another number of elements": (
+        lambda: Constant(TensorSchema("c", (2, 2), (2, 2)), (1.0, 2.0, 3.0)),
+        ("c is 2×2", "3 numbers"),
+    ),
+    "constant in two blocks": (
+        lambda: Constant(TensorSchema("c", (4,), (2,)), (1.0, 2.0, 3.0, 4.0)),
+        ("c is 4", "one block"),
+    ),
+    "distances of another number of heads": (
+        lambda: _scores_by(scan("b", 3, 5)),
+        ("b is 3×5", "(2 or 1, 2m - 1)"),
+    ),
+    "an even number of distances": (lambda: _scores_by(scan("b", 2, 4)), ("b is 2×4", "2m - 1")),
+    "distances in one vector": (lambda: _scores_by(scan("b", 5)), ("b is 5", "2m - 1")),
+    "distances in whole numbers": (
+        lambda: _scores_by(scan("b", 2, 5, dtype="int32")),
+        ("b is 2×5", "int32"),
+    ),
+    "distances in another precision": (
+        lambda: _scores_by(scan("b", 2, 5, dtype="float64")),
+        ("q is", "b, which", "float64"),
+    ),
     "pool of an unknown kind": (
         lambda: Pool(scan("x", "n", 6), SEQUENCES, "median"),
         ("'median'", "mean", "cls", "max"),
     ),
 }
+
+
+def _scores_by(relative: Node) -> Node:
+    return Scores(scan("q", "n", 6), scan("k", "n", 6), SEQUENCES, 2, 1.0, relative)
 
 
 def _look_at(node: Node) -> Node:

@@ -26,12 +26,14 @@ ATTENTION = np.dtype(
     [
         *((name, "i8") for name in ("q", "q_step", "k", "k_step", "v", "v_step")),
         *((name, "i8") for name in ("bias", "biased", "offsets", "sequences", "heads")),
+        *((name, "i8") for name in ("lines", "lined", "line")),
         ("scale", "f8"),
         *((name, "i8") for name in ("out", "rows", "width")),
     ]
 )
 """Attention as it is asked for: addresses of arrays, bytes from row to row, sizes. ``biased`` is
-the length of the bias, 0 for none."""
+the length of the bias, 0 for none. ``lines`` are what is added to scores by distance: ``lined`` of
+them, one for each head or one for all, of ``line`` numbers, see :func:`_add_by_distance`."""
 
 _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
 
@@ -80,6 +82,19 @@ def _pack_rows(rows: HostArray, panels: HostArray) -> None:
 
 
 @part
+def _add_by_distance(scores: HostArray, first: int, rows: int, keys: int, line: HostArray) -> None:
+    """Add to each score of the queries from ``first`` on the number at its distance.
+
+    Distance 0 is in the middle of a line; behind its end there are ``LANES`` more numbers.
+    """
+    middle = (len(line) - LANES) // 2
+    for r in range(rows):
+        for j in range(0, keys, LANES):
+            place = at(scores, (r, j))
+            store(place, load(place) + load(at(line, (middle - first - r + j,))))
+
+
+@part
 def _weigh_rows(scores: HostArray, rows: int, keys: int, factors: HostArray) -> None:
     """Overwrite the first ``keys`` elements of each row with ``exp(x - largest)``.
 
@@ -108,6 +123,7 @@ def _attend(
     scores: HostArray,
     context: HostArray,
     factors: HostArray,
+    line: HostArray,
     out: HostArray,
     first: int,
     column: int,
@@ -121,6 +137,8 @@ def _attend(
         for p in range(keys.shape[0]):
             to = (at(scores, (0, p * COLUMNS)), scores.strides[0])
             multiply_tile(rows, left, keys[p], width, to)
+        if len(line):
+            _add_by_distance(scores, i, rows, count, line)
         _weigh_rows(scores, rows, count, factors)
         weights = (at(scores, (0, 0)), scores.strides[0])
         for p in range(values.shape[0]):
@@ -142,6 +160,7 @@ def _attend_heads(
     offsets: HostArray,
     heads: int,
     scale: float,
+    lines: HostArray,
     out: HostArray,
     share: int,
     shares: int,
@@ -159,6 +178,7 @@ def _attend_heads(
     scores = np.empty((ROWS, key_panels * COLUMNS), np.float32)
     context, factors = np.empty((ROWS, COLUMNS), np.float32), np.empty(ROWS, np.float32)
     one = np.float32(1)
+    line = np.empty(0, np.float32)
     for s in range(len(offsets) - 1):
         first, count = offsets[s], offsets[s + 1] - offsets[s]
         if count == 0:
@@ -176,7 +196,10 @@ def _attend_heads(
             _pack_rows(of_rows, of_keys)
             _copy_head(v, first, column, bias, 2 * whole + column, one, of_rows)
             _pack_columns(of_rows, of_values)
-            _attend(of_queries, of_keys, of_values, scores, context, factors, out, first, column)
+            if len(lines):
+                line = lines[h % len(lines)]
+            used = (scores, context, factors)
+            _attend(of_queries, of_keys, of_values, *used, line, out, first, column)
 
 
 @part
@@ -188,5 +211,6 @@ def attention_share(job: Any, share: int, shares: int) -> None:
     v = carray(pointer_to(job["v"], np.float32), (rows, job["v_step"] // 4))
     bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))
     offsets = carray(pointer_to(job["offsets"], np.int64), (job["sequences"] + 1,))
+    lines = carray(pointer_to(job["lines"], np.float32), (job["lined"], job["line"]))
     out = carray(pointer_to(job["out"], np.float32), (rows, width))
-    _attend_heads(q, k, v, bias, offsets, job["heads"], job["scale"], out, share, shares)
+    _attend_heads(q, k, v, bias, offsets, job["heads"], job["scale"], lines, out, share, shares)

@@ -14,20 +14,25 @@ from gpudb.types import Sizes
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PairScores(PhysicalOp):
-    """q, k ``(1, n, heads·d)``, offsets ``(1, s + 1)`` -> ``(1, pairs, heads)``."""
+    """q, k ``(1, n, heads·d)``, offsets ``(1, s + 1)`` -> ``(1, pairs, heads)``.
+
+    A fourth input is added by distance, ``(1, heads or 1, 2m - 1)``.
+    """
 
     heads: int
     scale: float
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
-        q, k, offsets = (i[0] for i in inputs)
+        q, k, offsets, *relative = (i[0] for i in inputs)
         pairs, heads = self.out.bind(ctx.sizes).numbers
-        return ctx.backend.call(attention_scores, q, k, offsets, pairs, heads, self.scale)[None]
+        args = (q, k, offsets, pairs, heads, self.scale, *relative)
+        return ctx.backend.call(attention_scores, *args)[None]
 
     def cost(self, sizes: Sizes) -> Cost:
         width = self.children[0].out.bind(sizes).numbers[1]
         out = self.out.bind(sizes).nbytes
-        flops = sizes["pairs"] * (2 * width + self.heads)
+        added = len(self.children) - 3
+        flops = sizes["pairs"] * (2 * width + (1 + added) * self.heads)
         read = self.input_nbytes(sizes)
         return Cost(flops, read, out, scratch=read + 2 * out)
 

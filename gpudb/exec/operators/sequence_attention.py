@@ -15,23 +15,29 @@ from gpudb.types import Sizes, storage_dtype
 class SequenceAttention(PhysicalOp):
     """q, k, v ``(1, n, heads·d)``, offsets ``(1, s + 1)`` -> ``(1, n, heads·d)``.
 
-    A fifth input is the bias of q, k and v, ``(1, 3·heads·d)``.
+    More inputs are, where they are there, the bias of q, k and v, ``(1, 3·heads·d)``, and what is
+    added to scores by distance, ``(1, heads or 1, 2m - 1)``.
     """
 
     heads: int
     scale: float
+    has_bias: bool
+    has_relative: bool
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
-        q, k, v, offsets, *bias = (i[0] for i in inputs)
-        added = (False, None, *bias) if bias else ()
-        return ctx.backend.call(attention, q, k, v, offsets, self.heads, self.scale, *added)[None]
+        q, k, v, offsets, *more = (i[0] for i in inputs)
+        args = [q, k, v, offsets, self.heads, self.scale]
+        if more:
+            bias = more[0] if self.has_bias else None
+            args += [False, None, bias, more[-1] if self.has_relative else None]
+        return ctx.backend.call(attention, *args)[None]
 
     def cost(self, sizes: Sizes) -> Cost:
         out = self.out.bind(sizes)
         width = out.numbers[1]
         # Two products over all pairs; softmax: scale, max, difference, exp, sum, division.
-        flops = sizes["pairs"] * (4 * width + 6 * self.heads)
-        if self._has_bias:
+        flops = sizes["pairs"] * (4 * width + (6 + self.has_relative) * self.heads)
+        if self.has_bias:
             flops += 3 * prod(out.numbers)
         tokens = sizes["tokens"]
         longest = sizes.get("longest", tokens)
@@ -40,16 +46,14 @@ class SequenceAttention(PhysicalOp):
         scores = min(sizes["pairs"] * self.heads * itemsize, max(SCORES_NBYTES, one))
         # Short sequences are taken many at a time; q, k, v and the context, twice, are copied.
         rows = min(tokens, max(longest, SCORES_NBYTES // (self.heads * itemsize)))
+        by_distance = 2 * self.heads * longest * itemsize if self.has_relative else 0
         return Cost(
             flops=flops,
             read=self.input_nbytes(sizes),
             written=out.nbytes,
-            scratch=scores + 5 * rows * width * itemsize,
+            scratch=scores + 5 * rows * width * itemsize + by_distance,
         )
 
     def detail(self) -> str:
-        return f"bias, {self.heads} heads" if self._has_bias else f"{self.heads} heads"
-
-    @property
-    def _has_bias(self) -> bool:
-        return len(self.children) == 5
+        given = (("bias", self.has_bias), ("relative positions", self.has_relative))
+        return ", ".join((*(name for name, there in given if there), f"{self.heads} heads"))

@@ -28,6 +28,7 @@ def recognise_attention(plan: Node) -> Node:
                     scores.sequences,
                     scores.heads,
                     scores.scale,
+                    relative=scores.relative,
                 )
         return node
 

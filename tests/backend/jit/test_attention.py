@@ -101,6 +101,30 @@ def test_the_bias_of_query_key_and_value(heads: int, width: int) -> None:
     np.testing.assert_allclose(found, expected, **TOLERANCE)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 3), (1, 2 * LANES + 1), (3, 201)], ids=str)
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_numbers_by_distance(lengths: list[int], shape: tuple[int, int]) -> None:
+    merged, offsets = packed(lengths, 5, 3)
+    relative, bias = numbers(*shape, seed=1), numbers(merged.shape[1], seed=2)
+    args = (*np.split(merged, 3, axis=1), offsets, 3, 5**-0.5, False, None, bias, relative)
+    wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in args[:4]]
+    expected = attention.reference(*wide, 3, 5**-0.5, bias=bias, relative=relative)
+    np.testing.assert_allclose(run(*args), expected, **TOLERANCE)
+
+
+@pytest.mark.parametrize("reach", [0, 1, LANES, 2 * COLUMNS])
+def test_a_window(reach: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = [3, LANES + 1, 3 * COLUMNS + 1]
+    merged, offsets = packed(lengths, 8, 2)
+    q, k, v = np.split(merged, 3, axis=1)
+    window = np.zeros((1, 2 * reach + 3), np.float32)
+    window[0, [0, -1]] = -np.inf
+    expected = attention.reference(q, k, v, offsets, 2, 0.4, relative=window)
+    monkeypatch.setattr(compiled_attention, "reference", None)
+    found = run(q, k, v, offsets, 2, 0.4, False, None, None, window)
+    np.testing.assert_allclose(found, expected, **TOLERANCE)
+
+
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_large_scores(size: float) -> None:
     lengths = [1, 3, LANES + 2, COLUMNS + 1]
@@ -181,7 +205,8 @@ def test_masks_are_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled_attention, "attend_together", None)
     (q, k, v), offsets = np.split(numbers(5, 12), 3, axis=1), offsets_of([2, 3])
     mask = np.array([True, False, True, True, False])
-    for args in ((True,), (False, mask), (True, mask)):
+    relative = numbers(2, 3)
+    for args in ((True,), (False, mask), (True, mask), (False, mask, None, relative)):
         found = run(q, k, v, offsets, 2, 1.0, *args)
         expected = attention.reference(q, k, v, offsets, 2, 1.0, *args)
         np.testing.assert_array_equal(found, expected)

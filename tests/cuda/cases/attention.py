@@ -62,6 +62,16 @@ def _large_scores() -> tuple[Any, ...]:
     return (signs * 8, signs, normal(40, 8), offsets(3, 35, 2), 1, 0.25)
 
 
+def _by_distance(lengths: list[int], width: int, relative: Any, *rest: Any) -> tuple[Any, ...]:
+    """Two heads, and numbers by distance; ``rest`` are causal, mask and bias."""
+    return (*_sliced(lengths, 2, width), *(rest or (False, None, None)), relative)
+
+
+def _window(reach: int) -> Any:
+    """Zeros for distances of up to ``reach``, between infinities."""
+    return np.pad(np.zeros((1, 2 * reach + 1)), ((0, 0), (1, 1)), constant_values=-INF)
+
+
 CASES = [
     *(
         Case(attention, f"width {width}", _sliced(SOME, 2, width), ALL, block_sizes=FEW_BLOCKS)
@@ -112,6 +122,28 @@ CASES = [
         attention,
         "bias, mask and causal",
         (*_sliced(SOME, 2, 24), True, numbers(2, sum(SOME)) > 0, normal(144)),
+        ALL,
+    ),
+    *(
+        Case(
+            attention,
+            f"distances up to {most}, {heads} heads of numbers, width {width}",
+            _by_distance([3, 0, 70, 1, 33], width, normal(heads, 2 * most + 1)),
+            ALL,
+            block_sizes=FEW_BLOCKS,
+        )
+        for width in (8, 33)
+        for heads, most in ((1, 0), (2, 1), (1, 32), (2, 69), (2, 100))
+    ),
+    *(
+        Case(attention, f"window of {reach}", _by_distance([3, 70, 1, 33], 16, _window(reach)), ALL)
+        for reach in (0, 1, 31, 40)
+    ),
+    Case(attention, "nothing in reach", _by_distance([3, 70], 8, np.full((2, 3), -INF)), REAL),
+    Case(
+        attention,
+        "distances, bias, mask and causal",
+        _by_distance(SOME, 24, normal(2, 9), True, numbers(2, sum(SOME)) > 0, normal(144)),
         ALL,
     ),
     *(

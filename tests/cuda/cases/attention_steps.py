@@ -74,8 +74,25 @@ def _tiled(numbers: np.ndarray, length: int) -> np.ndarray:
     return np.resize(numbers.T, (length, 4)).T
 
 
+DISTANCES = [
+    Case(
+        attention_scores,
+        f"{lengths}, numbers by distance {table.shape}",
+        (
+            *(normal(n, 6, seed=seed) for seed in (0, 1)),
+            *(offsets(*lengths), _pairs(lengths), 2, 0.3, table),
+        ),
+        REAL,
+        block_sizes=FEW,
+    )
+    for lengths in LENGTHS
+    for table in (normal(2, 3), normal(1, 41), np.array([[-INF, 0, -INF]]))
+    for n in (sum(lengths),)
+]
+
 CASES = [
     *PAIRS,
+    *DISTANCES,
     Case(pair_softmax, "infinities", (_scores(), offsets(3)), REAL),
     *(
         Case(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gpudb.backend.jit.heads import ATTENTION
+from gpudb.backend.jit.llvm import LANES
 from gpudb.backend.jit.team import attend_together
-from gpudb.kernels.attention import reference
+from gpudb.kernels.attention import along_distances, reference
 from gpudb.types import HostArray
 
 NO_BIAS = np.empty(0, np.float32)
+NO_LINES = np.empty((0, 0), np.float32)
 
 
 def attention(
@@ -22,10 +24,11 @@ def attention(
     causal: bool = False,
     key_mask: HostArray | None = None,
     bias: HostArray | None = None,
+    relative: HostArray | None = None,
 ) -> HostArray:
     """As :mod:`gpudb.kernels.attention`, whose reference does what needs a mask."""
     if causal or key_mask is not None:
-        args = (q, k, v, offsets, heads, scale, causal, key_mask, bias)
+        args = (q, k, v, offsets, heads, scale, causal, key_mask, bias, relative)
         return np.asarray(reference(*args))
     out = np.empty(v.shape, np.float32)
     out[offsets[-1] :] = 0  # of no sequence
@@ -33,12 +36,18 @@ def attention(
         return out
     added = NO_BIAS if bias is None else np.ascontiguousarray(bias)
     rows = offsets.astype(np.int64)
+    lines = NO_LINES if relative is None else _lines(relative, int(np.diff(rows).max(initial=1)))
     places = [n for x in (q, k, v) for n in (x.ctypes.data, x.strides[0])]
     job = np.zeros(1, ATTENTION)
     job[0] = (
         *places,
         *(added.ctypes.data, len(added), rows.ctypes.data, len(rows) - 1, heads),
-        *(scale, out.ctypes.data, *out.shape),
+        *(lines.ctypes.data, *lines.shape, scale, out.ctypes.data, *out.shape),
     )
     attend_together(job)
     return out
+
+
+def _lines(relative: HostArray, longest: int) -> HostArray:
+    """A number for each distance, and as many more as one vector may read behind the last."""
+    return np.pad(along_distances(relative, longest), ((0, 0), (0, LANES)))

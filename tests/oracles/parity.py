@@ -1,0 +1,77 @@
+"""Hidden states of random models that transformers wrote, beside those that it computes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import gpudb
+from tests.oracles.conftest import Report
+
+# Hidden states are of the order of 1. Both sides round the same stored weights (half types are
+# widened exactly) and compute in float32, in another order.
+LARGEST = 1e-4
+
+
+def randomized(model: Any, seed: int, size: float = 0.2) -> Any:
+    """The model, with noise on what starts as zeros and ones: these would hide a mistake."""
+    import torch
+
+    torch.manual_seed(seed)
+    for name, weight in model.named_parameters():
+        if "bias" in name or "norm" in name.lower():
+            weight.data.add_(torch.randn_like(weight), alpha=size)
+    return model.eval()
+
+
+def compare_hidden(
+    tmp_path: Path,
+    model: Any,
+    *,
+    lengths: tuple[int, ...],
+    report: Report,
+    encoder: Any = None,
+    dtype: str = "float32",
+    block: tuple[int, int] | None = None,
+    first_id: int = 0,
+    types: int = 0,
+    device: str = "numpy",
+) -> None:
+    """Write ``model``, import it, and compare the hidden states of random ragged sequences.
+
+    Parameters
+    ----------
+    encoder
+        The part of ``model`` that gives hidden states; itself unless it has a head.
+    dtype
+        Of the stored weights.
+    first_id
+        Ids below are not drawn: padding means something else to transformers.
+    types
+        Number of token types; 0 for a model without.
+    """
+    import torch
+
+    model.to(getattr(torch, dtype)).save_pretrained(tmp_path / "model")
+    theirs = (model if encoder is None else encoder).float().eval()
+    rng = np.random.default_rng(len(lengths))
+    offsets = np.cumsum([0, *lengths])
+    inputs = {"token_ids": rng.integers(first_id, theirs.config.vocab_size, offsets[-1])}
+    if types:
+        inputs["type_ids"] = rng.integers(0, types, offsets[-1])
+    names = {"token_ids": "input_ids", "type_ids": "token_type_ids"}
+    expected = []
+    with torch.inference_mode():
+        for start, stop in pairwise(offsets):
+            one = {names[n]: torch.tensor(x[None, start:stop]) for n, x in inputs.items()}
+            expected.append(theirs(**one).last_hidden_state[0].numpy())
+    with gpudb.connect(tmp_path / "db", device=device) as db:
+        db.import_model(tmp_path / "model", "m", block=block)
+        found, statistics = db.infer("m", inputs, offsets)
+    assert statistics.padded_tokens == 0
+    difference = float(np.abs(found - np.concatenate(expected)).max())
+    report(f"{difference:.2e}")
+    assert difference <= LARGEST
