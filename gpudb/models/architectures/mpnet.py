@@ -12,20 +12,14 @@ from gpudb.models.architecture import (
     Architecture,
     Config,
     ScanWeight,
-    activation,
-    dropout_rate,
-    head_count,
     layer_count,
-    positive_number,
-    token_input,
     whole_number,
 )
 from gpudb.models.attention import self_attention
 from gpudb.models.distances import added_by_distance
-from gpudb.models.post_norm import PostNormLayer, norm, norm_shapes
+from gpudb.models.post_norm import PostNormLayer
+from gpudb.models.post_norm_encoder import TextEmbeddings, encoder_of
 from gpudb.plan.node import Node
-from gpudb.plan.reshape import Slice
-from gpudb.plan.tensor import Dropout, Gather, Zip
 
 BUCKETS, LONGEST = 32, 128
 """Whatever ``relative_attention_num_buckets`` says, which is the number of rows of the table: the
@@ -40,23 +34,14 @@ _DISTANCES = "encoder.relative_attention_bias.weight"
 
 def weights(config: Config) -> dict[str, tuple[int, ...]]:
     """Name and shape of every weight."""
-    width, wide = whole_number(config, "hidden_size"), whole_number(config, "intermediate_size")
-    heads = head_count(config, "num_attention_heads", width)
-    positions = whole_number(config, "max_position_embeddings", FIRST_POSITION + 1)
+    encoder = encoder_of(config, _layers(config))
     buckets = whole_number(config, "relative_attention_num_buckets", 1)
     if buckets < BUCKETS:
         raise CheckpointError(
             f"config.json: relative_attention_num_buckets is {buckets}; MPNet looks up {BUCKETS}"
         )
-    shapes: dict[str, tuple[int, ...]] = {
-        "embeddings.word_embeddings.weight": (whole_number(config, "vocab_size"), width),
-        "embeddings.position_embeddings.weight": (positions, width),
-        **norm_shapes("embeddings.LayerNorm", width),
-        _DISTANCES: (buckets, heads),
-    }
-    for layer in _layers(config):
-        shapes |= layer.shapes(width, wide)
-    return shapes
+    distances = {_DISTANCES: (buckets, encoder.heads)}
+    return _embeddings(config, encoder.width).shapes() | distances | encoder.shapes()
 
 
 def rename(name: str) -> str | None:
@@ -67,32 +52,31 @@ def rename(name: str) -> str | None:
 
 def build(config: Config, scan: ScanWeight) -> Node:
     """Embeddings without types, then layers as in BERT."""
-    width = whole_number(config, "hidden_size")
-    eps = positive_number(config, "layer_norm_eps", 1e-12)
-    dropout = dropout_rate(config, "hidden_dropout_prob")
-    heads = head_count(config, "num_attention_heads", width)
-    attention_dropout = dropout_rate(config, "attention_probs_dropout_prob")
-    fn = activation(config, "hidden_act")
+    encoder = encoder_of(config, _layers(config))
     distances = added_by_distance(scan(_DISTANCES), BUCKETS, LONGEST)
 
     def attend(query: Node, key: Node, value: Node) -> Node:
-        return self_attention(query, key, value, heads, attention_dropout, relative=distances)
+        heads, dropout = encoder.heads, encoder.attention_dropout
+        return self_attention(query, key, value, heads, dropout, relative=distances)
 
-    table = scan("embeddings.position_embeddings.weight")
-    used = Slice(table, (FIRST_POSITION, 0), (table.schema.numbers[0], width))
-    words = Gather(scan("embeddings.word_embeddings.weight"), token_input("token_ids"))
-    summed = Zip(words, Gather(used, token_input("position_ids")), "add")
-    x: Node = Dropout(norm(summed, scan, "embeddings.LayerNorm", eps), dropout)
-    for layer in _layers(config):
-        x = layer.build(x, scan, attend, fn, eps, dropout)
-    return x
+    embeddings = _embeddings(config, encoder.width)
+    return encoder.build(embeddings.build(scan, encoder.eps, encoder.dropout), scan, attend)
+
+
+def _embeddings(config: Config, width: int) -> TextEmbeddings:
+    positions = whole_number(config, "max_position_embeddings", FIRST_POSITION + 1)
+    words = whole_number(config, "vocab_size")
+    return TextEmbeddings(words, positions, width, skipped=FIRST_POSITION)
 
 
 def _layers(config: Config) -> list[PostNormLayer]:
     names = (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
     return [
         PostNormLayer(
-            *(f"{name}.attention.attn.{part}" for part in "qkvo"),
+            query=f"{name}.attention.attn.q",
+            key=f"{name}.attention.attn.k",
+            value=f"{name}.attention.attn.v",
+            out=f"{name}.attention.attn.o",
             attention_norm=f"{name}.attention.LayerNorm",
             up=f"{name}.intermediate.dense",
             down=f"{name}.output.dense",
