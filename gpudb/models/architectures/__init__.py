@@ -5,11 +5,12 @@ from __future__ import annotations
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import Architecture, Config
 from gpudb.models.architectures.bert import BERT
+from gpudb.models.architectures.deberta import DEBERTA
 from gpudb.models.architectures.mpnet import MPNET
 from gpudb.models.architectures.t5 import T5
 from gpudb.models.architectures.transformer_encoder import TRANSFORMER_ENCODER
 
-ARCHITECTURES: tuple[Architecture, ...] = (BERT, MPNET, T5, TRANSFORMER_ENCODER)
+ARCHITECTURES: tuple[Architecture, ...] = (BERT, DEBERTA, MPNET, T5, TRANSFORMER_ENCODER)
 
 
 def find_architecture(config: Config) -> Architecture:

@@ -22,7 +22,7 @@ from gpudb.models.architecture import (
 )
 from gpudb.models.attention import self_attention
 from gpudb.models.distances import added_by_distance
-from gpudb.models.post_norm import PostNormLayer, norm, norm_shapes
+from gpudb.models.post_norm import PostNormLayer, linear_shapes, norm, norm_shapes, project
 from gpudb.plan.node import Node
 from gpudb.plan.reshape import Slice
 from gpudb.plan.tensor import Dropout, Gather, Zip
@@ -54,8 +54,10 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
         **norm_shapes("embeddings.LayerNorm", width),
         _DISTANCES: (buckets, heads),
     }
-    for layer in _layers(config):
-        shapes |= layer.shapes(width, wide)
+    for name in _layers(config):
+        for part in "qkv":
+            shapes |= linear_shapes(f"{name}.attention.attn.{part}", width, width)
+        shapes |= _layer(name).shapes(width, wide)
     return shapes
 
 
@@ -74,32 +76,26 @@ def build(config: Config, scan: ScanWeight) -> Node:
     attention_dropout = dropout_rate(config, "attention_probs_dropout_prob")
     fn = activation(config, "hidden_act")
     distances = added_by_distance(scan(_DISTANCES), BUCKETS, LONGEST)
-
-    def attend(query: Node, key: Node, value: Node) -> Node:
-        return self_attention(query, key, value, heads, attention_dropout, relative=distances)
-
     table = scan("embeddings.position_embeddings.weight")
     used = Slice(table, (FIRST_POSITION, 0), (table.schema.numbers[0], width))
     words = Gather(scan("embeddings.word_embeddings.weight"), token_input("token_ids"))
     summed = Zip(words, Gather(used, token_input("position_ids")), "add")
     x: Node = Dropout(norm(summed, scan, "embeddings.LayerNorm", eps), dropout)
-    for layer in _layers(config):
-        x = layer.build(x, scan, attend, fn, eps, dropout)
+    for name in _layers(config):
+        query, key, value = (project(x, scan, f"{name}.attention.attn.{part}") for part in "qkv")
+        context = self_attention(query, key, value, heads, attention_dropout, relative=distances)
+        x = _layer(name).build(x, context, scan, fn, eps, dropout)
     return x
 
 
-def _layers(config: Config) -> list[PostNormLayer]:
-    names = (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
-    return [
-        PostNormLayer(
-            *(f"{name}.attention.attn.{part}" for part in "qkvo"),
-            attention_norm=f"{name}.attention.LayerNorm",
-            up=f"{name}.intermediate.dense",
-            down=f"{name}.output.dense",
-            norm=f"{name}.output.LayerNorm",
-        )
-        for name in names
-    ]
+def _layers(config: Config) -> list[str]:
+    return [f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers"))]
+
+
+def _layer(name: str) -> PostNormLayer:
+    return PostNormLayer.as_in_bert(
+        name, out=f"{name}.attention.attn.o", attention_norm=f"{name}.attention.LayerNorm"
+    )
 
 
 MPNET = Architecture(
