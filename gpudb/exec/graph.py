@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, fields
 
 from gpudb.exec.operator import PhysicalOp
+from gpudb.exec.operators.read_input import ReadInput
 from gpudb.types import Sizes
 
 
@@ -17,7 +18,8 @@ class Step:
     inputs: tuple[int, ...]
     """Numbers of the steps it reads."""
     constant: bool
-    """Done when the plan is prepared: arranges stored tensors only."""
+    """Done when the plan is prepared: it arranges stored tensors only; or, in a plan that runs over
+    inputs, reads none of them."""
     last_use: int
     """Number of the last step that needs the memory of this result."""
     frees: tuple[int, ...]
@@ -39,8 +41,10 @@ def order_steps(root: PhysicalOp) -> tuple[Step, ...]:
     number = {id(op): i for i, op in enumerate(ops)}
     inputs = [tuple(number[id(child)] for child in op.children) for op in ops]
     constant: list[bool] = []
+    has_inputs = any(isinstance(op, ReadInput) for op in ops)
     for op, read in zip(ops, inputs, strict=True):
-        constant.append(op.is_layout and all(constant[i] for i in read))
+        computed = has_inputs and bool(read)
+        constant.append((op.is_layout or computed) and all(constant[i] for i in read))
     last_use = _last_uses(ops, inputs)
     frees: list[list[int]] = [[] for _ in ops]
     for i, last in enumerate(last_use[:-1]):

@@ -8,7 +8,7 @@ GEMMs and kernels over what ``join`` decided.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Protocol
 
 import numpy as np
@@ -217,6 +217,11 @@ class PhysicalOp:
     def detail(self) -> str:
         """What EXPLAIN says beside the name."""
         return ""
+
+    def described(self) -> str:
+        """Equal for operators that do the same to the same inputs."""
+        own = (f.name for f in fields(self) if f.name not in ("children", "out"))
+        return f"{type(self).__name__}[{', '.join(repr(getattr(self, name)) for name in own)}]"
 
     @property
     def takes_missing(self) -> bool:

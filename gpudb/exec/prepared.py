@@ -244,9 +244,7 @@ def _arrange(arranger: Arranger, arranged: Arranged) -> Mapping[int, Array]:
     for number, step in enumerate(steps):
         if step.constant:
             inputs = ", ".join(identity[i] for i in step.inputs)
-            identity[number] = (
-                f"{type(step.op).__name__}({step.op.detail()}; {inputs}) -> {step.op.out}"
-            )
+            identity[number] = f"{step.op.described()}({inputs}) -> {step.op.out}"
     for number in memory.kept_constants(steps):
         name = identity[number]
         if name not in arranged:

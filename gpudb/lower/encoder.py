@@ -6,7 +6,12 @@ from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.operators.embedding_norm import EmbeddingNormRows
 from gpudb.exec.operators.linear_gemm import LinearGemm
 from gpudb.exec.operators.normalize_rows import NormalizeCut, NormalizeRows
-from gpudb.exec.operators.pair_attention import PairContext, PairScores, PairSoftmax
+from gpudb.exec.operators.pair_attention import (
+    PairContext,
+    PairDistanceScores,
+    PairScores,
+    PairSoftmax,
+)
 from gpudb.exec.operators.pool_rows import PoolRows
 from gpudb.exec.operators.residual_norm import ResidualNormRows
 from gpudb.exec.operators.sequence_attention import SequenceAttention
@@ -23,6 +28,8 @@ def lower_encoder(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | 
     match node:
         case sequence.Scores():
             return PairScores(children, out, node.heads, node.scale)
+        case sequence.DistanceScores():
+            return PairDistanceScores(children, out, node.heads, node.scale, node.by_key)
         case sequence.Softmax():
             return PairSoftmax(children, out)
         case sequence.SequenceSoftmax():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from gpudb.models.architecture import ScanWeight, feed_forward, linear
@@ -12,38 +11,42 @@ from gpudb.plan.tensor import Dropout, LayerNorm, Zip
 
 @dataclass(frozen=True, slots=True)
 class PostNormLayer:
-    """The weights of one layer, by name, and what is computed from them."""
+    """What follows the contexts of a layer, by the names of its weights."""
 
-    query: str
-    key: str
-    value: str
     out: str
     attention_norm: str
     up: str
     down: str
     norm: str
 
+    @classmethod
+    def as_in_bert(cls, layer: str, **names: str) -> PostNormLayer:
+        """The names of BERT, but for those that are given."""
+        usual = {
+            "out": f"{layer}.attention.output.dense",
+            "attention_norm": f"{layer}.attention.output.LayerNorm",
+            "up": f"{layer}.intermediate.dense",
+            "down": f"{layer}.output.dense",
+            "norm": f"{layer}.output.LayerNorm",
+        }
+        return cls(**{**usual, **names})
+
     def shapes(self, width: int, wide: int) -> dict[str, tuple[int, ...]]:
         """Name and shape of every weight."""
-        shapes: dict[str, tuple[int, ...]] = {}
-        for name in (self.query, self.key, self.value, self.out):
-            shapes |= linear_shapes(name, width, width)
-        shapes |= linear_shapes(self.up, wide, width) | linear_shapes(self.down, width, wide)
-        return shapes | norm_shapes(self.attention_norm, width) | norm_shapes(self.norm, width)
+        return {
+            **linear_shapes(self.out, width, width),
+            **norm_shapes(self.attention_norm, width),
+            **linear_shapes(self.up, wide, width),
+            **linear_shapes(self.down, width, wide),
+            **norm_shapes(self.norm, width),
+        }
 
     def build(
-        self,
-        x: Node,
-        scan: ScanWeight,
-        attend: Callable[[Node, Node, Node], Node],
-        fn: str,
-        eps: float,
-        dropout: float,
+        self, x: Node, context: Node, scan: ScanWeight, fn: str, eps: float, dropout: float
     ) -> Node:
-        """Attention and feed-forward; ``attend`` makes contexts of query, key and value."""
-        query, key, value = (project(x, scan, n) for n in (self.query, self.key, self.value))
-        attended = project(attend(query, key, value), scan, self.out)
-        x = norm(Zip(Dropout(attended, dropout), x, "add"), scan, self.attention_norm, eps)
+        """The projected contexts added to the layer's input, then the feed-forward net."""
+        attended = Dropout(project(context, scan, self.out), dropout)
+        x = norm(Zip(attended, x, "add"), scan, self.attention_norm, eps)
         dense = [scan(f"{n}.{kind}") for n in (self.up, self.down) for kind in ("weight", "bias")]
         fed = Dropout(feed_forward(x, dense, fn), dropout)
         return norm(Zip(fed, x, "add"), scan, self.norm, eps)

@@ -19,7 +19,7 @@ from gpudb.models.architecture import (
     whole_number,
 )
 from gpudb.models.attention import self_attention
-from gpudb.models.post_norm import PostNormLayer, norm, norm_shapes
+from gpudb.models.post_norm import PostNormLayer, linear_shapes, norm, norm_shapes, project
 from gpudb.plan.node import Node
 from gpudb.plan.reshape import Slice
 from gpudb.plan.tensor import Dropout, Gather, Zip
@@ -29,10 +29,20 @@ Attend = Callable[[Node, Node, Node], Node]
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """The weights of one layer, by name."""
+
+    query: str
+    key: str
+    value: str
+    rest: PostNormLayer
+
+
+@dataclass(frozen=True, slots=True)
 class PostNormEncoder:
     """Layers of one width. A layer may stand there more than once: its weights are then shared."""
 
-    layers: Sequence[PostNormLayer]
+    layers: Sequence[Layer]
     width: int
     wide: int
     heads: int
@@ -45,21 +55,25 @@ class PostNormEncoder:
         """Name and shape of every weight."""
         shapes: dict[str, tuple[int, ...]] = {}
         for layer in self.layers:
-            shapes |= layer.shapes(self.width, self.wide)
+            for name in (layer.query, layer.key, layer.value):
+                shapes |= linear_shapes(name, self.width, self.width)
+            shapes |= layer.rest.shapes(self.width, self.wide)
         return shapes
 
     def build(self, x: Node, scan: ScanWeight, attend: Attend | None = None) -> Node:
         """Through all layers, ``(tokens, width)`` -> ``(tokens, width)``."""
+        attend = attend or self._attend
         for layer in self.layers:
-            attend = attend or self._attend
-            x = layer.build(x, scan, attend, self.fn, self.eps, self.dropout)
+            names = (layer.query, layer.key, layer.value)
+            context = attend(*(project(x, scan, name) for name in names))
+            x = layer.rest.build(x, context, scan, self.fn, self.eps, self.dropout)
         return x
 
     def _attend(self, query: Node, key: Node, value: Node) -> Node:
         return self_attention(query, key, value, self.heads, self.attention_dropout)
 
 
-def encoder_of(config: Config, layers: Sequence[PostNormLayer]) -> PostNormEncoder:
+def encoder_of(config: Config, layers: Sequence[Layer]) -> PostNormEncoder:
     """Layers with the sizes of a config that calls them as BERT's does."""
     width = whole_number(config, "hidden_size")
     return PostNormEncoder(
@@ -74,20 +88,17 @@ def encoder_of(config: Config, layers: Sequence[PostNormLayer]) -> PostNormEncod
     )
 
 
-def bert_layers(config: Config) -> list[PostNormLayer]:
+def bert_layers(config: Config) -> list[Layer]:
     """Layers whose weights are called as BERT's."""
+    names = (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
     return [
-        PostNormLayer(
+        Layer(
             query=f"{name}.attention.self.query",
             key=f"{name}.attention.self.key",
             value=f"{name}.attention.self.value",
-            out=f"{name}.attention.output.dense",
-            attention_norm=f"{name}.attention.output.LayerNorm",
-            up=f"{name}.intermediate.dense",
-            down=f"{name}.output.dense",
-            norm=f"{name}.output.LayerNorm",
+            rest=PostNormLayer.as_in_bert(name),
         )
-        for name in (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
+        for name in names
     ]
 
 

@@ -19,7 +19,15 @@ from gpudb.plan.node import Node, rewrite
 from gpudb.plan.reduce import SegmentAggregate
 from gpudb.plan.relational import Aggregate, FilterKeys, Join
 from gpudb.plan.reshape import MergeAxes, Slice, SplitAxis, Transpose
-from gpudb.plan.sequence import Attention, Context, Pool, Scores, SequenceSoftmax, Softmax
+from gpudb.plan.sequence import (
+    Attention,
+    Context,
+    DistanceScores,
+    Pool,
+    Scores,
+    SequenceSoftmax,
+    Softmax,
+)
 from gpudb.plan.tensor import Columns, Gather, Input, Matmul, Reblock, Scan
 from gpudb.types import Extent, TensorSchema
 
@@ -31,6 +39,11 @@ STARTS = "starts"
 
 STARTED = "started"
 """Input of a blockwise plan: the numbers of those sequences."""
+
+_NO_DISTANCES = (
+    "execution='relational' has no step for scores that depend on distances, as this model's "
+    "attention has them; set execution='fused'"
+)
 
 
 def blockwise(plan: Node, offsets: tuple[int, ...], block: int) -> Node:
@@ -82,11 +95,10 @@ class _Form:
                 return _product(left, right, node.transpose_right)
             case Columns(child=child, start=start, stop=stop):
                 return self.cut(Slice(child, (0, start), (child.schema.numbers[0], stop)))
+            case DistanceScores():
+                raise UnsupportedError(_NO_DISTANCES)
             case Scores(relative=relative) if relative is not None:
-                raise UnsupportedError(
-                    "execution='relational' has no step for scores that depend on distances, as "
-                    "this model's attention has them; set execution='fused'"
-                )
+                raise UnsupportedError(_NO_DISTANCES)
             case Scores():
                 return self.scores(node.query, node.key, node.heads, node.scale)
             case Softmax(scores=scores):

@@ -51,6 +51,45 @@ class Scores(Node):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class DistanceScores(Node):
+    """Join rows with a table on (head, distance); scaled dot product of each pair.
+
+    ``(tokens, width)``, ``(r, width)``, ``(2m - 1,)`` -> ``(pairs, heads)``. ``rows`` names the row
+    of the table for each distance from query to key, those at both ends for all that are longer;
+    it is multiplied with the query's row of ``x``, or with the key's where ``by_key``.
+
+    He et al., "DeBERTa: Decoding-enhanced BERT with Disentangled Attention", 2020, section 3.1.
+    """
+
+    x: Node
+    table: Node
+    rows: Node
+    sequences: Node
+    heads: int
+    scale: float
+    by_key: bool
+
+    def __post_init__(self) -> None:
+        width = _check_heads(self.x, self.heads)
+        table, rows = self.table.schema, self.rows.schema
+        check_floating("DistanceScores", table)
+        if table.ndim != 2 or table.shape[1] != width:
+            raise SchemaError(
+                f"DistanceScores: {table.name} is {table}; needs rows of {width} numbers"
+            )
+        if rows.ndim != 1 or "int" not in rows.dtype or rows.numbers[0] % 2 == 0:
+            raise SchemaError(
+                f"DistanceScores: {rows.name} is {rows}; needs a row number for each distance, as "
+                "many to the left as to the right"
+            )
+
+    @cached_property
+    def schema(self) -> TensorSchema:
+        shape = ("pairs", self.heads)
+        return TensorSchema("distance_scores", shape, shape, computed_dtype(self.x.schema.dtype))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Softmax(Node):
     """Group pairs by (query row, head): max, sum of exp; join back and divide."""
 

@@ -50,6 +50,7 @@ NODE_TYPES: dict[str, type[Node]] = {
         reduce.SegmentAggregate,
         reduce.RowSoftmax,
         sequence.Scores,
+        sequence.DistanceScores,
         sequence.Softmax,
         sequence.SequenceSoftmax,
         sequence.Context,

@@ -224,6 +224,8 @@ def _of_sequences() -> Iterator[Given]:
         by_distance = f"{label}, by distance"
         yield "attention", by_distance, (q, k, v, o, heads, 0.2, False, None, None, relative)
         yield "attention_scores", by_distance, (q, k, o, pairs, heads, 0.2, relative)
+        vectors, chosen = _x(64, heads * width), np.arange(65) % 64
+        yield "distance_scores", label, (q, vectors, chosen, o, pairs, heads, 0.2, False)
         yield "attention_context", label, (_x(pairs, heads), v, o)
         yield "pair_softmax", label, (_x(pairs, heads), o)
     for blocks, rows, heads, columns in ((8, 64, 12, 64), (8, 33, 5, 77)):

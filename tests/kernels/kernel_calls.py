@@ -45,6 +45,11 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             (random.integers(-127, 128, (n, 4), dtype=np.int8), np.abs(x(n)).astype(np.float32))
             for n in (0, 1, 7)
         ],
+        "distance_scores": [
+            (x(n, 6), x(4, 6), np.array([3, 0, 1]), o, pairs, 2, 0.5, by_key)
+            for o, n, pairs in sequences
+            for by_key in (False, True)
+        ],
         "embedding_layer_norm": [
             ([x(3, 4), x(5, 4)], [rows(3, n), rows(5, n)], x(4), x(4), 1e-5) for n in (0, 1, 7)
         ],

@@ -14,6 +14,7 @@ from gpudb.kernels import attention as attention_module
 from gpudb.kernels.attention import attention
 from gpudb.kernels.attention_context import attention_context
 from gpudb.kernels.attention_scores import attention_scores
+from gpudb.kernels.distance_scores import distance_scores
 from gpudb.kernels.pair_softmax import pair_softmax
 from gpudb.kernels.pool import pool
 from gpudb.kernels.sequences import equal_length_runs, pair_starts
@@ -152,6 +153,28 @@ def test_what_is_added_by_distance(lengths: list[int], shape: tuple[int, int], d
     assert scores.dtype == found.dtype == np.dtype(dtype)
     np.testing.assert_allclose(scores, pairs, **TOLERANCE[dtype])
     np.testing.assert_allclose(found, context, **TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("by_key", [False, True])
+@pytest.mark.parametrize("rows", [[1], [0, 2, 1], [3, 3, 0, 1, 2, 0, 3], [0, 1, 2] * 5], ids=str)
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+def test_scores_with_vectors_of_distances(
+    lengths: list[int], rows: list[int], by_key: bool, dtype: str
+) -> None:
+    offsets, most = offsets_of(lengths), len(rows) // 2
+    x, table = _random((sum(lengths), 6), dtype), _random((4, 6), dtype, seed=1)
+    expected = []
+    for start, stop in pairwise(offsets.tolist()):
+        for i, j in np.ndindex(stop - start, stop - start):
+            row = rows[max(-most, min(most, j - i)) + most]
+            products = x[start + (j if by_key else i)].astype(float) * table[row]
+            expected.append(0.3 * products.reshape(2, 3).sum(axis=1))
+    found = distance_scores.reference(
+        x, table, np.array(rows), offsets, len(expected), 2, 0.3, by_key
+    )
+    assert found.dtype == np.dtype(dtype)
+    np.testing.assert_allclose(found, np.reshape(expected, (-1, 2)), **TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("reach", [0, 1, 4])

@@ -11,6 +11,7 @@ from gpudb.models.architecture import ACTIVATIONS, Config
 from gpudb.models.architectures import (
     ARCHITECTURES,
     bert,
+    deberta,
     find_architecture,
     mpnet,
     t5,
@@ -22,6 +23,21 @@ from gpudb.types import TensorSchema
 from tests.tiny_plans import BERT_CONFIG, TORCH_CONFIG
 
 KNOWN = ", ".join(kind for a in ARCHITECTURES for kind in a.model_types)
+DEBERTA_CONFIG = {
+    **BERT_CONFIG,
+    "model_type": "deberta-v2",
+    "relative_attention": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_buckets": 4,
+}
+FIRST_DEBERTA = {**DEBERTA_CONFIG, "model_type": "deberta"}
+THIRD_DEBERTA = {
+    **DEBERTA_CONFIG,
+    "share_att_key": True,
+    "norm_rel_ebd": "layer_norm",
+    "position_biased_input": False,
+    "type_vocab_size": 0,
+}
 MPNET_CONFIG = {**BERT_CONFIG, "relative_attention_num_buckets": 32}
 T5_CONFIG: dict[str, Any] = {
     "model_type": "t5",
@@ -33,6 +49,7 @@ T5_CONFIG: dict[str, Any] = {
     "num_layers": 2,
     "relative_attention_num_buckets": 32,
 }
+LAYER = "encoder.layer.0"
 GATED = {"feed_forward_proj": "gated-gelu"}
 
 
@@ -74,6 +91,10 @@ def test_every_activation_is_a_function_of_plans() -> None:
     ("module", "config", "inputs", "width"),
     [
         (bert, BERT_CONFIG, {"token_ids", "type_ids", "position_ids", "sequences"}, 8),
+        (deberta, DEBERTA_CONFIG, {"token_ids", "type_ids", "position_ids", "sequences"}, 8),
+        (deberta, FIRST_DEBERTA, {"token_ids", "type_ids", "position_ids", "sequences"}, 8),
+        (deberta, THIRD_DEBERTA, {"token_ids", "sequences"}, 8),
+        (deberta, {**THIRD_DEBERTA, "embedding_size": 5}, {"token_ids", "sequences"}, 8),
         (mpnet, MPNET_CONFIG, {"token_ids", "position_ids", "sequences"}, 8),
         (t5, T5_CONFIG, {"token_ids", "sequences"}, 8),
         (t5, {**T5_CONFIG, **GATED, "model_type": "umt5"}, {"token_ids", "sequences"}, 8),
@@ -134,6 +155,13 @@ def test_names_in_bert_checkpoints(found: str, name: str | None) -> None:
     assert bert.rename(found) == name
 
 
+GOOD: dict[Any, dict[str, Any]] = {
+    bert: BERT_CONFIG,
+    deberta: DEBERTA_CONFIG,
+    mpnet: MPNET_CONFIG,
+    t5: T5_CONFIG,
+    transformer_encoder: TORCH_CONFIG,
+}
 BAD: list[tuple[Any, dict[str, Any], str]] = [
     (bert, {"hidden_size": None}, "hidden_size is None; expected a whole number"),
     (bert, {"hidden_size": 8.0}, "hidden_size is 8.0"),
@@ -150,6 +178,16 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (bert, {"hidden_dropout_prob": None}, "hidden_dropout_prob is None; expected a number from 0"),
     (bert, {"attention_probs_dropout_prob": 1.5}, "attention_probs_dropout_prob is 1.5"),
     (bert, {"is_decoder": "no"}, "is_decoder is 'no'; expected true or false"),
+    (deberta, {"pos_att_type": ["c2p", "p2p"]}, r"pos_att_type is \['c2p', 'p2p'\]; gpudb"),
+    (deberta, {"pos_att_type": [3]}, "pos_att_type is .3.; gpudb computes c2p and p2c"),
+    (deberta, {"pos_att_type": "c2p|p2"}, "pos_att_type is 'c2p.p2'"),
+    (deberta, {"position_buckets": 1}, "position_buckets is 1 for distances up to 16"),
+    (deberta, {"position_buckets": 30}, "position_buckets is 30 for distances up to 16"),
+    (deberta, {"position_buckets": "4"}, "position_buckets is '4'"),
+    (deberta, {"max_relative_positions": 1}, "max_relative_positions is 1"),
+    (deberta, {"max_relative_positions": 10**9}, "max_relative_positions is 1000000000"),
+    (deberta, {"norm_rel_ebd": 3}, "norm_rel_ebd is 3; expected a text"),
+    (deberta, {"share_att_key": "yes"}, "share_att_key is 'yes'; expected true or false"),
     (mpnet, {"relative_attention_num_buckets": 31}, "relative_attention_num_buckets is 31"),
     (mpnet, {"max_position_embeddings": 2}, "max_position_embeddings is 2; .* at least 3"),
     (t5, {"feed_forward_proj": "gated-"}, "feed_forward_proj is 'gated-'; gpudb computes one"),
@@ -169,7 +207,7 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("module", "change", "message"), BAD, ids=lambda v: str(v)[:50])
 def test_configs_that_cannot_be(module: Any, change: dict[str, Any], message: str) -> None:
-    good = {bert: BERT_CONFIG, mpnet: MPNET_CONFIG, t5: T5_CONFIG}.get(module, TORCH_CONFIG)
+    good = GOOD[module]
     shapes = module.weights(good)
     config = {**good, **change}
     with pytest.raises(CheckpointError, match=f"config.json: {message}"):
@@ -188,3 +226,10 @@ def test_berts_that_are_no_plain_encoders(change: dict[str, Any], message: str) 
     shapes = bert.weights(BERT_CONFIG)
     with pytest.raises(UnsupportedError, match=message):
         bert.build({**BERT_CONFIG, **change}, lambda name: scan(shapes, name))
+
+
+@pytest.mark.parametrize("key", ["conv_kernel_size", "z_steps", "talking_head"])
+def test_debertas_with_more_than_attention(key: str) -> None:
+    shapes = deberta.weights(DEBERTA_CONFIG)
+    with pytest.raises(UnsupportedError, match=f"{key} is 3; gpudb does not compute"):
+        deberta.build({**DEBERTA_CONFIG, key: 3}, lambda name: scan(shapes, name))

@@ -17,6 +17,7 @@ from gpudb.plan.reshape import Broadcast, Concat, MergeAxes, Slice, SplitAxis, T
 from gpudb.plan.sequence import (
     Attention,
     Context,
+    DistanceScores,
     Normalize,
     Pool,
     PoolNormalize,
@@ -71,6 +72,7 @@ def sample_nodes() -> list[Node]:
     column = Scan(TensorSchema("column", (4,), (2,), "int64"))
     square = Scan(TensorSchema("square", (5, 2, 5), (3, 1, 3)))
     window = Constant(TensorSchema("window", (1, 3), (1, 3)), (-inf, 0.0, -inf))
+    chosen = Constant(TensorSchema("chosen", (3,), (3,), "int32"), (5, 0, 1))
     product = Join(cube, panels, ((2, 0),), "matmul")
     scores = Scores(x, x, offsets, 2, 0.1)
     weights = Softmax(scores, offsets)
@@ -90,6 +92,8 @@ def sample_nodes() -> list[Node]:
         Constant(TensorSchema("buckets", (2, 3), (2, 3), "int32"), (0, 5, 1, 2, 7, 3)),
         Scores(x, x, offsets, 2, 0.1, window),
         Attention(x, x, x, offsets, 2, 0.1, relative=window),
+        DistanceScores(x, matrix, chosen, offsets, 2, 0.1, False),
+        DistanceScores(x, matrix, chosen, offsets, 2, 0.1, True),
         Attention(x, x, x, offsets, 2, 0.1, biases, window),
         Pool(x, offsets, "max"),
         Normalize(x, 1e-12),

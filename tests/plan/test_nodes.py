@@ -12,7 +12,7 @@ from gpudb.errors import SchemaError
 from gpudb.plan.explain import explain
 from gpudb.plan.node import Node, rewrite, uses, walk
 from gpudb.plan.rules import NEEDED, RULES, optimize
-from gpudb.plan.sequence import Attention, Pool, Scores
+from gpudb.plan.sequence import Attention, DistanceScores, Pool, Scores
 from gpudb.plan.serialize import plan_to_json
 from gpudb.plan.tensor import (
     Coalesce,
@@ -153,6 +153,18 @@ REFUSED: dict[str, tuple[Callable[[], Node], tuple[str, ...]]] = {
         lambda: _scores_by(scan("b", 2, 5, dtype="float64")),
         ("q is", "b, which", "float64"),
     ),
+    "vectors of distances of another width": (
+        lambda: _by_vectors(scan("v", 4, 5), scan("rows", 3, dtype="int32")),
+        ("v is 4×5", "rows of 6 numbers"),
+    ),
+    "rows of distances that are no numbers of rows": (
+        lambda: _by_vectors(scan("v", 4, 6), scan("rows", 3)),
+        ("rows is 3 float32", "a row number for each distance"),
+    ),
+    "an even number of rows of distances": (
+        lambda: _by_vectors(scan("v", 4, 6), scan("rows", 4, dtype="int32")),
+        ("rows is 4", "as many to the left"),
+    ),
     "pool of an unknown kind": (
         lambda: Pool(scan("x", "n", 6), SEQUENCES, "median"),
         ("'median'", "mean", "cls", "max"),
@@ -162,6 +174,10 @@ REFUSED: dict[str, tuple[Callable[[], Node], tuple[str, ...]]] = {
 
 def _scores_by(relative: Node) -> Node:
     return Scores(scan("q", "n", 6), scan("k", "n", 6), SEQUENCES, 2, 1.0, relative)
+
+
+def _by_vectors(table: Node, rows: Node) -> Node:
+    return DistanceScores(scan("x", "n", 6), table, rows, SEQUENCES, 2, 1.0, False)
 
 
 def _look_at(node: Node) -> Node:

@@ -8,7 +8,6 @@ import numpy as np
 
 from gpudb.backend import Array
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
-from gpudb.exec.operators.constant_block import ConstantBlock
 from gpudb.exec.row_numbers import checked_numbers
 from gpudb.kernels.take_or_zero import take_or_zero
 from gpudb.types import Sizes
@@ -49,7 +48,3 @@ class GatherRows(PhysicalOp):
     def detail(self) -> str:
         panels = self.children[0].out.grid_along(0)
         return "" if panels == 1 else f"from {panels} row panels"
-
-    @property
-    def is_layout(self) -> bool:
-        return isinstance(self.children[1], ConstantBlock)

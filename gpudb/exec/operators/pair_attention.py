@@ -8,6 +8,7 @@ from gpudb.backend import Array
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
 from gpudb.kernels.attention_context import attention_context
 from gpudb.kernels.attention_scores import attention_scores
+from gpudb.kernels.distance_scores import distance_scores
 from gpudb.kernels.pair_softmax import pair_softmax
 from gpudb.types import Sizes
 
@@ -35,6 +36,33 @@ class PairScores(PhysicalOp):
         flops = sizes["pairs"] * (2 * width + (1 + added) * self.heads)
         read = self.input_nbytes(sizes)
         return Cost(flops, read, out, scratch=read + 2 * out)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PairDistanceScores(PhysicalOp):
+    """x ``(1, n, heads·d)``, table ``(1, r, heads·d)``, rows ``(1, 2m - 1)``, offsets -> pairs."""
+
+    heads: int
+    scale: float
+    by_key: bool
+
+    def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
+        x, table, rows, offsets = (i[0] for i in inputs)
+        pairs, heads = self.out.bind(ctx.sizes).numbers
+        args = (x, table, rows, offsets, pairs, heads, self.scale, self.by_key)
+        return ctx.backend.call(distance_scores, *args)[None]
+
+    def cost(self, sizes: Sizes) -> Cost:
+        rows, width = self.children[1].out.numbers
+        near = min(rows, 2 * sizes.get("longest", rows))
+        out, read = self.out.bind(sizes).nbytes, self.input_nbytes(sizes)
+        flops = 2 * sizes["tokens"] * near * width + sizes["pairs"] * self.heads
+        # Each row of each head times the rows of the table that are near; twice, as the result.
+        products = self.children[0].out.bind(sizes).nbytes * near * self.heads // width
+        return Cost(flops, read, out, scratch=read + 2 * (products + out))
+
+    def detail(self) -> str:
+        return "of keys" if self.by_key else "of queries"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -6,6 +6,7 @@ from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import Architecture, Config
 from gpudb.models.architectures.albert import ALBERT
 from gpudb.models.architectures.bert import BERT
+from gpudb.models.architectures.deberta import DEBERTA
 from gpudb.models.architectures.distilbert import DISTILBERT
 from gpudb.models.architectures.electra import ELECTRA
 from gpudb.models.architectures.mpnet import MPNET
@@ -16,6 +17,7 @@ from gpudb.models.architectures.transformer_encoder import TRANSFORMER_ENCODER
 ARCHITECTURES: tuple[Architecture, ...] = (
     ALBERT,
     BERT,
+    DEBERTA,
     DISTILBERT,
     ELECTRA,
     MPNET,

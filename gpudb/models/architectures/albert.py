@@ -18,6 +18,7 @@ from gpudb.models.architecture import (
 )
 from gpudb.models.post_norm import PostNormLayer, linear_shapes, project
 from gpudb.models.post_norm_encoder import (
+    Layer,
     PostNormEncoder,
     TextEmbeddings,
     check_plain,
@@ -60,7 +61,7 @@ def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
     return embeddings, encoder_of(config, _layers(config))
 
 
-def _layers(config: Config) -> list[PostNormLayer]:
+def _layers(config: Config) -> list[Layer]:
     """Every layer as often as it runs: all of a group, as many times as its share of the depth."""
     depth, groups = (
         layer_count(config, "num_hidden_layers"),
@@ -75,17 +76,19 @@ def _layers(config: Config) -> list[PostNormLayer]:
     return [_layer(number * groups // depth, i) for number in range(depth) for i in range(inner)]
 
 
-def _layer(group: int, number: int) -> PostNormLayer:
+def _layer(group: int, number: int) -> Layer:
     name = f"encoder.albert_layer_groups.{group}.albert_layers.{number}"
-    return PostNormLayer(
+    return Layer(
         query=f"{name}.attention.query",
         key=f"{name}.attention.key",
         value=f"{name}.attention.value",
-        out=f"{name}.attention.dense",
-        attention_norm=f"{name}.attention.LayerNorm",
-        up=f"{name}.ffn",
-        down=f"{name}.ffn_output",
-        norm=f"{name}.full_layer_layer_norm",
+        rest=PostNormLayer(
+            out=f"{name}.attention.dense",
+            attention_norm=f"{name}.attention.LayerNorm",
+            up=f"{name}.ffn",
+            down=f"{name}.ffn_output",
+            norm=f"{name}.full_layer_layer_norm",
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from gpudb.models.architecture import (
     whole_number,
 )
 from gpudb.models.post_norm import PostNormLayer
-from gpudb.models.post_norm_encoder import PostNormEncoder, TextEmbeddings
+from gpudb.models.post_norm_encoder import Layer, PostNormEncoder, TextEmbeddings
 from gpudb.plan.node import Node
 
 EPS = 1e-12
@@ -69,16 +69,18 @@ def _encoder(config: Config) -> PostNormEncoder:
     )
 
 
-def _layer(name: str) -> PostNormLayer:
-    return PostNormLayer(
+def _layer(name: str) -> Layer:
+    return Layer(
         query=f"{name}.attention.q_lin",
         key=f"{name}.attention.k_lin",
         value=f"{name}.attention.v_lin",
-        out=f"{name}.attention.out_lin",
-        attention_norm=f"{name}.sa_layer_norm",
-        up=f"{name}.ffn.lin1",
-        down=f"{name}.ffn.lin2",
-        norm=f"{name}.output_layer_norm",
+        rest=PostNormLayer(
+            out=f"{name}.attention.out_lin",
+            attention_norm=f"{name}.sa_layer_norm",
+            up=f"{name}.ffn.lin1",
+            down=f"{name}.ffn.lin2",
+            norm=f"{name}.output_layer_norm",
+        ),
     )
 
 

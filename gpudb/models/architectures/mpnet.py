@@ -18,7 +18,7 @@ from gpudb.models.architecture import (
 from gpudb.models.attention import self_attention
 from gpudb.models.distances import added_by_distance
 from gpudb.models.post_norm import PostNormLayer
-from gpudb.models.post_norm_encoder import TextEmbeddings, encoder_of
+from gpudb.models.post_norm_encoder import Layer, TextEmbeddings, encoder_of
 from gpudb.plan.node import Node
 
 BUCKETS, LONGEST = 32, 128
@@ -69,18 +69,18 @@ def _embeddings(config: Config, width: int) -> TextEmbeddings:
     return TextEmbeddings(words, positions, width, skipped=FIRST_POSITION)
 
 
-def _layers(config: Config) -> list[PostNormLayer]:
+def _layers(config: Config) -> list[Layer]:
     names = (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
     return [
-        PostNormLayer(
+        Layer(
             query=f"{name}.attention.attn.q",
             key=f"{name}.attention.attn.k",
             value=f"{name}.attention.attn.v",
-            out=f"{name}.attention.attn.o",
-            attention_norm=f"{name}.attention.LayerNorm",
-            up=f"{name}.intermediate.dense",
-            down=f"{name}.output.dense",
-            norm=f"{name}.output.LayerNorm",
+            rest=PostNormLayer.as_in_bert(
+                name,
+                out=f"{name}.attention.attn.o",
+                attention_norm=f"{name}.attention.LayerNorm",
+            ),
         )
         for name in names
     ]

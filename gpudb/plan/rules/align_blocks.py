@@ -16,7 +16,15 @@ from gpudb.plan.node import Node, rewrite
 from gpudb.plan.reduce import SegmentAggregate
 from gpudb.plan.relational import Contract, Join
 from gpudb.plan.reshape import Concat, MergeAxes, SplitAxis
-from gpudb.plan.sequence import Attention, Context, Pool, PoolNormalize, Scores, Softmax
+from gpudb.plan.sequence import (
+    Attention,
+    Context,
+    DistanceScores,
+    Pool,
+    PoolNormalize,
+    Scores,
+    Softmax,
+)
 from gpudb.plan.tensor import Columns, ConcatRows, Gather, LayerNorm, Matmul, Reblock, Zip
 from gpudb.types import Extent, TensorSchema
 
@@ -25,6 +33,7 @@ WHOLE_INPUTS = (
     Columns,
     ConcatRows,
     Context,
+    DistanceScores,
     EmbeddingNorm,
     Linear,
     Pool,

@@ -6,6 +6,7 @@ import numpy as np
 
 from gpudb.kernels.attention_context import attention_context
 from gpudb.kernels.attention_scores import attention_scores
+from gpudb.kernels.distance_scores import distance_scores
 from gpudb.kernels.pair_softmax import pair_softmax
 from gpudb.kernels.sequence_softmax import sequence_softmax
 from tests.cuda.cases.case import REAL, Case
@@ -90,8 +91,27 @@ DISTANCES = [
     for n in (sum(lengths),)
 ]
 
+VECTORS = [
+    Case(
+        distance_scores,
+        f"{lengths}, {len(rows)} distances, {'keys' if by_key else 'queries'}",
+        (
+            *(normal(n, 6), normal(4, 6, seed=1), np.array(rows)),
+            *(offsets(*lengths), _pairs(lengths), 2, 0.3, by_key),
+        ),
+        REAL,
+        scale=10.0,
+        block_sizes=FEW,
+    )
+    for lengths in LENGTHS
+    for rows in ([2], [3, 0, 1], [0, 1, 2] * 15)
+    for by_key in (False, True)
+    for n in (sum(lengths),)
+]
+
 CASES = [
     *PAIRS,
+    *VECTORS,
     *DISTANCES,
     Case(pair_softmax, "infinities", (_scores(), offsets(3)), REAL),
     *(
