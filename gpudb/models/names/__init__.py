@@ -31,12 +31,12 @@ def torch_weights(weights: Mapping[str, Weight]) -> Iterator[tuple[str | None, W
 def _naming(weights: Mapping[str, Weight]) -> Callable[[Sequence[str]], str | None] | None:
     """How names are translated; None for PyTorch's own."""
     kinds = {_parts(name)[-1] for name in weights}
-    slashes = any("/" in name for name in weights)
-    if any(name.endswith(":0") for name in weights) or (slashes and kinds & {"gamma", "beta"}):
+    slashed = {_parts(name)[-1] for name in weights if "/" in name}
+    if slashed & {"gamma", "beta"} or any(name.endswith(":0") for name in weights):
         return tensorflow.torch_name
     return flax.torch_name if "kernel" in kinds else None
 
 
 def _parts(name: str) -> list[str]:
-    name = name.removesuffix(":0")
+    name = name.removesuffix(":0").removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")
     return name.split("/" if "/" in name else ".")
