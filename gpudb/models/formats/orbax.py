@@ -49,18 +49,19 @@ def read_orbax(folder: Path) -> dict[str, Weight]:
     UnsupportedError
         tensorstore is not installed.
     """
-    tensorstore = _tensorstore(folder)
     metadata = read_json_object(folder / METADATA)
+    keys = _keys(folder, metadata)
+    tensorstore = _tensorstore(folder)
     available = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     driver = "zarr3" if metadata.get("use_zarr3") else "zarr"
     weights: dict[str, Weight] = {}
-    for keys in _keys(folder, metadata):
+    for parts in keys:
         spec = {
             "driver": driver,
-            "kvstore": _kvstore(folder, keys),
+            "kvstore": _kvstore(folder, parts),
             "fill_missing_data_reads": False,  # or a file that is lost would be read as zeros
         }
-        add_weight(weights, _weight(tensorstore, folder, "/".join(keys), spec, available))
+        add_weight(weights, _weight(tensorstore, folder, "/".join(parts), spec, available))
     return weights
 
 
@@ -82,22 +83,23 @@ def _keys(folder: Path, metadata: dict[str, Any]) -> list[tuple[str, ...]]:
     found = []
     for name, entry in tree.items():
         match entry:
-            case {"key_metadata": [*parts], "value_metadata": {"skip_deserialize": bool(empty)}}:
-                keys = tuple(str(part["key"]) for part in parts if isinstance(part, dict))
-                if not empty and keys:
-                    found.append(keys)
+            case {"key_metadata": [_, *_] as parts, "value_metadata": {"skip_deserialize": empty}}:
+                keys = tuple(part.get("key") if isinstance(part, dict) else None for part in parts)
             case _:
-                raise broken(
-                    folder / METADATA, f"{name} without keys", "key_metadata of each array"
-                )
+                keys, empty = (None,), False
+        if not all(isinstance(key, str) for key in keys):
+            raise broken(folder / METADATA, f"{name} without keys", "key_metadata of each array")
+        # Only plain names: the metadata must not reach files outside its own folder.
+        if any(Path(key).name != key for key in keys):
+            raise broken(folder / METADATA, f"the keys {keys}", "names without slashes")
+        if not empty:
+            found.append(keys)
     return found
 
 
 def _kvstore(folder: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     """Where tensorstore finds an array; orbax joins the keys with dots."""
     path = ".".join(keys)
-    if Path(path).name != path:
-        raise broken(folder / METADATA, f"the key {path!r}", "names of arrays in this folder")
     if (folder / OCDBT).is_file():
         return {"driver": "ocdbt", "base": {"driver": "file", "path": f"{folder}/"}, "path": path}
     return {"driver": "file", "path": f"{folder / path}/"}
