@@ -34,9 +34,9 @@ HiddenStates = Callable[[HostArray, HostArray], HostArray]
 """Token ids and type ids ``(1, tokens)`` -> hidden states ``(1, tokens, width)``."""
 
 
-def write_config(folder: Path) -> Path:
+def write_config(folder: Path, name: str = "config.json", **changes: Any) -> Path:
     folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(CONFIG))
+    (folder / name).write_text(json.dumps({**CONFIG, **changes}))
     return folder
 
 

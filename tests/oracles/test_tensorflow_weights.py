@@ -75,7 +75,7 @@ def write_sharded_h5(model: Any, folder: Path) -> None:
 def write_checkpoint(model: Any, folder: Path) -> None:
     import tensorflow as tf
 
-    write_config(folder)
+    write_config(folder, "bert_config.json", model_type=None)
     names = google_names(model)
     tf.raw_ops.SaveV2(
         prefix=str(folder / "bert_model.ckpt"),

@@ -89,9 +89,6 @@ def _keys(folder: Path, metadata: dict[str, Any]) -> list[tuple[str, ...]]:
                 keys, empty = (None,), False
         if not all(isinstance(key, str) for key in keys):
             raise broken(folder / METADATA, f"{name} without keys", "key_metadata of each array")
-        # Only plain names: the metadata must not reach files outside its own folder.
-        if any(Path(key).name != key for key in keys):
-            raise broken(folder / METADATA, f"the keys {keys}", "names without slashes")
         if not empty:
             found.append(keys)
     return found
@@ -102,7 +99,10 @@ def _kvstore(folder: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     path = ".".join(keys)
     if (folder / OCDBT).is_file():
         return {"driver": "ocdbt", "base": {"driver": "file", "path": f"{folder}/"}, "path": path}
-    return {"driver": "file", "path": f"{folder / path}/"}
+    place = folder / path
+    if place.resolve().parent != folder.resolve():  # the metadata must not lead to other files
+        raise broken(folder / METADATA, f"the array {path!r}", "names of folders beside it")
+    return {"driver": "file", "path": f"{place}/"}
 
 
 def _weight(
