@@ -26,7 +26,7 @@ def map_file(file: Path) -> HostArray:
     """
     try:
         if file.stat().st_size == 0:  # nothing to map
-            return np.empty(0, np.uint8)
+            return np.frombuffer(b"", np.uint8)
         return np.memmap(file, dtype=np.uint8, mode="r").view(np.ndarray)
     except (OSError, ValueError) as error:
         raise CheckpointError(

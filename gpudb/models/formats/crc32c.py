@@ -62,7 +62,7 @@ _TABLE = _table()
 @cache
 def _advanced_bits() -> list[int]:
     """What becomes of each bit of a remainder after a lane of zeros."""
-    crc = np.uint32(1) << np.arange(32, dtype=np.uint32)
+    crc: HostArray = np.uint32(1) << np.arange(32, dtype=np.uint32)
     for _ in range(LANE_NBYTES):
         crc = _TABLE[crc & 0xFF] ^ (crc >> 8)
-    return [int(bit) for bit in crc]
+    return [int(remainder) for remainder in crc]

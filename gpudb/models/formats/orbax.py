@@ -83,14 +83,14 @@ def _keys(folder: Path, metadata: dict[str, Any]) -> list[tuple[str, ...]]:
     found = []
     for name, entry in tree.items():
         match entry:
-            case {"key_metadata": [_, *_] as parts, "value_metadata": {"skip_deserialize": empty}}:
-                keys = tuple(part.get("key") if isinstance(part, dict) else None for part in parts)
+            case {"key_metadata": [*parts], "value_metadata": {"skip_deserialize": empty}}:
+                keys = [part["key"] for part in parts if isinstance(part, dict) and "key" in part]
             case _:
-                keys, empty = (None,), False
-        if not all(isinstance(key, str) for key in keys):
+                keys, empty = [], False
+        if not keys or len(keys) < len(parts) or not all(isinstance(key, str) for key in keys):
             raise broken(folder / METADATA, f"{name} without keys", "key_metadata of each array")
         if not empty:
-            found.append(keys)
+            found.append(tuple(keys))
     return found
 
 
