@@ -157,7 +157,7 @@ class Bench:
 
 def _ends(rows: Rows) -> list[np.ndarray]:
     """The first and the last sequence; no other depends on them, nor they on each other."""
-    return [rows.x[i : i + 1, : rows.lengths[i]] for i in (0, -1)]
+    return [rows.x[[i], : rows.lengths[i]] for i in (0, -1)]
 
 
 def summary(comparisons: Sequence[Comparison]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
 
@@ -22,6 +24,12 @@ class Rows:
     x: np.ndarray
     lengths: np.ndarray
 
+    def __reduce__(self) -> tuple[Callable[[bytes], Rows], tuple[bytes]]:
+        """As a file of NumPy's: a NumPy of before 2.0 does not read the pickles of later ones."""
+        file = BytesIO()
+        np.savez(file, x=self.x, lengths=self.lengths)
+        return _unpickled, (file.getvalue(),)
+
     @property
     def present(self) -> np.ndarray:
         """``(batch, longest)`` bool: true for rows of a sequence."""
@@ -40,6 +48,11 @@ class Rows:
     def answered(self, answer: np.ndarray) -> np.ndarray:
         """Rows of sequences in an answer, which has as many rows as ``x`` or ``packed``."""
         return answer[self.present] if answer.ndim == 3 else answer
+
+
+def _unpickled(content: bytes) -> Rows:
+    with np.load(BytesIO(content)) as file:
+        return Rows(file["x"], file["lengths"])
 
 
 def scores_away(rows: Rows) -> np.ndarray:
