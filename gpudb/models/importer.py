@@ -20,6 +20,7 @@ from gpudb.models.architectures import find_architecture
 from gpudb.models.checkpoint import Checkpoint, read_checkpoint
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.formats.weight import Weight
+from gpudb.models.names import torch_weights
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.plan.node import Node, walk
 from gpudb.plan.serialize import plan_to_json
@@ -156,8 +157,9 @@ def match_weights(
     expected = architecture.weights(checkpoint.config)
     found: dict[str, Weight] = {}
     ignored, problems = [], []
-    for original, weight in checkpoint.weights.items():
-        name = architecture.rename(original)
+    for torch_name, weight in torch_weights(checkpoint.weights):
+        original = weight.name
+        name = None if torch_name is None else architecture.rename(torch_name)
         if name is None:
             ignored.append(original)
         elif name not in expected:

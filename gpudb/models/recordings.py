@@ -42,6 +42,8 @@ class Recordings:
     plan: PreparedPlan
     backend: Backend
     _kept: OrderedDict[tuple[int, int], Replay] = field(default_factory=OrderedDict)
+    _records: bool = True
+    """Whether the device records; known after the first batch."""
     _lock: Lock = field(default_factory=Lock)
 
     def run(self, batch: Batch, inputs: Mapping[str, HostArray]) -> tuple[HostArray, int] | None:
@@ -54,6 +56,8 @@ class Recordings:
         inputs
             ``sequences``, and one value or row for each row of the batch.
         """
+        if not self._records:
+            return None
         rows = size_step(len(batch.rows))
         sequences = size_step(len(batch.sequences))
         padded = {
@@ -77,6 +81,7 @@ class Recordings:
             return self._kept[key]
         on_device = self.backend.upload(inputs, "sequences")
         replay = self.backend.record(lambda arrays: self.plan.run(arrays, sizes).data, on_device)
+        self._records = replay is not None
         if replay is not None:
             self._kept[key] = replay
             if len(self._kept) > KEPT:

@@ -22,7 +22,7 @@ from gpudb.plan.tensor import MAP_FUNCTIONS, Input, Scan
 from gpudb.types import TensorSchema
 from tests.tiny_plans import BERT_CONFIG, DEBERTA_CONFIG, MPNET_CONFIG, T5_CONFIG, TORCH_CONFIG
 
-KNOWN = "bert, deberta, deberta-v2, mpnet, t5, mt5, umt5, torch.nn.TransformerEncoder"
+KNOWN = ", ".join(kind for a in ARCHITECTURES for kind in a.model_types)
 FIRST_DEBERTA = {**DEBERTA_CONFIG, "model_type": "deberta"}
 THIRD_DEBERTA = {
     **DEBERTA_CONFIG,
@@ -47,7 +47,7 @@ def test_model_type_decides(kind: str, name: str) -> None:
     assert find_architecture({"model_type": kind}).name == name
 
 
-@pytest.mark.parametrize("found", ["roberta", "BERT", ""])
+@pytest.mark.parametrize("found", ["gpt2", "BERT", ""])
 def test_an_unknown_architecture_lists_the_known(found: str) -> None:
     with pytest.raises(UnsupportedError, match=f"{found!r}; gpudb knows {KNOWN}"):
         find_architecture({"model_type": found})
@@ -178,7 +178,7 @@ BAD: list[tuple[Any, dict[str, Any], str]] = [
     (t5, {"num_layers": 0}, "num_layers is 0"),
     (t5, {"relative_attention_num_buckets": 3}, "3 buckets for distances up to 128"),
     (t5, {"relative_attention_max_distance": 8}, "32 buckets for distances up to 8"),
-    (t5, {"relative_attention_max_distance": 10**9}, ".*distances up to 1000000000"),
+    (t5, {"relative_attention_max_distance": 10**9}, "32 buckets for distances up to 1000000000"),
     (transformer_encoder, {"nhead": 3}, "nhead is 3, which does not divide the width 8"),
     (transformer_encoder, {"norm_first": "false"}, "norm_first is 'false'"),
     (transformer_encoder, {"final_norm": 1}, "final_norm is 1; expected true or false"),

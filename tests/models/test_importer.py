@@ -255,9 +255,9 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[GpudbError], str]] = {
     "header text": (_header(8, b"!"), CheckpointError, "not JSON"),
     "pickle": (_pickle, UnsupportedError, "pytorch_model.bin, a pickle.*save_pretrained"),
     "unknown": (
-        _configure(model_type="t5"),
+        _configure(model_type="gpt2"),
         UnsupportedError,
-        "'t5'; gpudb knows bert, torch.nn.TransformerEncoder",
+        "'gpt2'; gpudb knows ",
     ),
     "no type": (_configure(model_type=None), CheckpointError, "model_type is None"),
     "decoder": (_configure(is_decoder=True), UnsupportedError, "a decoder"),

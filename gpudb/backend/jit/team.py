@@ -9,9 +9,11 @@ nobody. One that waits keeps a processor busy, so a team lives for one batch.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from threading import local
 from typing import Any
 
@@ -56,6 +58,9 @@ STOPPED = -1
 
 SHARES_EACH = 2
 """Shares for each thread: whoever is faster takes more of them."""
+
+MOST_HELPERS = 1024
+"""Of all texts that are computed at a time; one starts when none is asleep."""
 
 SPINS = 4096
 """Looks at the board before others may have the processor: about 100 microseconds."""
@@ -139,15 +144,26 @@ def together(threads: int) -> Iterator[None]:
         return
     before = _here.board, _here.shares
     board: HostArray = np.zeros(BOARD, np.int64)
-    with ThreadPoolExecutor(threads - 1, "gpudb-team") as helpers:
-        try:
-            for _ in range(threads - 1):
-                helpers.submit(_help, board)
-            _here.board, _here.shares = board, SHARES_EACH * threads
-            yield
-        finally:
-            _here.board, _here.shares = before
-            board[NEXT] = STOPPED
+    try:
+        for _ in range(threads - 1):
+            _helpers().submit(_help, board)
+        _here.board, _here.shares = board, SHARES_EACH * threads
+        yield
+    finally:
+        _here.board, _here.shares = before
+        # Nobody waits for helpers: no share is left, and a board lives as long as they look at it.
+        board[NEXT] = STOPPED
+
+
+@cache
+def _helpers() -> ThreadPoolExecutor:
+    """Threads that help, asleep between batches: starting one takes a tenth of a short text."""
+    return ThreadPoolExecutor(MOST_HELPERS, "gpudb-team")
+
+
+# Threads do not live on in a forked process, which needs new ones.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_helpers.cache_clear)
 
 
 def multiply_together(job: Any) -> None:

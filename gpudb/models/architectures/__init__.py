@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import Architecture, Config
+from gpudb.models.architectures.albert import ALBERT
 from gpudb.models.architectures.bert import BERT
 from gpudb.models.architectures.deberta import DEBERTA
+from gpudb.models.architectures.distilbert import DISTILBERT
+from gpudb.models.architectures.electra import ELECTRA
 from gpudb.models.architectures.mpnet import MPNET
+from gpudb.models.architectures.roberta import ROBERTA
 from gpudb.models.architectures.t5 import T5
 from gpudb.models.architectures.transformer_encoder import TRANSFORMER_ENCODER
 
-ARCHITECTURES: tuple[Architecture, ...] = (BERT, DEBERTA, MPNET, T5, TRANSFORMER_ENCODER)
+ARCHITECTURES: tuple[Architecture, ...] = (
+    ALBERT,
+    BERT,
+    DEBERTA,
+    DISTILBERT,
+    ELECTRA,
+    MPNET,
+    ROBERTA,
+    T5,
+    TRANSFORMER_ENCODER,
+)
 
 
 def find_architecture(config: Config) -> Architecture:

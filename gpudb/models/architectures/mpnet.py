@@ -12,20 +12,20 @@ from gpudb.models.architecture import (
     Architecture,
     Config,
     ScanWeight,
-    activation,
-    dropout_rate,
-    head_count,
     layer_count,
-    positive_number,
-    token_input,
     whole_number,
 )
 from gpudb.models.attention import self_attention
 from gpudb.models.distances import added_by_distance
-from gpudb.models.post_norm import PostNormLayer, linear_shapes, norm, norm_shapes, project
+from gpudb.models.post_norm import PostNormLayer
+from gpudb.models.post_norm_encoder import (
+    Layer,
+    PostNormEncoder,
+    TextEmbeddings,
+    check_plain,
+    encoder_of,
+)
 from gpudb.plan.node import Node
-from gpudb.plan.reshape import Slice
-from gpudb.plan.tensor import Dropout, Gather, Zip
 
 BUCKETS, LONGEST = 32, 128
 """Whatever ``relative_attention_num_buckets`` says, which is the number of rows of the table: the
@@ -40,25 +40,13 @@ _DISTANCES = "encoder.relative_attention_bias.weight"
 
 def weights(config: Config) -> dict[str, tuple[int, ...]]:
     """Name and shape of every weight."""
-    width, wide = whole_number(config, "hidden_size"), whole_number(config, "intermediate_size")
-    heads = head_count(config, "num_attention_heads", width)
-    positions = whole_number(config, "max_position_embeddings", FIRST_POSITION + 1)
-    buckets = whole_number(config, "relative_attention_num_buckets", 1)
+    buckets = whole_number(config, "relative_attention_num_buckets")
     if buckets < BUCKETS:
         raise CheckpointError(
             f"config.json: relative_attention_num_buckets is {buckets}; MPNet looks up {BUCKETS}"
         )
-    shapes: dict[str, tuple[int, ...]] = {
-        "embeddings.word_embeddings.weight": (whole_number(config, "vocab_size"), width),
-        "embeddings.position_embeddings.weight": (positions, width),
-        **norm_shapes("embeddings.LayerNorm", width),
-        _DISTANCES: (buckets, heads),
-    }
-    for name in _layers(config):
-        for part in "qkv":
-            shapes |= linear_shapes(f"{name}.attention.attn.{part}", width, width)
-        shapes |= _layer(name).shapes(width, wide)
-    return shapes
+    embeddings, encoder = _parts(config)
+    return {**embeddings.shapes(), **encoder.shapes(), _DISTANCES: (buckets, encoder.heads)}
 
 
 def rename(name: str) -> str | None:
@@ -69,33 +57,33 @@ def rename(name: str) -> str | None:
 
 def build(config: Config, scan: ScanWeight) -> Node:
     """Embeddings without types, then layers as in BERT."""
-    width = whole_number(config, "hidden_size")
-    eps = positive_number(config, "layer_norm_eps", 1e-12)
-    dropout = dropout_rate(config, "hidden_dropout_prob")
-    heads = head_count(config, "num_attention_heads", width)
-    attention_dropout = dropout_rate(config, "attention_probs_dropout_prob")
-    fn = activation(config, "hidden_act")
+    check_plain(config)
+    embeddings, encoder = _parts(config)
     distances = added_by_distance(scan(_DISTANCES), BUCKETS, LONGEST)
-    table = scan("embeddings.position_embeddings.weight")
-    used = Slice(table, (FIRST_POSITION, 0), (table.schema.numbers[0], width))
-    words = Gather(scan("embeddings.word_embeddings.weight"), token_input("token_ids"))
-    summed = Zip(words, Gather(used, token_input("position_ids")), "add")
-    x: Node = Dropout(norm(summed, scan, "embeddings.LayerNorm", eps), dropout)
-    for name in _layers(config):
-        query, key, value = (project(x, scan, f"{name}.attention.attn.{part}") for part in "qkv")
-        context = self_attention(query, key, value, heads, attention_dropout, relative=distances)
-        x = _layer(name).build(x, context, scan, fn, eps, dropout)
-    return x
+
+    def attend(query: Node, key: Node, value: Node) -> Node:
+        dropout = encoder.attention_dropout
+        return self_attention(query, key, value, encoder.heads, dropout, relative=distances)
+
+    return encoder.build(embeddings.build(scan, encoder.eps, encoder.dropout), scan, attend)
 
 
-def _layers(config: Config) -> list[str]:
-    return [f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers"))]
-
-
-def _layer(name: str) -> PostNormLayer:
-    return PostNormLayer.as_in_bert(
-        name, out=f"{name}.attention.attn.o", attention_norm=f"{name}.attention.LayerNorm"
-    )
+def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
+    names = (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
+    layers = [
+        Layer(
+            *(f"{name}.attention.attn.{part}" for part in "qkv"),
+            PostNormLayer.as_in_bert(
+                name, out=f"{name}.attention.attn.o", attention_norm=f"{name}.attention.LayerNorm"
+            ),
+        )
+        for name in names
+    ]
+    encoder = encoder_of(config, layers)
+    words = whole_number(config, "vocab_size")
+    positions = whole_number(config, "max_position_embeddings", FIRST_POSITION + 1)
+    embeddings = TextEmbeddings(words, positions, encoder.width, skipped=FIRST_POSITION)
+    return embeddings, encoder
 
 
 MPNET = Architecture(

@@ -41,6 +41,9 @@ class Weight:
         The file it lies in, for messages.
     data
         Its bytes, ``(nbytes,)`` uint8, read-only; usually a memory map of the file.
+    axes
+        None where the file holds the axes in the order of ``shape``; else axis ``i`` of the file is
+        axis ``axes[i]`` of ``shape``: ``(1, 0)`` for a matrix that lies there transposed.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Weight:
     shape: tuple[int, ...]
     file: Path
     data: HostArray = field(repr=False, compare=False)
+    axes: tuple[int, ...] | None = None
 
     @property
     def storable(self) -> bool:
@@ -65,4 +69,8 @@ class Weight:
         bfloat16 comes as its 16 bits; see :func:`gpudb.types.widen`. The view may be unaligned when
         the file is: NumPy copes, other readers of its address may not.
         """
-        return self.data.view(FILE_DTYPES[self.dtype]).reshape(self.shape)
+        elements = self.data.view(FILE_DTYPES[self.dtype])
+        if self.axes is None:
+            return elements.reshape(self.shape)
+        stored = elements.reshape([self.shape[axis] for axis in self.axes])
+        return stored.transpose(np.argsort(self.axes))

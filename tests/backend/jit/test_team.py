@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import active_count
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -77,19 +79,57 @@ def test_teams_of_several_threads_do_not_meet() -> None:
                 np.testing.assert_array_equal(each, expected[seed])
 
 
-def test_helpers_go_when_a_run_fails() -> None:
-    backend, before = JitBackend(), active_count()
+@pytest.fixture
+def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
+    """Two helpers, and no more."""
+    with ThreadPoolExecutor(2) as pool:
+        monkeypatch.setattr(team, "_helpers", lambda: pool)
+        yield pool
+
+
+def all_are_free(helpers: ThreadPoolExecutor) -> bool:
+    """Both meet: neither looks at a board any more."""
+    meeting = Barrier(3)
+    for _ in range(2):
+        helpers.submit(meeting.wait, 10)
+    return meeting.wait(10) >= 0
+
+
+def test_helpers_are_free_after_each_run(helpers: ThreadPoolExecutor) -> None:
+    backend = JitBackend()
+    for _ in range(20):
+        with backend.together(3):
+            product(backend, 0)
+        assert all_are_free(helpers)
+
+
+def test_helpers_are_free_when_a_run_fails(helpers: ThreadPoolExecutor) -> None:
+    backend = JitBackend()
 
     def fail() -> None:
         with backend.together(3):
             product(backend, 0)
-            assert active_count() == before + 2
             raise LookupError
 
     with pytest.raises(LookupError):
         fail()
-    assert active_count() == before
+    assert all_are_free(helpers)
     np.testing.assert_array_equal(product(backend, 0), product(JitBackend(), 0))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_helpers_of_its_own() -> None:
+    backend = JitBackend()
+    with backend.together(2):
+        expected = product(backend, 0)
+    child = os.fork()
+    if child == 0:
+        with backend.together(2):
+            same = np.array_equal(product(backend, 0), expected)
+        helping = team._helpers().submit(int).result(10) == 0
+        os._exit(0 if same and helping else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize("inner", [1, 2, 3])
@@ -112,10 +152,13 @@ class _OneThread(ThreadPoolExecutor):
         return super().submit(*args, **kwargs)
 
 
-def test_helpers_go_where_not_all_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(team, "ThreadPoolExecutor", _OneThread)
-    backend, before = JitBackend(), active_count()
-    with pytest.raises(RuntimeError, match="new thread"), backend.together(3):
-        pass
-    assert active_count() == before
-    product(backend, 0)
+def test_the_first_helper_is_let_go_where_the_second_cannot_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with _OneThread(2) as pool:
+        monkeypatch.setattr(team, "_helpers", lambda: pool)
+        backend = JitBackend()
+        with pytest.raises(RuntimeError, match="new thread"), backend.together(3):
+            pass
+        product(backend, 0)
+    # Leaving the pool waits for its thread: one that still helped would never come.
