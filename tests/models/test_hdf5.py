@@ -197,6 +197,7 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
 
 
 def test_without_h5py(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.touch()
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(UnsupportedError, match=r"needs h5py.*pip install 'gpudb-tensor\[h5\]'"):
-        read_hdf5(write(file))
+        read_hdf5(file)

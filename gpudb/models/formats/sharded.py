@@ -18,7 +18,7 @@ def read_sharded(index: Path) -> dict[str, Weight]:
     CheckpointError
         The index is not one, a shard is missing or damaged, or index and shards disagree.
     """
-    places = _weight_map(index)
+    places = read_weight_map(index)
     weights: dict[str, Weight] = {}
     for shard in sorted(set(places.values())):
         path = index.parent / shard
@@ -37,7 +37,8 @@ def read_sharded(index: Path) -> dict[str, Weight]:
     return {name: weights[name] for name in places}
 
 
-def _weight_map(index: Path) -> dict[str, str]:
+def read_weight_map(index: Path) -> dict[str, str]:
+    """Tensor name -> file name, from an index that transformers wrote."""
     places = read_json_object(index).get("weight_map")
     if not isinstance(places, dict) or not places:
         raise CheckpointError(

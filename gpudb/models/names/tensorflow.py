@@ -48,11 +48,11 @@ def torch_name(parts: Sequence[str]) -> str | None:
 def _without_model(parts: Sequence[str]) -> Sequence[str]:
     """Take off what stands before the first layer.
 
-    Keras puts the class of the model there (``tf_bert_model/bert/…``), and its HDF5 files the name
-    of the layer once more before that (``bert/tf_bert_model/bert/…``).
+    Keras may put the name of the model there (``tf_bert_model/bert/…``), and its HDF5 files have
+    the name of the layer once more in front (``bert/tf_bert_model/bert/…``, ``bert/bert/…``).
     """
-    if parts[0] in parts[1:-1] and parts.index(parts[0], 1) == 2:
-        return parts[2:]
+    if parts[0] in parts[1:3]:
+        return parts[parts.index(parts[0], 1) :]
     return parts[1:] if parts[0].startswith("tf_") and len(parts) > 1 else parts
 
 
