@@ -38,6 +38,8 @@ TENSORFLOW = {
     "bert/bert/encoder/layer_._1/output/LayerNorm/gamma:0": (
         "bert.encoder.layer.1.output.LayerNorm.weight"
     ),
+    "shared/shared/shared/embeddings:0": "shared.weight",
+    "deberta/encoder/rel_embeddings.weight:0": "deberta.encoder.rel_embeddings.weight",
     "mlm___cls/bert/embeddings/word_embeddings/weight:0": (
         "cls.bert.embeddings.word_embeddings.weight"
     ),

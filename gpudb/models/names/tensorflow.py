@@ -41,8 +41,9 @@ def torch_name(parts: Sequence[str]) -> str | None:
         return None
     *path, last = _without_model(parts)
     layers = [word for part in path for word in _words(part)]
-    kind = [KINDS[last]] if last in KINDS else [last, "weight"]
-    return ".".join([*layers, *kind])
+    # Where a variable has no kind it is a table: "word_embeddings", "rel_embeddings.weight".
+    kind = KINDS.get(last) or f"{last.removesuffix('.weight')}.weight"
+    return ".".join([*layers, kind])
 
 
 def _without_model(parts: Sequence[str]) -> Sequence[str]:
@@ -51,8 +52,9 @@ def _without_model(parts: Sequence[str]) -> Sequence[str]:
     Keras may put the name of the model there (``tf_bert_model/bert/…``), and its HDF5 files have
     the name of the layer once more in front (``bert/tf_bert_model/bert/…``, ``bert/bert/…``).
     """
-    if parts[0] in parts[1:3]:
-        return parts[parts.index(parts[0], 1) :]
+    again = [place for place in (2, 1) if parts[0] in parts[place : place + 1]]
+    if again:
+        return parts[again[0] :]
     return parts[1:] if parts[0].startswith("tf_") and len(parts) > 1 else parts
 
 
