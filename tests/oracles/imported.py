@@ -56,7 +56,7 @@ def largest_difference(
     )
     with gpudb.connect(device="numpy") as db:
         report = db.import_model(folder, "m")
-        # assert report.format == format_name
+        assert report.format == format_name
         assert report.tensors == len(weights)
         for name, values in weights.items():
             stored = db.tensor(name, model="m").collect()

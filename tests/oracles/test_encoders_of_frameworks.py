@@ -59,6 +59,7 @@ CASES = [
 
 def random_model(framework: str, name: str) -> Any:
     transformers = pytest.importorskip("transformers")
+    transformers.set_seed(7)
     config = getattr(transformers, f"{name}Config")(**CONFIGS[name])
     kind = "EncoderModel" if name == "T5" else "Model"
     model = getattr(transformers, f"{framework}{name}{kind}")(config)

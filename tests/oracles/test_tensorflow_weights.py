@@ -24,9 +24,8 @@ def model(request: pytest.FixtureRequest) -> Any:
 
     The names of its variables begin with the model's where they were made by a first call.
     """
-    tf = pytest.importorskip("tensorflow")
     transformers = pytest.importorskip("transformers")
-    tf.random.set_seed(7)
+    transformers.set_seed(7)
     model = transformers.TFBertForMaskedLM(transformers.BertConfig(**CONFIG))
     if request.param == "built":
         model.build()

@@ -24,23 +24,17 @@ from gpudb.models.formats.checked import (
     map_file,
     unknown_dtype,
 )
+from gpudb.models.formats.format import Format, named
 from gpudb.models.formats.sharded import read_weight_map
 from gpudb.models.formats.weight import FILE_DTYPES, Weight
 from gpudb.types import HostArray
 
-INDEX = "tf_model.h5.index.json"
-FILES = ("tf_model.h5", "model.weights.h5", "model.h5", "model.keras")
 ARCHIVED = "model.weights.h5"
 """The file of weights in a ``.keras`` archive."""
 MOST_COMPRESSION = 1032
 """Deflate, the only compression read, makes data no smaller than this."""
 FILTERS = frozenset({1, 2, 3})  # deflate, shuffle, checksum
 DTYPES = {FILE_DTYPES[name]: name for name in FILE_DTYPES if name not in ("bfloat16", "bool")}
-
-
-def find_sharded_hdf5(folder: Path, names: frozenset[str]) -> Path | None:
-    """The index of HDF5 files that transformers cut a model into."""
-    return folder / INDEX if INDEX in names else None
 
 
 def read_sharded_hdf5(index: Path) -> dict[str, Weight]:
@@ -63,11 +57,6 @@ def read_sharded_hdf5(index: Path) -> dict[str, Weight]:
             raise broken(index, f"{name!r} in {shard!r}, where it is not", "the files of one model")
         weights[name] = replace(shards[shard][inner], name=name)
     return weights
-
-
-def find_hdf5(folder: Path, names: frozenset[str]) -> Path | None:
-    """The HDF5 file or Keras archive in ``folder``."""
-    return next((folder / name for name in FILES if name in names), None)
 
 
 def read_hdf5(file: Path) -> dict[str, Weight]:
@@ -171,3 +160,9 @@ def _check_stored(file: Path, name: str, dataset: Any) -> None:
             f"{name!r} of {dataset.nbytes:,} bytes in {stored:,}",
             "all of its data in the file",
         )
+
+
+HDF5 = Format(
+    "HDF5", named("tf_model.h5", "model.weights.h5", "model.h5", "model.keras"), read_hdf5
+)
+SHARDED_HDF5 = Format("sharded HDF5", named("tf_model.h5.index.json"), read_sharded_hdf5)

@@ -21,6 +21,7 @@ from gpudb.models.formats.checked import (
     make_weight,
     unknown_dtype,
 )
+from gpudb.models.formats.format import Format
 from gpudb.models.formats.weight import FILE_DTYPES, Weight
 
 METADATA = "_METADATA"
@@ -129,3 +130,6 @@ def _weight(
             "folder that orbax saved to its end: save or copy it again"
         ) from error
     return make_weight(folder, name, dtype, shape, values.reshape(-1).view(np.uint8))
+
+
+ORBAX = Format("orbax", find_orbax, read_orbax)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gpudb.errors import CheckpointError
 from gpudb.models.files import AGAIN, read_json_object
+from gpudb.models.formats.format import Format, named
 from gpudb.models.formats.safetensors import read_safetensors
 from gpudb.models.formats.weight import Weight
 
@@ -68,3 +69,8 @@ def _add_shard(
                 f"expected index and shards of one model. {AGAIN}"
             )
         weights[name] = weight
+
+
+SHARDED_SAFETENSORS = Format(
+    "sharded safetensors", named("model.safetensors.index.json"), read_sharded
+)
