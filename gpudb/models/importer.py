@@ -50,6 +50,12 @@ class ImportReport:
     """Weights of the checkpoint that the encoder does not use."""
     nonfinite: Mapping[str, int]
     """NaN and infinite elements by weight."""
+    format: str
+    """File format of the weights."""
+    file: str
+    """Name of the file they were read from."""
+    unused: tuple[str, ...]
+    """Other weight files of the folder, which were not read."""
     seconds: float
 
 
@@ -131,6 +137,9 @@ def import_model(
         new_nbytes=new_nbytes,
         ignored=ignored,
         nonfinite=nonfinite,
+        format=checkpoint.opened.format,
+        file=checkpoint.opened.path.name,
+        unused=checkpoint.opened.others,
         seconds=perf_counter() - started,
     )
 

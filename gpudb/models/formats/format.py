@@ -1,0 +1,59 @@
+"""What a file format is to the importer: a way to find its file in a folder, and to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpudb.models.formats.weight import Weight
+
+Find = Callable[[Path, frozenset[str]], Path | None]
+"""The file or folder to read, from a model folder and the names in it; None if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A file format of weights.
+
+    Parameters
+    ----------
+    name
+        What messages and reports call it.
+    find
+        Where such weights lie in a folder. Raises CheckpointError if several files could be meant.
+    read
+        All weights of what ``find`` found, with the names and the layout of the file, memory-mapped
+        where the file allows it. Raises CheckpointError or UnsupportedError.
+    """
+
+    name: str
+    find: Find
+    read: Callable[[Path], dict[str, Weight]]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedWeights:
+    """The weights of a model folder.
+
+    Parameters
+    ----------
+    format
+        Name of the format they were read in.
+    path
+        The file they lie in; for a sharded checkpoint its index, for some formats a folder.
+    weights
+        Name -> tensor, in the order of the file.
+    others
+        Names of further weight files in the folder, which were not read.
+    """
+
+    format: str
+    path: Path
+    weights: Mapping[str, Weight]
+    others: tuple[str, ...]
+
+
+def named(name: str) -> Find:
+    """Find a file by its name."""
+    return lambda folder, names: folder / name if name in names else None
