@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,6 +13,7 @@ from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
 from gpudb.models.formats.format import OpenedWeights
+from gpudb.models.formats.weight import Weight
 from gpudb.models.tokenizer_files import read_tokenizer
 
 BERT_CONFIG = "bert_config.json"
@@ -41,6 +43,11 @@ class Checkpoint:
     opened: OpenedWeights
     tokenizer_json: str | None
     function: EmbedFunction
+
+    @property
+    def weights(self) -> Mapping[str, Weight]:
+        """Name -> tensor."""
+        return self.opened.weights
 
 
 def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
