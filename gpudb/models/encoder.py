@@ -188,7 +188,7 @@ class Encoder:
         if self.tokenizer is None:
             raise UnsupportedError(
                 f"model {self.version.label} has no tokenizer, so it cannot embed text; import a "
-                "folder with tokenizer.json or vocab.txt, or use infer() with rows of numbers"
+                "folder with tokenizer.json or a vocabulary, or use infer() with rows of numbers"
             )
         started = perf_counter()
         if self.function.prompt:

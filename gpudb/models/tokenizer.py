@@ -54,7 +54,8 @@ class TextTokenizer:
     Parameters
     ----------
     json_text
-        The text of a ``tokenizer.json``. Its own padding and truncation are ignored.
+        The text of a ``tokenizer.json``. Its own padding is ignored, and of its truncation all but
+        the side.
     max_tokens
         Texts keep at most this many tokens, special tokens included; None keeps all.
     threads
@@ -71,6 +72,7 @@ class TextTokenizer:
                 f"the stored tokenizer cannot be read ({error}); import the model again"
             ) from error
         self._threads = threads
+        side = (self._tokenizer.truncation or {}).get("direction", "right")
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         if max_tokens is not None:
@@ -80,7 +82,7 @@ class TextTokenizer:
                     f"max_tokens is {max_tokens}; expected at least {least}, "
                     "the special tokens around every text"
                 )
-            self._tokenizer.enable_truncation(max_tokens)
+            self._tokenizer.enable_truncation(max_tokens, direction=side)
 
     @property
     def id_count(self) -> int:
