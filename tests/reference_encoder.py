@@ -86,7 +86,15 @@ def pool(x: Array, offsets: Any, kind: str) -> Array:
     for number, (start, stop) in enumerate(_sequences(offsets)):
         if start < stop:
             rows = x[start:stop]
-            out[number] = {"mean": rows.mean(0), "max": rows.max(0), "cls": rows[0]}[kind]
+            places = np.arange(1, len(rows) + 1)
+            out[number] = {
+                "mean": rows.mean(0),
+                "max": rows.max(0),
+                "cls": rows[0],
+                "last": rows[-1],
+                "root_mean": rows.sum(0) / math.sqrt(len(rows)),
+                "rising_mean": np.average(rows, axis=0, weights=places),
+            }[kind]
     return out
 
 
