@@ -44,17 +44,19 @@ def _models(catalog: Catalog) -> Rows:
 def _versions(catalog: Catalog) -> Rows:
     rows = catalog.rows(
         "SELECT model.name, number, architecture, parameters, nbytes, dtype, config, created, "
-        "source FROM version JOIN model ON model.id = version.model ORDER BY model.name, number"
+        "source, (SELECT max(error) FROM tensor WHERE tensor.version = version.id), mean_cosine, "
+        "least_cosine FROM version JOIN model ON model.id = version.model "
+        "ORDER BY model.name, number"
     )
     return [
-        (*front, *_sizes(config), _naive(created), source)
-        for *front, config, created, source in rows
+        (*front, *_sizes(config), _naive(created), source, error, mean_cosine, least_cosine)
+        for *front, config, created, source, error, mean_cosine, least_cosine in rows
     ]
 
 
 def _tensors(catalog: Catalog) -> Rows:
     rows = catalog.rows(
-        "SELECT model.name, version.number, tensor.name, shape, block, tensor.dtype, keys, "
+        "SELECT model.name, version.number, tensor.name, shape, block, tensor.dtype, keys, error, "
         "(SELECT count(*) FROM block WHERE block.tensor = tensor.id) "
         f"FROM tensor {_OWNER} {_BY_TENSOR}"
     )
@@ -70,8 +72,9 @@ def _tensors(catalog: Catalog) -> Rows:
             blocks * _block_nbytes(block, dtype),
             blocks,
             json.loads(keys) if keys else [f"i{axis}" for axis in range(len(json.loads(shape)))],
+            error,
         )
-        for model, version, name, shape, block, dtype, keys, blocks in rows
+        for model, version, name, shape, block, dtype, keys, error, blocks in rows
     ]
 
 
@@ -124,6 +127,9 @@ _VERSION_COLUMNS = (
     "layers",
     "created",
     "source",
+    "error",
+    "mean_cosine",
+    "least_cosine",
 )
 
 LISTINGS: Mapping[str, tuple[tuple[str, ...], Callable[[Catalog], Rows]]] = {
@@ -141,6 +147,7 @@ LISTINGS: Mapping[str, tuple[tuple[str, ...], Callable[[Catalog], Rows]]] = {
             "bytes",
             "blocks",
             "keys",
+            "error",
         ),
         _tensors,
     ),

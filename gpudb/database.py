@@ -116,6 +116,7 @@ class Database(Closing):
         *,
         block: tuple[int, int] | None = None,
         allow_nonfinite: bool = False,
+        dtype: str | None = None,
     ) -> ImportReport:
         """Import a model folder (Hugging Face, sentence-transformers) as a new version of ``name``.
 
@@ -129,6 +130,10 @@ class Database(Closing):
             Rows and columns of the blocks that matrices are cut into; None for row panels.
         allow_nonfinite
             Import weights that hold NaN or infinity, which are an error otherwise.
+        dtype
+            What matrices are stored as: ``"float32"``, ``"float16"``, ``"bfloat16"`` or ``"int8"``
+            (a scale for each row); None for the dtype they come in. What rounding changed is in
+            the report, and in ``gpudb.models`` and ``gpudb.tensors``; see ``docs/models.md``.
 
         Raises
         ------
@@ -136,7 +141,7 @@ class Database(Closing):
             The folder cannot be imported; nothing has changed.
         """
         return self._library.import_model(
-            folder, name, block=block, allow_nonfinite=allow_nonfinite
+            folder, name, block=block, allow_nonfinite=allow_nonfinite, dtype=dtype
         )
 
     def models(self) -> list[str]:
@@ -347,7 +352,8 @@ class Database(Closing):
         if name.partition("@")[0] in self.models():
             version = find_version(self._store.catalog, name)
             return self.sql(
-                "SELECT name, shape, block, dtype, elements, bytes, blocks FROM gpudb.tensors "
+                "SELECT name, shape, block, dtype, elements, bytes, blocks, error "
+                "FROM gpudb.tensors "
                 "WHERE model = ? AND version = ?",
                 [version.model, version.number],
             )

@@ -215,6 +215,7 @@ LISTING_TYPES: Mapping[str, pa.DataType] = {
         pa.int64(),
     ),
     **dict.fromkeys(("shape", "block", "key"), pa.list_(pa.int64())),
+    **dict.fromkeys(("error", "mean_cosine", "least_cosine"), pa.float64()),
     "keys": pa.list_(pa.string()),
     "created": pa.timestamp("us"),
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from os import PathLike
@@ -12,22 +12,32 @@ from time import perf_counter
 
 import numpy as np
 
+from gpudb.catalog import StoredTensor
 from gpudb.catalog.blocks import pages
-from gpudb.catalog.models import add_tokenizer, add_version
+from gpudb.catalog.models import add_tokenizer, add_version, drop_version
+from gpudb.catalog.tensors import record_error
 from gpudb.errors import CheckpointError, InputError
+from gpudb.models.accuracy import Cosines, compare_vectors, scan_as_it_lies
 from gpudb.models.architecture import Architecture
 from gpudb.models.architectures import find_architecture
 from gpudb.models.checkpoint import Checkpoint, read_checkpoint
 from gpudb.models.embed_function import EmbedFunction
+from gpudb.models.encoder import Limits
 from gpudb.models.formats.weight import Weight
 from gpudb.models.names import torch_weights
 from gpudb.models.tokenizer import TextTokenizer
+from gpudb.models.weight_dtypes import (
+    StoredWeight,
+    check_dtype,
+    check_range,
+    converted,
+    stored_weight,
+)
 from gpudb.plan.node import Node, walk
 from gpudb.plan.serialize import plan_to_json
 from gpudb.plan.tensor import Scan
 from gpudb.progress import progress_bar
 from gpudb.store import TensorStore
-from gpudb.store.panels import row_panels
 from gpudb.types import HostArray, TensorSchema, widen
 
 WEIGHT_DTYPES = ("float32", "float16", "bfloat16")
@@ -52,6 +62,13 @@ class ImportReport:
     nonfinite: Mapping[str, int]
     """NaN and infinite elements by weight."""
     seconds: float
+    dtypes: Mapping[str, int]
+    """Bytes of all blocks by dtype."""
+    errors: Mapping[str, float]
+    """Relative Frobenius error of each weight that was rounded."""
+    cosines: Cosines | None
+    """Of vectors with those of the model as it came; None where nothing was rounded, where the
+    model has no tokenizer, or where it does not fit the memory limit."""
 
 
 def import_model(
@@ -59,8 +76,10 @@ def import_model(
     folder: str | PathLike[str],
     name: str,
     *,
+    limits: Limits | None = None,
     block: tuple[int, int] | None = None,
     allow_nonfinite: bool = False,
+    dtype: str | None = None,
 ) -> ImportReport:
     """Import a Hugging Face or sentence-transformers folder as a new version of model ``name``.
 
@@ -73,15 +92,20 @@ def import_model(
         tokenizer, and ``modules.json`` if sentence-transformers made it.
     name
         What SQL will call the model.
+    limits
+        What measuring accuracy may take; None for one thread and all memory.
     block
         Rows and columns of the blocks that matrices are cut into; None for row panels.
     allow_nonfinite
         Import weights that hold NaN or infinity, which are an error otherwise.
+    dtype
+        What matrices are stored as, see :mod:`gpudb.models.weight_dtypes`; None for the dtype they
+        come in.
 
     Raises
     ------
     InputError
-        ``folder``, ``name`` or ``block`` cannot be one.
+        ``folder``, ``name``, ``block`` or ``dtype`` cannot be one.
     CheckpointError
         Something is missing, unexpected, misshapen or not finite; all of it is listed.
     UnsupportedError
@@ -89,6 +113,7 @@ def import_model(
     """
     started = perf_counter()
     _check_block(block)
+    check_dtype(dtype)
     checkpoint = read_checkpoint(folder)
     architecture = find_architecture(checkpoint.config)
     weights, ignored = match_weights(checkpoint, architecture)
@@ -99,10 +124,15 @@ def import_model(
             f"{checkpoint.folder}: NaN or infinity in {found}; the checkpoint is probably broken. "
             "Import it with allow_nonfinite=True if that is what you want"
         )
-    schemas = {n: _schema(n, w, block) for n, w in weights.items()}
-    plan = architecture.build(checkpoint.config, lambda n: Scan(schemas[n]))
+    stored = {n: stored_weight(n, w, block, dtype) for n, w in weights.items()}
+    check_range(stored, checkpoint.folder)
+    plan = architecture.build(checkpoint.config, lambda n: stored[n].scan())
     function = _function(checkpoint, architecture)
-    used = _scan_order(plan)
+    used = {n: stored[n] for n in _scan_order(plan)}
+    schemas = [schema for weight in used.values() for schema in weight.schemas]
+    nbytes = _nbytes_by_dtype(schemas)
+    errors: dict[str, float] = {}
+    cosines: Cosines | None = None
     with store.catalog.transaction():
         before = _page_nbytes(store)
         tokenizer = checkpoint.tokenizer_json
@@ -114,25 +144,37 @@ def import_model(
             plan=plan_to_json(plan),
             function=asdict(function),
             tokenizer=add_tokenizer(store.catalog, tokenizer) if tokenizer else None,
-            dtype=Counter(w.dtype for w in weights.values()).most_common(1)[0][0],
+            dtype=_most_common_dtype(used),
             source=_readable(checkpoint.folder.absolute()),
-            parameters=sum(prod(schemas[n].numbers) for n in used),
-            nbytes=sum(schemas[n].nbytes for n in used),
+            parameters=sum(prod(w.schema.numbers) for w in used.values()),
+            nbytes=sum(nbytes.values()),
         )
-        store.put_many(_with_progress(name, used, schemas, weights), version.id)
+        tensors = store.put_many(_with_progress(name, used, errors), version.id)
+        _record_errors(store, tensors, errors)
         new_nbytes = _page_nbytes(store) - before
+    # Not in the transaction, which other threads would wait for.
+    if errors and tokenizer is not None and architecture.reads == "tokens":
+        original = architecture.build(checkpoint.config, lambda n: scan_as_it_lies(n, weights[n]))
+        try:
+            cosines = compare_vectors(store, version, original, weights, limits)
+        except BaseException:
+            drop_version(store.catalog, version.label)
+            raise
     return ImportReport(
         name=version.model,
         version=version.number,
         architecture=architecture.name,
         parameters=version.parameters,
-        tensors=len(used),
-        blocks=sum(schemas[n].blocks for n in used),
+        tensors=len(schemas),
+        blocks=sum(schema.blocks for schema in schemas),
         nbytes=version.nbytes,
         new_nbytes=new_nbytes,
         ignored=ignored,
         nonfinite=nonfinite,
         seconds=perf_counter() - started,
+        dtypes=nbytes,
+        errors=errors,
+        cosines=cosines,
     )
 
 
@@ -199,14 +241,6 @@ def _are_equal(one: Weight, other: Weight) -> bool:
     )
 
 
-def _schema(name: str, weight: Weight, block: tuple[int, int] | None) -> TensorSchema:
-    if block is None or len(weight.shape) != 2:
-        return TensorSchema(
-            name, weight.shape, row_panels(weight.shape, weight.dtype), weight.dtype
-        )
-    return TensorSchema(name, weight.shape, tuple(block), weight.dtype)
-
-
 def _check_block(block: object) -> None:
     if block is None:
         return
@@ -262,15 +296,40 @@ def _nonfinite(weights: Mapping[str, Weight]) -> dict[str, int]:
 
 
 def _with_progress(
-    model: str,
-    names: tuple[str, ...],
-    schemas: Mapping[str, TensorSchema],
-    weights: Mapping[str, Weight],
+    model: str, weights: Mapping[str, StoredWeight], errors: dict[str, float]
 ) -> Iterator[tuple[TensorSchema, HostArray]]:
-    with progress_bar(f"importing {model}", len(names), "tensors") as advance:
-        for name in names:
-            yield schemas[name], weights[name].array()
+    """The tensors of all weights, made one weight at a time; ``errors`` gets what rounding did."""
+    with progress_bar(f"importing {model}", len(weights), "weights") as advance:
+        for name, weight in weights.items():
+            made = converted(weight)
+            if made.error is not None:
+                errors[name] = made.error
+            yield from zip(weight.schemas, made.values, strict=True)
+            del made  # or two weights would be in memory while the next one is made
             advance(1)
+
+
+def _nbytes_by_dtype(schemas: Iterable[TensorSchema]) -> dict[str, int]:
+    nbytes: Counter[str] = Counter()
+    for schema in schemas:
+        nbytes[schema.dtype] += schema.nbytes
+    return dict(nbytes.most_common())
+
+
+def _most_common_dtype(weights: Mapping[str, StoredWeight]) -> str:
+    """The dtype of most elements; vectors are many, but short."""
+    elements: Counter[str] = Counter()
+    for weight in weights.values():
+        elements[weight.schema.dtype] += prod(weight.schema.numbers)
+    return elements.most_common(1)[0][0]
+
+
+def _record_errors(
+    store: TensorStore, tensors: Iterable[StoredTensor], errors: Mapping[str, float]
+) -> None:
+    for stored in tensors:
+        if stored.schema.name in errors:
+            record_error(store.catalog, stored.id, errors[stored.schema.name])
 
 
 def _page_nbytes(store: TensorStore) -> int:

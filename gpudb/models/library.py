@@ -89,9 +89,18 @@ class ModelLibrary:
         *,
         block: tuple[int, int] | None = None,
         allow_nonfinite: bool = False,
+        dtype: str | None = None,
     ) -> ImportReport:
         """See :func:`gpudb.models.importer.import_model`."""
-        return import_model(self._store, folder, name, block=block, allow_nonfinite=allow_nonfinite)
+        return import_model(
+            self._store,
+            folder,
+            name,
+            limits=self._limits,
+            block=block,
+            allow_nonfinite=allow_nonfinite,
+            dtype=dtype,
+        )
 
     def names(self) -> list[str]:
         """All models."""
