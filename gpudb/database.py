@@ -13,13 +13,12 @@ from gpudb.backend import fallback, open_backend
 from gpudb.catalog.models import version as find_version
 from gpudb.catalog.tensors import drop_tensor
 from gpudb.closing import Closing
-from gpudb.distinct import distinct_texts, vectors_of_rows
+from gpudb.embed_options import EmbedOptions
 from gpudb.errors import CatalogError, InputError
 from gpudb.models.encoder import batch_limits
 from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
 from gpudb.models.statistics import InferStatistics
-from gpudb.models.text_column import as_text_column
 from gpudb.predict import Prediction, Setting, find_gpu
 from gpudb.relation import StoredTensors, TensorEngine, TensorRelation
 from gpudb.report import RENDERERS
@@ -152,7 +151,15 @@ class Database(Closing):
         """Forget a model, or one version of it (``"name@2"``); vacuum frees its pages."""
         self._library.drop(name)
 
-    def embed(self, model: str, column: object) -> Result:
+    def embed(
+        self,
+        model: str,
+        column: object,
+        *,
+        dimensions: int | None = None,
+        prompt: str | None = None,
+        dtype: str = "float32",
+    ) -> Result:
         """Embed a column of texts.
 
         Parameters
@@ -161,6 +168,8 @@ class Database(Closing):
             Name of a model, ``"name"`` or ``"name@version"``.
         column
             ``(n,)`` texts: a list, or a NumPy, pandas, polars, cuDF or Arrow column.
+        dimensions, prompt, dtype
+            See :class:`~gpudb.embed_options.EmbedOptions`.
 
         Returns
         -------
@@ -168,11 +177,9 @@ class Database(Closing):
             One column ``embedding`` of ``n`` vectors, null where the text is null; ``stats`` is
             an :class:`~gpudb.models.statistics.InferStatistics`.
         """
-        texts = as_text_column(column, "column")
-        distinct, numbers = distinct_texts(texts)
-        vectors, stats = self._library.embed(model, distinct)
-        rows = pa.table({"embedding": vectors_of_rows(vectors, numbers)})
-        return Result(rows, stats.over_rows(len(texts)))
+        options = EmbedOptions(dimensions, prompt, dtype)
+        vectors, stats = self._library.embed_column(model, column, options)
+        return Result(pa.table({"embedding": vectors}), stats)
 
     def infer(
         self, model: str, inputs: Mapping[str, Any] | Any, offsets: Any = None

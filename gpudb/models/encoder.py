@@ -159,7 +159,7 @@ class Encoder:
             return self._blockwise[pooled, block]
 
     def embed(
-        self, texts: pa.ChunkedArray, settings: Settings
+        self, texts: pa.ChunkedArray, settings: Settings, prompt: str | None = None
     ) -> tuple[HostArray, InferStatistics]:
         """One vector per text.
 
@@ -170,6 +170,8 @@ class Encoder:
         settings
             How to run; ``auto`` is the fused plan: its matrices are dense, and it does the same
             work in fewer steps.
+        prompt
+            Name of the prompt before each text; None for the model's default.
 
         Returns
         -------
@@ -180,6 +182,8 @@ class Encoder:
 
         Raises
         ------
+        InputError
+            There is no such prompt.
         UnsupportedError
             The model has no tokenizer.
         MemoryBudgetError
@@ -191,9 +195,8 @@ class Encoder:
                 "folder with tokenizer.json or vocab.txt, or use infer() with rows of numbers"
             )
         started = perf_counter()
-        if self.function.prompt:
-            prompt = self.function.prompt
-            texts = pa.chunked_array([[prompt + t for t in texts.to_pylist()]], pa.large_string())
+        if before := self.function.prompt_named(prompt, self.version.label):
+            texts = pa.chunked_array([[before + t for t in texts.to_pylist()]], pa.large_string())
         tokens = self.tokenizer.encode(texts)
         tokenized = perf_counter() - started
         ids, offsets = tokens.values, tokens.offsets

@@ -10,11 +10,14 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from gpudb.backend import Backend
 from gpudb.catalog import StoredTensor
 from gpudb.catalog import models as catalog_models
 from gpudb.catalog.tensors import tensor
+from gpudb.distinct import distinct_texts, vectors_of_rows
+from gpudb.embed_options import EmbedOptions
 from gpudb.errors import GpudbError, InputError
 from gpudb.models.architectures import ARCHITECTURES
 from gpudb.models.batches import sizes_of_lengths
@@ -146,9 +149,17 @@ class ModelLibrary:
                 )
             return self._open[key]
 
-    def embedding_width(self, name: str) -> int:
-        """Numbers in one vector of a model."""
-        return self.encoder(name).width
+    def embedding_width(self, name: str, options: EmbedOptions | None = None) -> int:
+        """Elements of one vector of a model.
+
+        Raises
+        ------
+        InputError
+            The model has no such prompt, or not so many dimensions.
+        """
+        encoder, options = self.encoder(name), options or EmbedOptions()
+        encoder.function.prompt_named(options.prompt, name)
+        return options.width(name, encoder.width)
 
     @contextmanager
     def profiling(self) -> Iterator[None]:
@@ -160,9 +171,26 @@ class ModelLibrary:
         finally:
             self.settings = before
 
-    def embed(self, name: str, texts: object) -> tuple[HostArray, InferStatistics]:
+    def embed(
+        self, name: str, texts: object, prompt: str | None = None
+    ) -> tuple[HostArray, InferStatistics]:
         """Vectors of distinct texts without nulls: ``(n,)`` -> ``(n, width)`` float32."""
-        return self.encoder(name).embed(as_text_column(texts, "text"), self.settings)
+        return self.encoder(name).embed(as_text_column(texts, "text"), self.settings, prompt)
+
+    def embed_column(
+        self, name: str, column: object, options: EmbedOptions
+    ) -> tuple[pa.Array, InferStatistics]:
+        """A vector for each row of a column of texts, each distinct text embedded once."""
+        self.embedding_width(name, options)  # what it refuses is refused before anything runs
+        texts = as_text_column(column, "column")
+        distinct, numbers = distinct_texts(texts)
+        vectors, statistics = self.embed(name, distinct, options.prompt)
+        rows = vectors_of_rows(self.formed(name, vectors, options), numbers)
+        return rows, statistics.over_rows(len(texts))
+
+    def formed(self, name: str, vectors: HostArray, options: EmbedOptions) -> HostArray:
+        """Vectors of a model, as :meth:`embed` returns them, in another form."""
+        return options.applied(name, vectors, self.encoder(name).function.normalize)
 
     def infer(
         self, name: str, inputs: Mapping[str, Any] | Any, offsets: Any = None

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 from sqlglot import exp
 
+from gpudb.embed_options import EmbedOptions
 from gpudb.errors import SqlError, UnsupportedError
 from gpudb.sql.connection import Parameters, missing_parameter
 
 FUNCTION = "embed"
+
+CallKey: TypeAlias = tuple[str, str, EmbedOptions]
+
+SQL_TYPES: Mapping[str, str] = {"float32": "FLOAT", "int8": "TINYINT", "binary": "UTINYINT"}
+"""Dtype of vectors -> DuckDB's type of their elements; it has none of 16 bits."""
+
+_NAMED = (exp.Kwarg, exp.PropertyEQ)
+"""``name => value`` and ``name := value``."""
 _VARYING = frozenset({"random", "gen_random_uuid", "uuidv4", "uuidv7", "nextval"})
 _UNNEST = frozenset({"unnest", "generate_subscripts"})
 _AGGREGATES = frozenset(
@@ -32,11 +42,12 @@ IN_FROM = (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One ``embed(model, text)``."""
+    """One ``embed(model, text)``, perhaps with options."""
 
     node: exp.Expr
     model: str
     text: exp.Expr
+    options: EmbedOptions
 
     @property
     def is_constant(self) -> bool:
@@ -45,9 +56,9 @@ class Call:
         return not (needs_rows or varies(self.text) or has_unnest(self.text))
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> CallKey:
         """Equal for calls that give equal vectors in one scope."""
-        return (self.model, self.text.sql("duckdb"))
+        return (self.model, self.text.sql("duckdb"), self.options)
 
 
 def is_call(node: exp.Expr) -> bool:
@@ -126,14 +137,17 @@ def scopes(node: exp.Expr) -> Iterator[exp.Select]:
 
 def as_call(node: exp.Expr, parameters: Parameters) -> Call:
     """Check the arguments of a call."""
-    arguments = node.expressions
     shown = node.sql("duckdb", normalize_functions=False)
-    if len(arguments) != 2:
+    arguments = [a for a in node.expressions if not isinstance(a, _NAMED)]
+    named = {a.name.lower(): a.expression for a in node.expressions if isinstance(a, _NAMED)}
+    if not 2 <= len(arguments) <= 3:
         raise SqlError(
-            f"{shown}: embed takes a model and a text, found {len(arguments)} "
-            "arguments; write embed('model', text)"
+            f"{shown}: embed takes a model and a text, found {len(arguments)} arguments; write "
+            "embed('model', text), and options by name"
         )
-    model, text = arguments
+    model, text = arguments[:2]
+    if arguments[2:]:
+        named["dimensions"] = arguments[2]
     if isinstance(node.parent, exp.Table):
         raise UnsupportedError(IN_FROM)
     if has_call(text):
@@ -151,12 +165,44 @@ def as_call(node: exp.Expr, parameters: Parameters) -> Call:
             "the model; put it in a CTE: "
             "WITH g AS (SELECT … AS t …) SELECT embed('model', t) FROM g"
         )
-    return Call(node, _model_name(model, parameters), text)
+    return Call(node, _model_name(model, parameters), text, _options(shown, named, parameters))
 
 
 def _same(inner: exp.Expr, call: exp.Expr) -> bool:
     """True when ``inner`` belongs to the same SELECT as the call, not to a subquery in it."""
     return inner.find_ancestor(exp.Select) is call.find_ancestor(exp.Select)
+
+
+def _options(shown: str, named: Mapping[str, exp.Expr], parameters: Parameters) -> EmbedOptions:
+    known = [f.name for f in fields(EmbedOptions)]
+    if unknown := sorted(named.keys() - set(known)):
+        raise SqlError(
+            f"{shown}: embed has no option {', '.join(unknown)}; options are: {', '.join(known)}"
+        )
+    values = {name: _constant(name, value, parameters) for name, value in named.items()}
+    options = EmbedOptions(**values)
+    if options.dtype not in SQL_TYPES:
+        raise UnsupportedError(
+            f"{shown}: SQL has no type for vectors of {options.dtype}; use int8, or "
+            f"Database.embed(…, dtype={options.dtype!r})"
+        )
+    return options
+
+
+def _constant(name: str, value: exp.Expr, parameters: Parameters) -> Any:
+    """The value of an option: a literal, NULL or a parameter."""
+    if isinstance(value, exp.Placeholder):
+        if value.name not in parameters:
+            raise missing_parameter(value.name, parameters)
+        return parameters[value.name]
+    if isinstance(value, exp.Null):
+        return None
+    if isinstance(value, exp.Literal):
+        return value.to_py()
+    raise SqlError(
+        f"embed: {name} is {value.sql('duckdb')}; expected a literal or a parameter: what type the "
+        "vectors have must be known before a row is read"
+    )
 
 
 def _model_name(model: exp.Expr, parameters: Parameters) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from gpudb.embed_options import EmbedOptions
 from gpudb.errors import SqlError
 from gpudb.sql.explain import for_duckdb
 from gpudb.sql.protocols import TableStore
@@ -39,7 +40,9 @@ MACROS = (
     # Lets a query with calls be bound, not run: the variable gives the width of the model's
     # vectors (see ``placeholder``), and running it fails in the inner cast. error() would say it
     # better, but counts as a side effect, and DuckDB lets no alias refer to one.
-    "CREATE MACRO embed(model, text) AS getvariable('gpudb_embed_' || model)"
+    "CREATE MACRO embed(model, text, dimensions := NULL, prompt := NULL, dtype := 'float32') AS "
+    "getvariable('gpudb_embed_' || model || '|' || coalesce(CAST(dimensions AS VARCHAR), '') "
+    "|| '|' || dtype)"
     "[CAST('embed() reached DuckDB: ' || CAST(text AS VARCHAR) AS BIGINT)]",
 )
 BLOCK_MACROS = ("norm", "block_sum", "block_mean", "block_min", "block_max")
@@ -119,10 +122,13 @@ class Connection:
         """Forget an Arrow table."""
         self._duck.unregister(name)
 
-    def placeholder(self, model: str, width: int) -> None:
-        """Let calls of a model be bound, not run: what binds tells names and types of a query."""
-        variable = quoted(f"gpudb_embed_{model}")
-        self._duck.execute(f"SET VARIABLE {variable} = CAST([] AS FLOAT[{width}][])")
+    def placeholder(self, model: str, options: EmbedOptions, kind: str) -> None:
+        """Let calls of a model be bound, not run: what binds tells names and types of a query.
+
+        ``kind`` is DuckDB's type of the vectors, e.g. ``FLOAT[384]``.
+        """
+        variable = quoted(f"gpudb_embed_{model}|{options.dimensions or ''}|{options.dtype}")
+        self._duck.execute(f"SET VARIABLE {variable} = CAST([] AS {kind}[])")
 
     def is_temporary(self, name: str) -> bool:
         """True for a table or view of this session, which hides a stored table of its name."""

@@ -33,10 +33,13 @@ class Infer:
     text: str
     """The expression that gives the text."""
     into: str
+    options: str = ""
+    """Of the call, for people."""
 
     def label(self) -> str:
         """One line for EXPLAIN."""
-        return f"model   {self.into} = {self.model} over distinct {self.text}"
+        options = f", {self.options}" if self.options else ""
+        return f"model   {self.into} = {self.model} over distinct {self.text}{options}"
 
 
 @dataclass(frozen=True, slots=True)

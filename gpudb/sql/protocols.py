@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 import pyarrow as pa
 
 from gpudb.catalog import NamedTensor, StoredTensor
+from gpudb.embed_options import EmbedOptions
 from gpudb.plan.node import Node
 from gpudb.report import PlanReport
 from gpudb.types import HostArray
@@ -50,11 +51,16 @@ called."""
 class ModelFunctions(Protocol):
     """The models a query may call."""
 
-    def embedding_width(self, model: str, /) -> int:
-        """Numbers in one vector; a GpudbError if there is no such model."""
+    def embedding_width(self, model: str, options: EmbedOptions, /) -> int:
+        """Elements of one vector; a GpudbError if there is no such model, or not with these."""
 
-    def embed(self, model: str, texts: object, /) -> tuple[HostArray, ModelCounts]:
+    def embed(
+        self, model: str, texts: object, prompt: str | None, /
+    ) -> tuple[HostArray, ModelCounts]:
         """Distinct texts without nulls ``(n,)`` -> ``(n, width)`` float32, and what it took."""
+
+    def formed(self, model: str, vectors: HostArray, options: EmbedOptions, /) -> HostArray:
+        """Vectors that :meth:`embed` returned, in another form."""
 
     def profiling(self) -> AbstractContextManager[None]:
         """While it is entered, operators are timed one by one."""

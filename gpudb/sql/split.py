@@ -7,13 +7,23 @@ distinct texts among them, and the rest of the SELECT takes place over rows and 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 
 import pyarrow as pa
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
-from gpudb.sql.calls import Call, as_call, has_call, is_call, own_calls, scopes
+from gpudb.sql.calls import (
+    SQL_TYPES,
+    Call,
+    CallKey,
+    as_call,
+    has_call,
+    is_call,
+    own_calls,
+    scopes,
+)
 from gpudb.sql.connection import Connection, Parameters
 from gpudb.sql.plan import Infer, Measured, Rows, Step
 from gpudb.sql.protocols import ModelFunctions
@@ -55,7 +65,7 @@ class Splitter:
         self._parameters = parameters
         self._dry = dry
         self._vectors = Vectors(models)
-        self._constants: dict[tuple[str, str], str] = {}
+        self._constants: dict[CallKey, str] = {}
         self._registered: list[str] = []
         self.steps: list[Step] = []
         self.measured: list[Measured] = []
@@ -70,8 +80,10 @@ class Splitter:
                 )
         for node in statement.find_all(exp.Anonymous):
             if is_call(node):
-                model = as_call(node, self._parameters).model
-                self._connection.placeholder(model, self._models.embedding_width(model))
+                call = as_call(node, self._parameters)
+                width = self._models.embedding_width(call.model, call.options)
+                kind = f"{SQL_TYPES[call.options.dtype]}[{width}]"
+                self._connection.placeholder(call.model, call.options, kind)
         if statement.find(exp.Ordered):
             self._check_order()
         # DuckDB evaluates what FROM unnests as soon as it is bound.
@@ -105,7 +117,7 @@ class Splitter:
             self._constants[call.key] = name
             query = exp.Select(expressions=[call.text.copy()])
             texts = self._connection.query(query.sql("duckdb"), self._parameters).column(0)
-            vectors = self._infer(call.model, texts, call.text.sql("duckdb"), f"{name}.vector")
+            vectors = self._infer(call, texts, f"{name}.vector")
             self._register(name, pa.table({"vector": vectors}))
         return exp.Subquery(this=exp.select("vector").from_(name))
 
@@ -159,8 +171,7 @@ class Splitter:
         into = f"{ROWS}{sum(isinstance(s, Rows) for s in self.steps) + 1}"
         table = self._rows(rows, into, items.columns)
         for call, text, vector in items.calls:
-            sql = call.text.sql("duckdb")
-            vectors = self._infer(call.model, table.column(text), sql, f"{into}.{vector}")
+            vectors = self._infer(call, table.column(text), f"{into}.{vector}")
             table = table.append_column(vector, vectors)
         self._register(into, table)
 
@@ -183,11 +194,11 @@ class Splitter:
         self.measured.append(Measured(table.num_rows, perf_counter() - started))
         return table
 
-    def _infer(self, model: str, texts: pa.ChunkedArray, sql: str, into: str) -> pa.Array:
+    def _infer(self, call: Call, texts: pa.ChunkedArray, into: str) -> pa.Array:
         """Vectors of a column of texts; null for null."""
-        self.steps.append(Infer(model, sql, into))
+        model, sql = call.model, call.text.sql("duckdb")
+        self.steps.append(Infer(model, sql, into, str(call.options)))
         started = perf_counter()
-        width = self._models.embedding_width(model)
         if pa.types.is_null(texts.type):
             texts = texts.cast(pa.string())
         if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
@@ -197,9 +208,9 @@ class Splitter:
             )
         computed, counts = 0, None
         if self._dry:
-            vectors = pa.nulls(len(texts), pa.list_(pa.float32(), width))
+            vectors = self._vectors.nulls(model, len(texts), call.options)
         else:
-            vectors, computed, counts = self._vectors.of(model, texts)
+            vectors, computed, counts = self._vectors.of(model, texts, call.options)
         seconds = perf_counter() - started
         self.measured.append(Measured(len(texts), seconds, computed, counts))
         return vectors
@@ -224,7 +235,7 @@ class Items:
         self.calls: list[tuple[Call, str, str]] = []
         """Each distinct call, the column of its text and the column of its vector."""
         self._names: dict[tuple[str, ...], str] = {}
-        self._vectors: dict[tuple[str, str], str] = {}
+        self._vectors: dict[CallKey, str] = {}
         self.stars = {id(i): self._star(i) for i in scope.select.expressions if is_star(i)}
         for call in calls:
             self._vector(call)
@@ -249,7 +260,7 @@ class Items:
 
     def _vector(self, call: Call) -> str:
         text = self._scope.expanded(call.text)
-        full = Call(call.node, call.model, text)
+        full = replace(call, text=text)
         if full.key not in self._vectors:
             vector = f"vector_{len(self._vectors) + 1}"
             self._vectors[full.key] = vector

@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from gpudb.embed_options import EmbedOptions
 from gpudb.errors import CatalogError
 from gpudb.report import PlanReport, PlanText
 from gpudb.sql import SqlEngine
@@ -23,6 +24,7 @@ from gpudb.sql.plan import SqlResult
 from gpudb.sql.protocols import Reporter
 from gpudb.store import TensorStore
 from gpudb.tables import UserTables
+from gpudb.types import HostArray
 
 ORACLE_MACROS = (
     "CREATE MACRO embed(model, text) AS getvariable(model)[text]",
@@ -67,17 +69,20 @@ class HashModels:
         """Every text that reached a model, in order."""
         return [text for _, texts in self.seen for text in texts]
 
-    def embedding_width(self, model: str) -> int:
+    def embedding_width(self, model: str, options: EmbedOptions) -> int:
         if model not in WIDTHS:
             raise CatalogError(f"no model {model!r}; models are: {', '.join(WIDTHS)}")
-        return WIDTHS[model]
+        return options.width(model, WIDTHS[model])
 
-    def embed(self, model: str, texts: Any) -> tuple[np.ndarray[Any, Any], Counts]:
+    def formed(self, model: str, vectors: HostArray, options: EmbedOptions) -> HostArray:
+        return options.applied(model, vectors, unit=False)
+
+    def embed(self, model: str, texts: Any, prompt: str | None) -> tuple[HostArray, Counts]:
         given = texts.to_pylist()
         assert None not in given
         assert len(set(given)) == len(given)
         self.seen.append((model, given))
-        rows = [vector(model, text) for text in given]
+        rows = [vector(model, (prompt or "") + text) for text in given]
         values = np.array(rows, np.float32).reshape(len(given), WIDTHS[model])
         return values, Counts(sum(map(len, given)))
 

@@ -7,7 +7,8 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from gpudb.errors import SqlError, UnsupportedError
+from gpudb.embed_options import EmbedOptions
+from gpudb.errors import InputError, SqlError, UnsupportedError
 from gpudb.sql.calls import (
     Call,
     as_call,
@@ -59,6 +60,23 @@ def test_model_and_text_of_a_call() -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("'m', t", EmbedOptions()),
+        ("'m', t, 8", EmbedOptions(8)),
+        ("'m', t, dimensions => 8, dtype => 'int8'", EmbedOptions(8, dtype="int8")),
+        ("'m', t, Prompt := $p, DTYPE => 'binary'", EmbedOptions(None, "query", "binary")),
+        ("'m', t, $n", EmbedOptions(16)),
+        ("'m', t, NULL, prompt => NULL", EmbedOptions()),
+    ],
+)
+def test_options_of_a_call(arguments: str, expected: EmbedOptions) -> None:
+    found = call(arguments, p="query", n=16)
+    assert found.options == expected
+    assert (found.key == call("'m', t").key) is (expected == EmbedOptions())
+
+
+@pytest.mark.parametrize(
     ("text", "constant"),
     [
         ("'a'", True),
@@ -83,7 +101,17 @@ def test_a_constant_needs_no_row(text: str, constant: bool) -> None:
     [
         ("", SqlError, r"embed\(\): embed takes a model and a text, found 0 arguments"),
         ("'m'", SqlError, "found 1 arguments; write embed"),
-        ("'m', t, 1", SqlError, "found 3 arguments"),
+        ("'m', t, 1, 2", SqlError, "found 4 arguments"),
+        ("'m', t, size => 2", SqlError, "no option size; options are: dimensions, prompt, dtype"),
+        ("'m', t, 1 + 1", SqlError, "dimensions is 1 [+] 1; expected a literal or a parameter"),
+        ("'m', t, dtype => t", SqlError, "dtype is t; expected a literal"),
+        ("'m', t, $missing", SqlError, "parameter 'missing', which was not given; given: n"),
+        ("'m', t, 0", InputError, "dimensions is 0; expected a whole number of at least 1"),
+        ("'m', t, '8'", InputError, "dimensions is '8'"),
+        ("'m', t, 2.5", InputError, "dimensions is Decimal"),
+        ("'m', t, dtype => 'int4'", InputError, "'int4'; expected one of float32, float16, int8"),
+        ("'m', t, dtype => 'float16'", UnsupportedError, "no type for vectors of float16"),
+        ("'m', t, prompt => 3", InputError, "prompt is 3"),
         ("t, 'a'", SqlError, "the model is t; expected its name as a string"),
         ("1, 'a'", SqlError, "the model is 1"),
         ("NULL, 'a'", SqlError, "the model is NULL"),

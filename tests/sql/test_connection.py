@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gpudb.embed_options import EmbedOptions
 from gpudb.errors import SqlError
 from gpudb.sql.connection import Connection, quoted
 
@@ -118,11 +119,14 @@ def test_a_null_vector_compares_to_null(connection: Connection, name: str) -> No
 
 
 def test_embed_can_be_bound_but_not_run(connection: Connection) -> None:
-    connection.placeholder("m", 3)
-    connection.placeholder("o'\"x@2", 5)
+    connection.placeholder("m", EmbedOptions(), "FLOAT[3]")
+    connection.placeholder("m", EmbedOptions(2, dtype="int8"), "TINYINT[2]")
+    connection.placeholder("o'\"x@2", EmbedOptions(), "FLOAT[5]")
     described = connection.describe("SELECT embed('m', 'a') AS e, embed($n, NULL)", {"n": "m"})
     assert described == [("e", "FLOAT[3]"), ("embed($n, NULL)", "FLOAT[3]")]
     assert connection.describe("SELECT embed('o''\"x@2', 'a') AS e", {}) == [("e", "FLOAT[5]")]
+    form = connection.describe("SELECT embed('m', 'a', $n, dtype => 'int8') AS e", {"n": 2})
+    assert form == [("e", "TINYINT[2]")]
     with pytest.raises(SqlError, match=r"embed\(\) reached DuckDB: a"):
         connection.query("SELECT embed('m', t) FROM (VALUES ('a')) v(t)", {})
 
