@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,31 @@ from gpudb.backend.jit.packing import pack
 from gpudb.backend.jit.target import TARGET
 from gpudb.errors import CheckpointError, InputError
 from gpudb.exec import placement, weights
+from gpudb.models.architectures import find_architecture
 from gpudb.models.formats.weight import Weight
 from gpudb.models.weight_dtypes import PIECE_NBYTES, Converted, converted, stored_weight
 from gpudb.types import HostArray, widen
 from tests.tiny_model import tiny_weights, write_tiny_model
+from tests.tiny_plans import BERT_CONFIG, TORCH_CONFIG
 
 TEXTS = ["the cat sat on the mat", "a", "", "dogs ran", "the dog"]
 WORDS = "embeddings.word_embeddings.weight"
 QUERY = "encoder.layer.0.attention.self.query.weight"
 GAMMA = "encoder.layer.1.output.LayerNorm.weight"
 HALVES = ("float16", "bfloat16")
+OTHERS = {
+    "mpnet": {**BERT_CONFIG, "relative_attention_num_buckets": 32},
+    "t5": {
+        "vocab_size": 23,
+        "d_model": 8,
+        "d_kv": 3,
+        "d_ff": 12,
+        "num_heads": 2,
+        "num_layers": 2,
+        "relative_attention_num_buckets": 32,
+    },
+    "torch.nn.TransformerEncoder": TORCH_CONFIG,
+}
 
 
 @pytest.fixture
@@ -49,10 +65,12 @@ def rounded(values: HostArray, dtype: str) -> Converted:
     return converted(stored_weight("w", weight, None, dtype))
 
 
-def as_numbers(db: gpudb.Database, model: str) -> dict[str, HostArray]:
+def as_numbers(
+    db: gpudb.Database, model: str, names: Iterable[str] = tiny_weights()
+) -> dict[str, HostArray]:
     """What the stored weights of a model stand for, in float32."""
     numbers = {}
-    for name in tiny_weights():
+    for name in names:
         stored = db.tensor(name, model=model).collect()
         if stored.dtype == np.int8:
             scales = db.tensor(f"{name}.scales", model=model).collect()
@@ -115,7 +133,33 @@ def test_the_model_is_that_of_its_rounded_weights(
     assert sum(report.dtypes.values()) == report.nbytes
 
 
-@pytest.mark.parametrize("block", [(1, 1), (5, 7), (64, 3), (1000, 1000)], ids=str)
+@pytest.mark.parametrize("device", ["numpy", "jit"])
+@pytest.mark.parametrize("kind", ["mpnet", "t5", "torch.nn.TransformerEncoder"])
+def test_other_architectures_in_int8(tmp_path: Path, kind: str, device: str) -> None:
+    """Relative positions, gathered tables and merged projections are read the same way."""
+    config = {"model_type": kind, **OTHERS[kind]}
+    architecture = find_architecture(config)
+    random = np.random.default_rng(0)
+    arrays = {
+        name: random.standard_normal(shape).astype(np.float32)
+        for name, shape in architecture.weights(config).items()
+    }
+    offsets = np.array([0, 1, 6, 9])
+    inputs: dict[str, HostArray] = {"token_ids": random.integers(0, 20, 9)}
+    if architecture.reads == "rows":
+        inputs = {"rows": random.standard_normal((9, 8)).astype(np.float32)}
+    found = []
+    with gpudb.connect(tmp_path / "db", device=device, threads=1) as db:
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        for name, dtype in (("rounded", "int8"), ("wide", None)):
+            save_file(arrays, tmp_path / "model.safetensors")
+            db.import_model(tmp_path, name, dtype=dtype)
+            arrays = as_numbers(db, name, arrays)
+            found.append(db.infer(name, inputs, offsets)[0])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("block", [(5, 7), (64, 3), (1000, 1000)], ids=str)
 @pytest.mark.parametrize("execution", ["fused", "relational"])
 def test_int8_in_blocks_of_any_shape(
     folder: Path, db: gpudb.Database, block: tuple[int, int], execution: str
