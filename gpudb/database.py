@@ -132,7 +132,7 @@ class Database(Closing):
         dtype
             What matrices are stored as: ``"float32"``, ``"float16"``, ``"bfloat16"`` or ``"int8"``
             (a scale for each row); None for the dtype they come in. What rounding changed is in
-            the report, and in ``gpudb.models`` and ``gpudb.tensors``; see ``docs/models.md``.
+            the report, and in ``gpudb.models`` and ``gpudb.tensors``; see ``docs/embedding.md``.
 
         Raises
         ------

@@ -60,8 +60,8 @@ def _name(node: Node, numbers: dict[int, int]) -> str:
     match node:
         case Scan(tensor=tensor, tests=tests) if tests:
             return f"{tensor.name}[{describe_tests(tests)}]"
-        case Scan(tensor=tensor, scales=TensorSchema() as scales):
-            return f"{tensor.name} * {scales.name}"
+        case Scan(tensor=tensor, scales=TensorSchema()):
+            return f"{tensor.name} * scales"
         case Scan() | Input():
             return node.tensor.name
         case Coalesce():
