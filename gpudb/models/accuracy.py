@@ -14,8 +14,9 @@ from gpudb.catalog.models import record_cosines, tokenizer
 from gpudb.catalog.tensors import tensor
 from gpudb.errors import MemoryBudgetError
 from gpudb.models.embed_function import EmbedFunction
-from gpudb.models.encoder import NUMPY_TOKEN_BUDGET, Encoder, Limits
+from gpudb.models.encoder import Encoder
 from gpudb.models.formats.weight import Weight
+from gpudb.models.limits import NUMPY_TOKEN_BUDGET, Limits
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.plan.node import Node
 from gpudb.plan.serialize import plan_to_json

@@ -14,7 +14,7 @@ from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
 from gpudb.models.formats.weight import Weight
-from gpudb.models.tokenizer_files import read_tokenizer
+from gpudb.models.tokenizer_files import read_mask_token, read_tokenizer
 
 BERT_CONFIG = "bert_config.json"
 """What Google's first TensorFlow checkpoints have: all of them BERT, which they do not say."""
@@ -36,6 +36,10 @@ class Checkpoint:
         The tokenizer as the text of a ``tokenizer.json``; None if the folder has none gpudb reads.
     function
         What turns the encoder's output into one vector per text.
+    mask_token
+        Text of the token that stands for a word to be guessed.
+    activation
+        The class that sentence-transformers makes scores of pairs with; None for its default.
     """
 
     folder: Path
@@ -43,6 +47,8 @@ class Checkpoint:
     weights: Mapping[str, Weight]
     tokenizer_json: str | None
     function: EmbedFunction
+    mask_token: str = "[MASK]"
+    activation: str | None = None
 
 
 def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
@@ -70,6 +76,8 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
         weights=MappingProxyType(open_weights(model.encoder)),
         tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
         function=model.function,
+        mask_token=read_mask_token(model.encoder),
+        activation=model.activation,
     )
 
 

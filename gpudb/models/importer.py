@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from math import prod
 from os import PathLike
 from pathlib import Path
@@ -12,18 +13,21 @@ from time import perf_counter
 
 import numpy as np
 
-from gpudb.catalog import StoredTensor
+from gpudb.catalog import StoredHead, StoredTensor
 from gpudb.catalog.blocks import pages
+from gpudb.catalog.heads import add_head
 from gpudb.catalog.models import add_tokenizer, add_version, drop_version
 from gpudb.catalog.tensors import record_error
 from gpudb.errors import CheckpointError, InputError
 from gpudb.models.accuracy import Cosines, compare_vectors, scan_as_it_lies
-from gpudb.models.architecture import Architecture
+from gpudb.models.architecture import Architecture, Config, ScanWeight
 from gpudb.models.architectures import find_architecture
 from gpudb.models.checkpoint import Checkpoint, read_checkpoint
 from gpudb.models.embed_function import EmbedFunction
-from gpudb.models.encoder import Limits
 from gpudb.models.formats.weight import Weight
+from gpudb.models.head_function import HeadFunction, read_head_function
+from gpudb.models.heads import FoundHead, find_head, head_plan
+from gpudb.models.limits import Limits
 from gpudb.models.names import torch_weights
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.models.weight_dtypes import (
@@ -58,7 +62,11 @@ class ImportReport:
     new_nbytes: int
     """Bytes of pages that had to be written; 0 when every block was stored already."""
     ignored: tuple[str, ...]
-    """Weights of the checkpoint that the encoder does not use."""
+    """Weights of the checkpoint that no plan uses."""
+    head: str | None
+    """What the model answers beside ``embed``: ``classify``, ``tag``, ``fill_mask`` or nothing."""
+    labels: tuple[str, ...]
+    """Of that head."""
     nonfinite: Mapping[str, int]
     """NaN and infinite elements by weight."""
     seconds: float
@@ -116,7 +124,8 @@ def import_model(
     check_dtype(dtype)
     checkpoint = read_checkpoint(folder)
     architecture = find_architecture(checkpoint.config)
-    weights, ignored = match_weights(checkpoint, architecture)
+    head = _head(checkpoint, architecture)
+    weights, ignored = match_weights(checkpoint, architecture, head)
     nonfinite = _nonfinite(weights)
     if nonfinite and not allow_nonfinite:
         found = ", ".join(f"{weight} ({count})" for weight, count in nonfinite.items())
@@ -126,9 +135,9 @@ def import_model(
         )
     stored = {n: stored_weight(n, w, block, dtype) for n, w in weights.items()}
     check_range(stored, checkpoint.folder)
-    plan = architecture.build(checkpoint.config, lambda n: stored[n].scan())
+    plans = _plans(checkpoint.config, architecture, head, lambda n: stored[n].scan())
     function = _function(checkpoint, architecture)
-    used = {n: stored[n] for n in _scan_order(plan)}
+    used = {n: stored[n] for n in _scan_order(plans)}
     schemas = [schema for weight in used.values() for schema in weight.schemas]
     nbytes = _nbytes_by_dtype(schemas)
     errors: dict[str, float] = {}
@@ -141,7 +150,7 @@ def import_model(
             name,
             architecture=architecture.name,
             config=checkpoint.config,
-            plan=plan_to_json(plan),
+            plan=plan_to_json(plans[0]),
             function=asdict(function),
             tokenizer=add_tokenizer(store.catalog, tokenizer) if tokenizer else None,
             dtype=_most_common_dtype(used),
@@ -151,6 +160,8 @@ def import_model(
         )
         tensors = store.put_many(_with_progress(name, used, errors), version.id)
         _record_errors(store, tensors, errors)
+        if head is not None:
+            add_head(store.catalog, version.id, _stored_head(checkpoint, head, plans[1]))
         new_nbytes = _page_nbytes(store) - before
     # Not in the transaction, which other threads would wait for.
     if errors and tokenizer is not None and architecture.reads == "tokens":
@@ -170,6 +181,8 @@ def import_model(
         nbytes=version.nbytes,
         new_nbytes=new_nbytes,
         ignored=ignored,
+        head=head.head.kind if head is not None else None,
+        labels=head.labels if head is not None else (),
         nonfinite=nonfinite,
         seconds=perf_counter() - started,
         dtypes=nbytes,
@@ -179,16 +192,16 @@ def import_model(
 
 
 def match_weights(
-    checkpoint: Checkpoint, architecture: Architecture
+    checkpoint: Checkpoint, architecture: Architecture, head: FoundHead | None = None
 ) -> tuple[dict[str, Weight], tuple[str, ...]]:
     """Give every weight of the checkpoint its place.
 
     Returns
     -------
     weights
-        Our name -> weight, for every weight of the architecture.
+        Our name -> weight, for every weight of the architecture and the head.
     ignored
-        Names of the weights that an encoder does not use.
+        Names of the weights that are neither's.
 
     Raises
     ------
@@ -197,12 +210,13 @@ def match_weights(
         compute with.
     """
     expected = architecture.weights(checkpoint.config)
+    if head is not None:
+        expected = expected | head.head.weights(checkpoint.config, head.outputs)
     found: dict[str, Weight] = {}
     ignored, problems = [], []
-    for torch_name, weight in torch_weights(checkpoint.weights):
+    for name, weight in _our_names(checkpoint, architecture):
         original = weight.name
-        name = None if torch_name is None else architecture.rename(torch_name)
-        if name is None:
+        if name is None or (name not in expected and name.startswith(architecture.head_names)):
             ignored.append(original)
         elif name not in expected:
             problems.append(f"unexpected: {original} {list(weight.shape)}")
@@ -252,9 +266,41 @@ def _check_block(block: object) -> None:
         raise InputError(f"block is {block!r}; expected two whole numbers of at least 1")
 
 
-def _scan_order(plan: Node) -> tuple[str, ...]:
-    """Names in the order the plan reads them: what is used together is stored together."""
-    return tuple(dict.fromkeys(n.tensor.name for n in walk(plan) if isinstance(n, Scan)))
+def _scan_order(plans: Sequence[Node]) -> tuple[str, ...]:
+    """Names in the order the plans read them: what is used together is stored together."""
+    nodes = chain.from_iterable(map(walk, plans))
+    return tuple(dict.fromkeys(n.tensor.name for n in nodes if isinstance(n, Scan)))
+
+
+def _head(checkpoint: Checkpoint, architecture: Architecture) -> FoundHead | None:
+    """What the checkpoint computes beside hidden states."""
+    named = _our_names(checkpoint, architecture)
+    vectors = {n: w.shape[0] for n, w in named if n is not None and len(w.shape) == 1}
+    return find_head(architecture, checkpoint.config, vectors)
+
+
+def _our_names(
+    checkpoint: Checkpoint, architecture: Architecture
+) -> Iterator[tuple[str | None, Weight]]:
+    """Each weight with our name for it; None for what no plan uses."""
+    for name, weight in torch_weights(checkpoint.weights):
+        yield None if name is None else architecture.rename(name), weight
+
+
+def _plans(
+    config: Config, architecture: Architecture, head: FoundHead | None, scan: ScanWeight
+) -> list[Node]:
+    """The plan of the encoder, and that of its head."""
+    encoder = architecture.build(config, scan)
+    return [encoder] if head is None else [encoder, head_plan(head.head, config, scan, encoder)]
+
+
+def _stored_head(checkpoint: Checkpoint, head: FoundHead, plan: Node) -> StoredHead:
+    if head.head.kind == "classify":
+        function = read_head_function(checkpoint.config, head.outputs, checkpoint.activation)
+    else:
+        function = HeadFunction(mask=checkpoint.mask_token)
+    return StoredHead(head.head.kind, plan_to_json(plan), head.labels, asdict(function))
 
 
 def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFunction:

@@ -69,6 +69,14 @@ def read_tokenizer(folder: Path, lower_case: bool = False) -> str | None:
     return stored
 
 
+def read_mask_token(folder: Path) -> str:
+    """The token that stands for a word to be guessed, as the tokenizer's files name it."""
+    names = file_names(folder)
+    config = _optional(folder, "tokenizer_config.json", names)
+    saved = _optional(folder, "special_tokens_map.json", names)
+    return _special_tokens(config, saved)["mask_token"]
+
+
 def _check_tokenizer(text: str, source: Path) -> None:
     """Check that ``text``, read from ``source``, is a tokenizer that can encode any text."""
     try:

@@ -115,7 +115,7 @@ def test_damaged_catalog_is_one_error(path):
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
-    with Catalog(path) as catalog, pytest.raises(CatalogError, match=r"damaged.*backup"):
+    with pytest.raises(CatalogError, match=r"damaged.*backup"), Catalog(path) as catalog:
         _names(catalog)
 
 

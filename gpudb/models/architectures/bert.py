@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from gpudb.models.architecture import Architecture, Config, ScanWeight, whole_number
+from gpudb.models.heads import masked_words, sequence_classifier, token_classifier
 from gpudb.models.post_norm_encoder import (
     TextEmbeddings,
     bert_layers,
@@ -16,8 +17,8 @@ from gpudb.models.post_norm_encoder import (
 )
 from gpudb.plan.node import Node
 
-# Buffers and heads that checkpoints carry and an encoder does not use.
-_UNUSED = re.compile(r"embeddings\.(position_ids|token_type_ids)|(pooler|cls|classifier)\..*")
+# Buffers that checkpoints carry.
+_UNUSED = re.compile(r"embeddings\.(position_ids|token_type_ids)")
 _PREFIXES = ("bert.", "model.", "0.auto_model.")
 _OLD_NORM_NAMES = {"gamma": "weight", "beta": "bias"}
 
@@ -48,6 +49,20 @@ def build(config: Config, scan: ScanWeight) -> Node:
     return encoder.build(embeddings.build(scan, encoder.eps, encoder.dropout), scan)
 
 
+_PREDICTIONS = "cls.predictions"
+_WORDS = masked_words(
+    f"{_PREDICTIONS}.transform.dense",
+    f"{_PREDICTIONS}.transform.LayerNorm",
+    f"{_PREDICTIONS}.decoder",
+    f"{_PREDICTIONS}.bias",
+)
+HEADS = {
+    "SequenceClassification": sequence_classifier("pooler.dense", "classifier", "tanh"),
+    "TokenClassification": token_classifier(),
+    "MaskedLM": _WORDS,
+    "PreTraining": _WORDS,
+}
+
 BERT = Architecture(
     name="bert",
     model_types=("bert",),
@@ -56,4 +71,6 @@ BERT = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings"),
+    heads=HEADS,
+    head_names=("pooler.", "cls.", "classifier."),
 )
