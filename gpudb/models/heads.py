@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from gpudb.errors import CheckpointError
 from gpudb.models.architecture import (
@@ -112,7 +113,26 @@ def head_plan(head: Head, config: Config, scan: ScanWeight, hidden: Node) -> Nod
     return head.build(config, scan, rows)
 
 
-def sequence_classifier(dense: str, out: str, fn: str, width: str = "hidden_size") -> Head:
+Function: TypeAlias = Callable[[Config], str]
+"""Config -> function of the plan."""
+
+
+def always(fn: str) -> Function:
+    """The same function for every config."""
+    return lambda config: fn
+
+
+def hidden_act(config: Config) -> str:
+    """The function that the config names for all layers."""
+    return activation(config, "hidden_act")
+
+
+TANH = always("tanh")
+
+
+def sequence_classifier(
+    dense: str, out: str, fn: Function = TANH, width: str = "hidden_size"
+) -> Head:
     """Two linear steps with ``fn`` between, over the first token.
 
     Parameters
@@ -120,7 +140,7 @@ def sequence_classifier(dense: str, out: str, fn: str, width: str = "hidden_size
     dense, out
         Names of the steps.
     fn
-        A function of the plan.
+        Between them.
     width
         Key of the config.
     """
@@ -130,7 +150,7 @@ def sequence_classifier(dense: str, out: str, fn: str, width: str = "hidden_size
         return {**linear_shapes(dense, extent, extent), **linear_shapes(out, outputs, extent)}
 
     def build(config: Config, scan: ScanWeight, rows: Node) -> Node:
-        return _project(Map(_project(rows, scan, dense), fn), scan, out)
+        return _project(Map(_project(rows, scan, dense), fn(config)), scan, out)
 
     return Head("classify", f"{out}.bias", weights, build)
 
@@ -151,7 +171,7 @@ def masked_words(
     decoder: str,
     bias: str,
     *,
-    fn: Callable[[Config], str] = lambda config: activation(config, "hidden_act"),
+    fn: Function = hidden_act,
     width: str = "hidden_size",
     inner: str = "hidden_size",
 ) -> Head:
@@ -165,7 +185,7 @@ def masked_words(
         Name of the decoder's bias where its weight is that of the embeddings; where
         ``tie_word_embeddings`` is false, it has a weight and a bias of its own.
     fn
-        Config -> function of the plan.
+        After the first of them.
     width, inner
         Keys of the config: width of the hidden states, and of the embeddings.
     """

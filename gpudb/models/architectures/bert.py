@@ -49,18 +49,17 @@ def build(config: Config, scan: ScanWeight) -> Node:
     return encoder.build(embeddings.build(scan, encoder.eps, encoder.dropout), scan)
 
 
-_PREDICTIONS = "cls.predictions"
-_WORDS = masked_words(
-    f"{_PREDICTIONS}.transform.dense",
-    f"{_PREDICTIONS}.transform.LayerNorm",
-    f"{_PREDICTIONS}.decoder",
-    f"{_PREDICTIONS}.bias",
+PREDICTIONS = masked_words(
+    "cls.predictions.transform.dense",
+    "cls.predictions.transform.LayerNorm",
+    "cls.predictions.decoder",
+    "cls.predictions.bias",
 )
 HEADS = {
-    "SequenceClassification": sequence_classifier("pooler.dense", "classifier", "tanh"),
+    "SequenceClassification": sequence_classifier("pooler.dense", "classifier"),
     "TokenClassification": token_classifier(),
-    "MaskedLM": _WORDS,
-    "PreTraining": _WORDS,
+    "MaskedLM": PREDICTIONS,
+    "PreTraining": PREDICTIONS,
 }
 
 BERT = Architecture(
