@@ -80,10 +80,12 @@ def score(
 ) -> tuple[HostArray, InferStatistics]:
     """How well the texts of each pair belong together, ``(n,)`` float32."""
     check_scores(encoder)
-    started = perf_counter()
+    function, started = _function(encoder, "classify"), perf_counter()
     tokens = encoder.text_tokenizer.encode_pairs(first, second)
+    if not function.pair_types:
+        tokens = Tokens(tokens.ids)
     logits, statistics = _logits(encoder, tokens, settings, started)
-    return apply(_function(encoder, "classify").score, logits[:, 0]), statistics
+    return apply(function.score, logits[:, 0]), statistics
 
 
 def check_scores(encoder: Encoder) -> None:

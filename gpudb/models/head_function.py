@@ -30,16 +30,21 @@ class HeadFunction:
         ``softmax``, ``sigmoid`` or ``identity`` of the logits of a text or token.
     score
         The same of the one logit of a pair; or a class that gpudb does not compute.
+    pair_types
+        Whether the model is told which text of a pair a token is of.
     mask
         Text of the token that stands for a word to be guessed.
     """
 
     probabilities: str = "softmax"
     score: str = "sigmoid"
+    pair_types: bool = True
     mask: str = ""
 
 
-def read_head_function(config: Config, labels: int, activation: str | None) -> HeadFunction:
+def read_head_function(
+    config: Config, labels: int, activation: str | None, pair_types: bool
+) -> HeadFunction:
     """As transformers' pipelines and sentence-transformers' ``CrossEncoder`` have them.
 
     Parameters
@@ -50,6 +55,8 @@ def read_head_function(config: Config, labels: int, activation: str | None) -> H
         How many there are.
     activation
         ``activation_fn`` of ``config_sentence_transformers.json``, which comes first.
+    pair_types
+        Of the tokenizer.
 
     Raises
     ------
@@ -67,7 +74,7 @@ def read_head_function(config: Config, labels: int, activation: str | None) -> H
         probabilities = "identity"
     elif problem == "multi_label_classification" or labels == 1:
         probabilities = "sigmoid"
-    return HeadFunction(probabilities, _score(config, activation))
+    return HeadFunction(probabilities, _score(config, activation), pair_types)
 
 
 def _score(config: Config, activation: str | None) -> str:

@@ -297,7 +297,9 @@ def _plans(
 
 def _stored_head(checkpoint: Checkpoint, head: FoundHead, plan: Node) -> StoredHead:
     if head.head.kind == "classify":
-        function = read_head_function(checkpoint.config, head.outputs, checkpoint.activation)
+        function = read_head_function(
+            checkpoint.config, head.outputs, checkpoint.activation, checkpoint.pair_types
+        )
     else:
         function = HeadFunction(mask=checkpoint.mask_token)
     return StoredHead(head.head.kind, plan_to_json(plan), head.labels, asdict(function))

@@ -77,6 +77,13 @@ def read_mask_token(folder: Path) -> str:
     return _special_tokens(config, saved)["mask_token"]
 
 
+def read_pair_types(folder: Path) -> bool:
+    """Whether a model is told which text of a pair a token is of: yes, unless a file denies it."""
+    config = _optional(folder, "tokenizer_config.json", file_names(folder))
+    inputs = config.get("model_input_names")
+    return not isinstance(inputs, list) or "token_type_ids" in inputs
+
+
 def _check_tokenizer(text: str, source: Path) -> None:
     """Check that ``text``, read from ``source``, is a tokenizer that can encode any text."""
     try:

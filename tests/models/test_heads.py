@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import gpudb
@@ -363,3 +365,80 @@ def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _rounded(each) for key, each in value.items()}
     return type(value)(map(_rounded, value)) if isinstance(value, list | tuple) else value
+
+
+def test_in_sql_as_in_python(tmp_path: Path) -> None:
+    for name, task, outputs in (
+        ("labels", "SequenceClassification", 3),
+        ("pairs", "SequenceClassification", 1),
+        ("tags", "TokenClassification", 4),
+        ("words", "MaskedLM", len(WORDS) + 1),
+    ):
+        write_tiny_head(tmp_path / name, task, outputs)
+    texts = ["the cat [MASK]", "a [MASK]", None, "the cat [MASK]"]
+    with gpudb.connect(device="numpy") as db:
+        for name in ("labels", "pairs", "tags", "words"):
+            db.import_model(tmp_path / name, name)
+        db.create_table("t", pa.table({"n": range(4), "text": texts, "other": texts[::-1]}))
+        asked = {
+            "classify('labels', text)": ["label", db.classify("labels", texts).fetchall()],
+            "tag('tags', text)": [None, db.tag("tags", texts).fetchall()],
+            "score('pairs', text, other)": [None, db.score("pairs", texts, texts[::-1]).fetchall()],
+            "fill_mask('words', text)": [None, db.fill_mask("words", texts).fetchall()],
+        }
+        for call, (field, expected) in asked.items():
+            answers = [row for (row,) in db.sql(f"SELECT {call} FROM t ORDER BY n")]
+            if field is not None:
+                answers = [row and row[field] for row in answers]
+            assert answers == [row[0] for row in expected]
+        both = db.sql(
+            "EXPLAIN ANALYZE SELECT classify('labels', text).label, classify_all('labels', text) "
+            "FROM t"
+        )
+        plans = both.report.plans
+        assert [(plan.name, plan.counts["distinct_texts"]) for plan in plans] == [("labels@1", 2)]
+        assert "classify of labels over distinct text" in both.plan_text
+        assert "logical plan of labels@1 (classify), after the rules" in both.plan_text
+        words = db.explain("SELECT fill_mask('words', text) FROM t")
+        assert "(hidden), after" in words
+        assert "(fill_mask), after" in words
+        assert "Join" in db.explain("SELECT tag('tags', text) FROM t", relational=True)
+        with pytest.raises(UnsupportedError, match="tag: model labels@1 has no head for token"):
+            db.sql("SELECT tag('labels', text) FROM t")
+        with pytest.raises(UnsupportedError, match="score: model tags@1 has no head for sequence"):
+            db.explain("SELECT score('tags', text, other) FROM t")
+        db.sql("CREATE TABLE kept AS SELECT n, classify_all('labels', text) AS p FROM t")
+        assert len(db.sql("SELECT p['LABEL_1'] FROM kept WHERE n = 0").fetchall()) == 1
+
+
+def test_many_texts_at_once_are_answered_like_each_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GPUDB_TOKEN_BUDGET", "13")
+    write_tiny_head(tmp_path / "tags", "TokenClassification", 4, id2label=TAGS)
+    write_tiny_head(tmp_path / "words", "MaskedLM")
+    rng = np.random.default_rng(3)
+    texts = [
+        " ".join(rng.choice(WORDS[4:14], length)) + " [MASK]" for length in rng.integers(0, 9, 60)
+    ]
+    with gpudb.connect(device="numpy", threads=3) as db:
+        for name in ("tags", "words"):
+            db.import_model(tmp_path / name, name)
+        for ask in (partial(db.tag, "tags"), partial(db.fill_mask, "words")):
+            together = ask(texts)
+            assert together.stats.batches > 3
+            one_by_one = [ask([text]).fetchone() for text in texts]
+            assert together.fetchall() == _rounded(one_by_one)
+
+
+def test_weights_in_fewer_bits(tmp_path: Path) -> None:
+    write_tiny_head(tmp_path / "words", "MaskedLM")
+    texts = ["the [MASK] sat on the mat"]
+    with gpudb.connect(device="numpy") as db:
+        found = {}
+        for dtype in (None, "float16", "int8"):
+            db.import_model(tmp_path / "words", "m", dtype=dtype)
+            (words,) = db.fill_mask("m", texts, top=16).fetchone()
+            found[dtype] = np.array([w["probability"] for w in sorted(words, key=str)])
+    assert np.abs(found["float16"] - found[None]).max() < 1e-2
+    assert np.abs(found["int8"] - found[None]).max() < 1e-1
