@@ -14,7 +14,7 @@ from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
 from gpudb.models.formats.format import OpenedWeights
 from gpudb.models.formats.weight import Weight
-from gpudb.models.tokenizer_files import read_tokenizer
+from gpudb.models.tokenizer_files import read_mask_token, read_pair_types, read_tokenizer
 
 BERT_CONFIG = "bert_config.json"
 """What Google's first TensorFlow checkpoints have: all of them BERT, which they do not say."""
@@ -36,6 +36,12 @@ class Checkpoint:
         The tokenizer as the text of a ``tokenizer.json``; None if the folder has none gpudb reads.
     function
         What turns the encoder's output into one vector per text.
+    mask_token
+        Text of the token that stands for a word to be guessed.
+    pair_types
+        Whether the model is told which text of a pair a token is of.
+    activation
+        The class that sentence-transformers makes scores of pairs with; None for its default.
     """
 
     folder: Path
@@ -43,6 +49,9 @@ class Checkpoint:
     opened: OpenedWeights
     tokenizer_json: str | None
     function: EmbedFunction
+    mask_token: str = "[MASK]"
+    pair_types: bool = True
+    activation: str | None = None
 
     @property
     def weights(self) -> Mapping[str, Weight]:
@@ -75,6 +84,9 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
         opened=open_weights(model.encoder),
         tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
         function=model.function,
+        mask_token=read_mask_token(model.encoder),
+        pair_types=read_pair_types(model.encoder),
+        activation=model.activation,
     )
 
 

@@ -90,6 +90,21 @@ def read_tokenizer(folder: Path, lower_case: bool = False) -> str | None:
     return stored
 
 
+def read_mask_token(folder: Path) -> str:
+    """The token that stands for a word to be guessed, as the tokenizer's files name it."""
+    names = file_names(folder)
+    config = _optional(folder, "tokenizer_config.json", names)
+    saved = _optional(folder, "special_tokens_map.json", names)
+    return _special_tokens(config, saved)["mask_token"]
+
+
+def read_pair_types(folder: Path) -> bool:
+    """Whether a model is told which text of a pair a token is of: yes, unless a file denies it."""
+    config = _optional(folder, "tokenizer_config.json", file_names(folder))
+    inputs = config.get("model_input_names")
+    return not isinstance(inputs, list) or "token_type_ids" in inputs
+
+
 def _check_tokenizer(text: str, source: Path) -> None:
     """Check that ``text``, read from ``source``, is a tokenizer that can encode any text."""
     try:
