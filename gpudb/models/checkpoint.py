@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gpudb.errors import CheckpointError, InputError
+from gpudb.models.dense import Dense, read_dense
 from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
@@ -36,6 +37,8 @@ class Checkpoint:
         The tokenizer as the text of a ``tokenizer.json``; None if the folder has none gpudb reads.
     function
         What turns the encoder's output into one vector per text.
+    dense
+        Linear steps after the pooling.
     """
 
     folder: Path
@@ -43,6 +46,7 @@ class Checkpoint:
     weights: Mapping[str, Weight]
     tokenizer_json: str | None
     function: EmbedFunction
+    dense: tuple[Dense, ...] = ()
 
 
 def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
@@ -70,6 +74,7 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
         weights=MappingProxyType(open_weights(model.encoder)),
         tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
         function=model.function,
+        dense=tuple(read_dense(path, number) for number, path in enumerate(model.dense)),
     )
 
 

@@ -23,6 +23,7 @@ from gpudb.lower.packing import pack_weights
 from gpudb.models.architecture import SEQUENCES
 from gpudb.models.batches import Batch, batch_sizes, plan_batches
 from gpudb.models.blockwise_runs import BlockwiseBatches, BlockwiseRuns
+from gpudb.models.dense import after_pooling
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.fused_runs import FusedRuns
 from gpudb.models.inputs import ModelInputs
@@ -120,6 +121,8 @@ class Encoder:
     def pooled_plan(self) -> Node:
         """Logical plan from the inputs to one row per sequence."""
         pooled: Node = Pool(self.hidden_plan, SEQUENCES, self.function.pooling)
+        if self.function.dense:
+            pooled = after_pooling(self.function.dense, pooled)
         return Normalize(pooled, NORM_EPS) if self.function.normalize else pooled
 
     @property
@@ -128,6 +131,11 @@ class Encoder:
         width = self.hidden_plan.schema.shape[1]
         assert isinstance(width, int)  # plans of encoders end in rows of a known width
         return width
+
+    @property
+    def vector_width(self) -> int:
+        """Numbers in one vector."""
+        return int(self.pooled_plan.schema.shape[1]) if self.function.dense else self.width
 
     def joined(self, pooled: bool) -> PreparedPlan:
         """The plan with its keys joined and no weight read, made at the first call and kept."""
@@ -200,7 +208,7 @@ class Encoder:
         tokens = self.tokenizer.encode(texts)
         tokenized = perf_counter() - started
         ids, offsets = tokens.values, tokens.offsets
-        vectors = np.zeros((len(texts), self.width), np.float32)
+        vectors = np.zeros((len(texts), self.vector_width), np.float32)
 
         def inputs(batch: Batch) -> Mapping[str, HostArray]:
             return self._completed({"token_ids": ids[batch.rows]}, batch)

@@ -18,15 +18,17 @@ from gpudb.catalog.models import add_tokenizer, add_version, drop_version
 from gpudb.catalog.tensors import record_error
 from gpudb.errors import CheckpointError, InputError
 from gpudb.models.accuracy import Cosines, compare_vectors, scan_as_it_lies
-from gpudb.models.architecture import Architecture
+from gpudb.models.architecture import Architecture, ScanWeight
 from gpudb.models.architectures import find_architecture
 from gpudb.models.checkpoint import Checkpoint, read_checkpoint
+from gpudb.models.dense import dense_plan
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.encoder import Limits
 from gpudb.models.formats.weight import Weight
 from gpudb.models.names import torch_weights
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.models.weight_dtypes import (
+    WEIGHT_DTYPES,
     StoredWeight,
     check_dtype,
     check_range,
@@ -39,8 +41,6 @@ from gpudb.plan.tensor import Scan
 from gpudb.progress import progress_bar
 from gpudb.store import TensorStore
 from gpudb.types import HostArray, TensorSchema, widen
-
-WEIGHT_DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,7 @@ def import_model(
     checkpoint = read_checkpoint(folder)
     architecture = find_architecture(checkpoint.config)
     weights, ignored = match_weights(checkpoint, architecture)
+    weights |= {name: w for module in checkpoint.dense for name, w in module.weights.items()}
     nonfinite = _nonfinite(weights)
     if nonfinite and not allow_nonfinite:
         found = ", ".join(f"{weight} ({count})" for weight, count in nonfinite.items())
@@ -126,9 +127,10 @@ def import_model(
         )
     stored = {n: stored_weight(n, w, block, dtype) for n, w in weights.items()}
     check_range(stored, checkpoint.folder)
-    plan = architecture.build(checkpoint.config, lambda n: stored[n].scan())
+    plan, dense = _plans(checkpoint, architecture, lambda n: stored[n].scan())
     function = _function(checkpoint, architecture)
-    used = {n: stored[n] for n in _scan_order(plan)}
+    function = replace(function, dense=plan_to_json(dense) if dense is not None else "")
+    used = {n: stored[n] for n in _scan_order(plan, dense)}
     schemas = [schema for weight in used.values() for schema in weight.schemas]
     nbytes = _nbytes_by_dtype(schemas)
     errors: dict[str, float] = {}
@@ -154,9 +156,9 @@ def import_model(
         new_nbytes = _page_nbytes(store) - before
     # Not in the transaction, which other threads would wait for.
     if errors and tokenizer is not None and architecture.reads == "tokens":
-        original = architecture.build(checkpoint.config, lambda n: scan_as_it_lies(n, weights[n]))
+        original = _plans(checkpoint, architecture, lambda n: scan_as_it_lies(n, weights[n]))
         try:
-            cosines = compare_vectors(store, version, original, weights, limits)
+            cosines = compare_vectors(store, version, *original, weights, limits)
         except BaseException:
             drop_version(store.catalog, version.label)
             raise
@@ -252,9 +254,20 @@ def _check_block(block: object) -> None:
         raise InputError(f"block is {block!r}; expected two whole numbers of at least 1")
 
 
-def _scan_order(plan: Node) -> tuple[str, ...]:
-    """Names in the order the plan reads them: what is used together is stored together."""
-    return tuple(dict.fromkeys(n.tensor.name for n in walk(plan) if isinstance(n, Scan)))
+def _plans(
+    checkpoint: Checkpoint, architecture: Architecture, scan: ScanWeight
+) -> tuple[Node, Node | None]:
+    """From inputs to hidden states; and from pooled vectors to those of texts, if they differ."""
+    hidden = architecture.build(checkpoint.config, scan)
+    width = hidden.schema.shape[1]
+    assert isinstance(width, int)
+    return hidden, dense_plan(checkpoint.dense, width, scan) if checkpoint.dense else None
+
+
+def _scan_order(*plans: Node | None) -> tuple[str, ...]:
+    """Names in the order the plans read them: what is used together is stored together."""
+    nodes = (node for plan in plans if plan is not None for node in walk(plan))
+    return tuple(dict.fromkeys(n.tensor.name for n in nodes if isinstance(n, Scan)))
 
 
 def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFunction:

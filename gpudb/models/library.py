@@ -159,7 +159,7 @@ class ModelLibrary:
         """
         encoder, options = self.encoder(name), options or EmbedOptions()
         encoder.function.prompt_named(options.prompt, name)
-        return options.width(name, encoder.width)
+        return options.width(name, encoder.vector_width)
 
     @contextmanager
     def profiling(self) -> Iterator[None]:
