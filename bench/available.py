@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from peers.peer import Peer, missing
+from interpreters import missing
+from peers.peer import Peer
 
 from gpudb.backend.jit import probe
 from gpudb.errors import DeviceError

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rows import Rows
 from safetensors.numpy import save_file
 
 HEADS = 8
@@ -22,22 +23,32 @@ class Shape:
     width: int
     batch: int
     length: int
+    ragged: bool = False
+    """Whether lengths go evenly from an eighth of ``length`` to all of it."""
 
     @property
     def title(self) -> str:
         """Width × batch × length."""
-        return f"{self.width}/{self.batch}/{self.length}"
+        return f"{self.width}/{self.batch}/{self.length}{' ragged' if self.ragged else ''}"
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """``(batch,)`` rows of each sequence; the longest is one of ``length``."""
+        least = max(1, self.length // 8) if self.ragged else self.length
+        return np.linspace(self.length, least, self.batch).round().astype(np.int64)
 
     @property
     def flops(self) -> float:
-        """Operations of the products."""
-        rows = self.batch * self.length
-        return float(LAYERS * rows * (24 * self.width**2 + 4 * self.length * self.width))
+        """Operations of the products, without padding."""
+        rows = self.lengths.astype(np.float64)
+        return float(LAYERS * (rows * (24 * self.width**2 + 4 * rows * self.width)).sum())
 
-    def rows(self) -> np.ndarray:
+    def rows(self) -> Rows:
         """Random inputs."""
         random = np.random.default_rng(1)
-        return random.standard_normal((self.batch, self.length, self.width), np.float32)
+        x = random.standard_normal((self.batch, self.length, self.width), np.float32)
+        x[~Rows(x, self.lengths).present] = 0
+        return Rows(x, self.lengths)
 
 
 def encoder_folder(parent: Path, width: int) -> Path:
@@ -63,7 +74,7 @@ def encoder_folder(parent: Path, width: int) -> Path:
 
 
 def expected(folder: Path, x: np.ndarray) -> np.ndarray:
-    """The encoder in float64, written from its formulas."""
+    """The encoder in float64, written from its formulas; equally long sequences."""
     with np.load(folder / "weights.npz") as file:
         w = {name: array.astype(np.float64) for name, array in file.items()}
     x = x.astype(np.float64)

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from peers.peer import Peer, versions
+from interpreters import versions
+from peers.peer import Peer
 from quiet import Measured
 
 import gpudb

@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from interpreters import interpreter
 from peers.peer import Peer
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -43,7 +43,7 @@ class Process:
         self.log = folder / f"{peer.files}.log"
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, str(WORKER), pickle.dumps(peer).hex()],
+                [interpreter(peer), str(WORKER), pickle.dumps(peer).hex()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -67,14 +67,14 @@ class Process:
 
     def convert(self, model: Path) -> None:
         """Write the model in the peer's own form."""
-        folder = _converted(self._folder, self.peer, model)
+        folder = converted_folder(self._folder, self.peer, model)
         folder.mkdir(parents=True, exist_ok=True)
         self._ask("convert", model=str(model), folder=str(folder))
         (folder / DONE).touch()
 
     def load(self, model: Path, threads: int) -> None:
         """Read what was converted."""
-        folder = _converted(self._folder, self.peer, model)
+        folder = converted_folder(self._folder, self.peer, model)
         self._ask("load", model=str(model), folder=str(folder), threads=threads)
 
     def ready(self, key: str, inputs: Sequence[Any]) -> None:
@@ -154,7 +154,7 @@ class Processes:
 
     def start(self, peer: Peer, model: Path) -> Process:
         """A new process that has loaded a model, which another one converts, where it has to be."""
-        if not (_converted(self.folder, peer, model) / DONE).exists():
+        if not (converted_folder(self.folder, peer, model) / DONE).exists():
             with Process(peer, self.folder) as converter:
                 converter.convert(model)
         process = Process(peer, self.folder)
@@ -166,7 +166,7 @@ class Processes:
         return process
 
 
-def _converted(folder: Path, peer: Peer, model: Path) -> Path:
+def converted_folder(folder: Path, peer: Peer, model: Path) -> Path:
     """Where a model lies in a peer's own form."""
     return folder / f"{peer.files}-{model.name}"
 

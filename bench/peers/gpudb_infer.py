@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rows import Rows
 
 from peers.peer import Prepare, Run
 
@@ -47,10 +48,9 @@ class GpudbInfer:
 
         db = gpudb.connect(folder, device=self.device, precision=self.precision, threads=threads)
 
-        def prepare(x: np.ndarray) -> Run:
-            batch, length, width = x.shape
-            rows = {"rows": x.reshape(-1, width)}
-            offsets = np.arange(0, batch * length + 1, length)
-            return lambda: db.infer(MODEL, rows, offsets)[0].reshape(x.shape)
+        def prepare(given: Rows) -> Run:
+            rows = {"rows": given.packed}
+            offsets = np.concatenate(([0], np.cumsum(given.lengths)))
+            return lambda: db.infer(MODEL, rows, offsets)[0]
 
         return prepare

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from rows import Rows
 
 from peers.onnxruntime import open_session
 from peers.peer import Prepare, Run
@@ -26,23 +28,33 @@ class OnnxRuntimeEncoder:
         """Export from PyTorch."""
         import torch
 
+        module = written_out(model)
+        x = torch.zeros(2, 3, module.layers_0_norm1_bias.shape[0])
+        present = torch.ones(2, 3, dtype=torch.bool)
+        free = {0: "b", 1: "s"}
         with tracing():
-            torch.onnx.export(
-                written_out(model),
-                (torch.zeros(2, 3, written_out(model).layers_0_norm1_bias.shape[0]),),
-                folder / "model.onnx",
-                input_names=["x"],
-                output_names=["y"],
-                dynamic_axes={"x": {0: "b", 1: "s"}, "y": {0: "b", 1: "s"}},
-                opset_version=20,  # the first that knows GELU
-                dynamo=False,
-            )
+            for name, inputs in (("model", {"x": x}), ("padded", {"x": x, "present": present})):
+                torch.onnx.export(
+                    module,
+                    tuple(inputs.values()),
+                    folder / f"{name}.onnx",
+                    input_names=list(inputs),
+                    output_names=["y"],
+                    dynamic_axes=dict.fromkeys((*inputs, "y"), free),
+                    opset_version=20,  # the first that knows GELU
+                    dynamo=False,
+                )
 
     def load(self, model: Path, folder: Path, threads: int) -> Prepare:
-        """Open a session, which optimises the graph."""
-        session = open_session(folder / "model.onnx", threads)
+        """Open a session, which optimises the graph; another one for batches with padding."""
 
-        def prepare(x: np.ndarray) -> Run:
-            return lambda: session.run(None, {"x": x})[0]
+        def prepare(given: Rows) -> Run:
+            session = opened("padded" if given.padded else "model")
+            inputs = {"x": given.x} | ({"present": given.present} if given.padded else {})
+            return lambda: session.run(None, inputs)[0]
+
+        @cache
+        def opened(name: str) -> Any:
+            return open_session(folder / f"{name}.onnx", threads)
 
         return prepare

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from rows import Rows
 
 from peers.peer import Prepare, Run
 from peers.sentence_module import tracing
@@ -28,11 +30,14 @@ class OpenVinoEncoder:
 
         module = written_out(model)
         width = module.layers_0_norm1_bias.shape[0]
-        with tracing():
-            graph = openvino.convert_model(
-                module, example_input=torch.zeros(2, 3, width), input=[-1, -1, width]
-            )
-        openvino.save_model(graph, folder / "model.xml", compress_to_fp16=False)
+        x, present = torch.zeros(2, 3, width), torch.ones(2, 3, dtype=torch.bool)
+        for name, example, shapes in (
+            ("model", (x,), [[-1, -1, width]]),
+            ("padded", (x, present), [[-1, -1, width], [-1, -1]]),
+        ):
+            with tracing():
+                graph = openvino.convert_model(module, example_input=example, input=shapes)
+            openvino.save_model(graph, folder / f"{name}.xml", compress_to_fp16=False)
 
     def load(self, model: Path, folder: Path, threads: int) -> Prepare:
         """Compile it for this processor."""
@@ -43,10 +48,14 @@ class OpenVinoEncoder:
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": "f32",
         }
-        compiled = openvino.Core().compile_model(folder / "model.xml", "CPU", settings)
 
-        def prepare(x: np.ndarray) -> Run:
-            request = compiled.create_infer_request()
-            return lambda: request.infer([x], share_inputs=True)[0]
+        @cache
+        def compiled(name: str) -> Any:
+            return openvino.Core().compile_model(folder / f"{name}.xml", "CPU", settings)
+
+        def prepare(given: Rows) -> Run:
+            request = compiled("padded" if given.padded else "model").create_infer_request()
+            inputs = [given.x, given.present] if given.padded else [given.x]
+            return lambda: request.infer(inputs, share_inputs=True)[0]
 
         return prepare

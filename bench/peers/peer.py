@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -37,19 +36,3 @@ class Peer(Protocol):
 
     def load(self, model: Path, folder: Path, threads: int) -> Prepare:
         """Read what was converted."""
-
-
-def versions(peer: Peer) -> dict[str, str]:
-    """Version of each distribution; "" for one that is not installed."""
-    found = {}
-    for package in peer.packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = ""
-    return found
-
-
-def missing(peer: Peer) -> list[str]:
-    """Distributions that a peer needs and does not find."""
-    return [package for package, found in versions(peer).items() if not found]

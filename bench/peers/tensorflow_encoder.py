@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rows import Rows, scores_away
 
 from peers.peer import Prepare, Run
 from peers.torch_module import encoder_weights
@@ -53,12 +54,14 @@ class TensorFlowEncoder:
             product = tf.nn.bias_add(rows @ weight, w[f"{name}{dot}bias"])
             return tf.reshape(product, (*x.shape[:-1], weight.shape[1]))
 
-        def block(x: Any, name: str) -> Any:
+        def block(x: Any, away: Any, name: str) -> Any:
             batch, length, width = x.shape
             shape = (batch, length, 3, heads, width // heads)
             merged = tf.reshape(linear(x, f"{name}.self_attn.in_proj", "_"), shape)
             q, k, v = tf.unstack(tf.transpose(merged, (2, 0, 3, 1, 4)))
             scores = tf.matmul(q, k, transpose_b=True) * (width // heads) ** -0.5
+            if away is not None:
+                scores += away
             context = tf.transpose(tf.nn.softmax(scores) @ v, (0, 2, 1, 3))
             attended = linear(tf.reshape(context, x.shape), f"{name}.self_attn.out_proj")
             x = norm(x + attended, f"{name}.norm1")
@@ -66,14 +69,15 @@ class TensorFlowEncoder:
             return norm(x + linear(wide, f"{name}.linear2"), f"{name}.norm2")
 
         @tf.function(jit_compile=self.xla)
-        def encode(x: Any) -> Any:
+        def encode(x: Any, away: Any) -> Any:
             for layer in range(config["num_layers"]):
-                x = block(x, f"layers.{layer}")
+                x = block(x, away, f"layers.{layer}")
             return x
 
-        def prepare(x: np.ndarray) -> Run:
-            rows = tf.constant(x)
-            run = lambda: encode(rows).numpy()  # noqa: E731
+        def prepare(given: Rows) -> Run:
+            rows = tf.constant(given.x)
+            away = tf.constant(scores_away(given)) if given.padded else None
+            run = lambda: encode(rows, away).numpy()  # noqa: E731
             run()
             return run
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rows import Rows
 
 from peers.peer import Prepare, Run
 from peers.torch_module import by_class, written_out
@@ -39,8 +40,12 @@ class TorchEncoder:
         torch.set_num_threads(threads)
         module = by_class(model) if self.way == "fast path" else written_out(model)
 
-        def prepare(x: np.ndarray) -> Run:
-            rows = torch.from_numpy(x)
+        def prepare(given: Rows) -> Run:
+            inputs = [torch.from_numpy(given.x)]
+            if given.padded:
+                present = torch.from_numpy(given.present)
+                # The class takes the mask third, and true for what is not there.
+                inputs += [None, ~present] if self.way == "fast path" else [present]
             run = module
             if self.way == "compiled":  # for each shape anew: that is what is fastest
                 torch.compiler.reset()
@@ -48,7 +53,7 @@ class TorchEncoder:
 
             def once() -> np.ndarray:
                 with torch.inference_mode():
-                    return run(rows).numpy()
+                    return run(*inputs).numpy()
 
             once()
             return once

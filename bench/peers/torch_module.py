@@ -30,12 +30,13 @@ def written_out(model: Path) -> Any:
             for name, array in arrays.items():
                 self.register_buffer(name.replace(".", "_"), torch.from_numpy(array))
 
-        def forward(self, x: Any) -> Any:
+        def forward(self, x: Any, present: Any = None) -> Any:
+            keys = None if present is None else present[:, None, None]
             for layer in range(layers):
-                x = self.block(x, f"layers_{layer}")
+                x = self.block(x, keys, f"layers_{layer}")
             return x
 
-        def block(self, x: Any, name: str) -> Any:
+        def block(self, x: Any, keys: Any, name: str) -> Any:
             def linear(x: Any, part: str, dot: str = "_") -> Any:
                 weight, bias = (getattr(self, f"{name}_{part}{dot}{k}") for k in ("weight", "bias"))
                 return f.linear(x, weight, bias)
@@ -49,7 +50,7 @@ def written_out(model: Path) -> Any:
                 part.reshape(x.shape[0], x.shape[1], heads, width // heads).transpose(1, 2)
                 for part in split
             )
-            context = f.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
+            context = f.scaled_dot_product_attention(q, k, v, keys).transpose(1, 2).reshape(x.shape)
             x = norm(x + linear(context, "self_attn_out_proj"), "norm1")
             return norm(x + linear(f.gelu(linear(x, "linear1")), "linear2"), "norm2")
 

@@ -22,7 +22,9 @@ def add_to(commands: Commands) -> None:
         "gpudb import-model ./all-MiniLM-L6-v2 --name minilm -d my.gpudb",
         "Importing again under the same name makes a new version; equal blocks are stored once.",
     )
-    parser.add_argument("folder", metavar="FOLDER", help="holds config.json and *.safetensors")
+    parser.add_argument(
+        "folder", metavar="FOLDER", help="holds config.json and weights: *.safetensors, …"
+    )
     parser.add_argument("--name", required=True, help="what SQL calls it, e.g. minilm")
     parser.add_argument(
         "--block", type=_block, metavar="RxC", help="elements of one block, e.g. 384x384"
@@ -55,6 +57,9 @@ def run(args: argparse.Namespace) -> int:
         f"{report.blocks:,} blocks of {report.nbytes:,} bytes; {report.new_nbytes:,} bytes "
         f"written; {report.seconds:.1f} s.\n"
     )
+    if report.other_formats:
+        others = ", ".join(report.other_formats)
+        sys.stdout.write(f"Read the weights in {report.format}, not those in {others}\n")
     sys.stdout.write(_rounding(report))
     for weight, count in report.nonfinite.items():
         sys.stdout.write(f"NaN or infinite: {count:,} elements of {weight}\n")

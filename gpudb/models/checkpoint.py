@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from gpudb.errors import CheckpointError, InputError
@@ -14,7 +12,7 @@ from gpudb.models.dense import Dense, read_dense
 from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
-from gpudb.models.formats.weight import Weight
+from gpudb.models.formats.format import OpenedWeights
 from gpudb.models.tokenizer_files import read_tokenizer
 
 BERT_CONFIG = "bert_config.json"
@@ -31,8 +29,8 @@ class Checkpoint:
         The model folder.
     config
         ``config.json`` (or ``bert_config.json``): the architecture and its sizes.
-    weights
-        Name -> tensor, memory-mapped.
+    opened
+        The weights, and what else lies beside them.
     tokenizer_json
         The tokenizer as the text of a ``tokenizer.json``; None if the folder has none gpudb reads.
     function
@@ -43,7 +41,7 @@ class Checkpoint:
 
     folder: Path
     config: dict[str, Any]
-    weights: Mapping[str, Weight]
+    opened: OpenedWeights
     tokenizer_json: str | None
     function: EmbedFunction
     dense: tuple[Dense, ...] = ()
@@ -71,7 +69,7 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
     return Checkpoint(
         folder=path,
         config=_read_config(model.encoder),
-        weights=MappingProxyType(open_weights(model.encoder)),
+        opened=open_weights(model.encoder),
         tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
         function=model.function,
         dense=tuple(read_dense(path, number) for number, path in enumerate(model.dense)),

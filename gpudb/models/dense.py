@@ -84,7 +84,7 @@ def read_dense(folder: Path, number: int) -> Dense:
             f"{file}: activation_function is {fn!r}; gpudb computes one of {', '.join(ACTIVATIONS)}"
         )
     inputs, outputs = whole_number(config, "in_features"), whole_number(config, "out_features")
-    weights = open_weights(folder)
+    weights = open_weights(folder).weights
     expected: dict[str, tuple[int, ...]] = {WEIGHT: (outputs, inputs)}
     if config.get("bias", True):
         expected[BIAS] = (outputs,)

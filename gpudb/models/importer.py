@@ -57,6 +57,10 @@ class ImportReport:
     """Bytes of all blocks of this version, shared or not."""
     new_nbytes: int
     """Bytes of pages that had to be written; 0 when every block was stored already."""
+    format: str
+    """Format the weights were read from, e.g. ``"safetensors"``."""
+    other_formats: tuple[str, ...]
+    """Files of weights in other formats, which were not read."""
     ignored: tuple[str, ...]
     """Weights of the checkpoint that the encoder does not use."""
     nonfinite: Mapping[str, int]
@@ -171,6 +175,8 @@ def import_model(
         blocks=sum(schema.blocks for schema in schemas),
         nbytes=version.nbytes,
         new_nbytes=new_nbytes,
+        format=checkpoint.opened.format,
+        other_formats=checkpoint.opened.others,
         ignored=ignored,
         nonfinite=nonfinite,
         seconds=perf_counter() - started,
@@ -201,7 +207,7 @@ def match_weights(
     expected = architecture.weights(checkpoint.config)
     found: dict[str, Weight] = {}
     ignored, problems = [], []
-    for torch_name, weight in torch_weights(checkpoint.weights):
+    for torch_name, weight in torch_weights(checkpoint.opened.weights):
         original = weight.name
         name = None if torch_name is None else architecture.rename(torch_name)
         if name is None:

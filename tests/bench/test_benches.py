@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
-SCRIPTS = sorted(path.name for path in BENCH.glob("bench_*.py"))
+SCRIPTS = sorted(path.name for path in (*BENCH.glob("bench_*.py"), BENCH / "seed_table.py"))
 NEED_MODEL = ("bench_blocks.py", "bench_embed.py", "bench_operators.py")
 
 
@@ -61,6 +61,21 @@ def test_what_cannot_be_compared_with_is_named(minilm_folder: Path, tmp_path: Pa
     assert "gpudb numpy float32" in measured
     assert len(left_out) == 1 - ("OpenVINO float32" in measured)
     assert saved["machine"]["versions"]["gpudb"]
+
+
+def test_the_seed_table_has_equal_and_ragged_batches_and_sizes(tmp_path: Path) -> None:
+    run("seed_table.py", "--peers", "gpudb numpy", "--out", str(tmp_path))
+    saved = json.loads((tmp_path / "seed.json").read_text())
+    assert [c["key"] for c in saved["comparisons"]] == ["32/2/9", "32/3/9 ragged"]
+    for comparison in saved["comparisons"]:
+        assert [line["name"] for line in comparison["lines"]] == ["gpudb numpy float32"]
+    (sizes,) = saved["sizes"].values()
+    assert sizes["runtimes"]["gpudb numpy float32"]["files"] > 0
+    tunes = {(t["count"], t["changed"]): t for t in sizes["fine_tunes"]}
+    # Blocks that a fine-tune does not change are stored once.
+    shared, own = tunes[10, "layers.1."], tunes[10, "layers."]
+    assert shared["files_nbytes"] == own["files_nbytes"]
+    assert shared["database_nbytes"] < own["database_nbytes"]
 
 
 def test_execution_compares_auto_with_the_better_one(tmp_path: Path) -> None:

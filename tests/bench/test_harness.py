@@ -72,13 +72,27 @@ def test_the_float64_encoder_is_that_of_the_tests(
 ) -> None:
     model = bench("encoder_model")
     folder = model.encoder_folder(tmp_path, 16)
-    x = model.Shape(16, 2, 5).rows()
+    x = model.Shape(16, 2, 5).rows().x
     config = json.loads((folder / "config.json").read_text())
     with np.load(folder / "weights.npz") as weights:
         right = reference_encoder.transformer_encoder(
             config, dict(weights), x.reshape(10, 16), np.array([0, 5, 10])
         )
     np.testing.assert_allclose(model.expected(folder, x).reshape(10, 16), right, atol=1e-12)
+
+
+def test_ragged_rows_are_packed_and_answered_alike(bench: Callable[[str], ModuleType]) -> None:
+    rows = bench("encoder_model").Shape(4, 3, 16, ragged=True).rows()
+    assert rows.lengths.tolist() == [16, 9, 2]
+    assert rows.padded
+    assert rows.packed.shape == (27, 4)
+    assert not rows.x[1, 9:].any()
+    np.testing.assert_array_equal(rows.answered(2 * rows.x), 2 * rows.packed)
+    np.testing.assert_array_equal(rows.answered(rows.packed), rows.packed)
+    away = bench("rows").scores_away(rows)
+    assert away.shape == (3, 1, 1, 16)
+    np.testing.assert_array_equal(away[1, 0, 0], [0] * 9 + [-np.inf] * 7)
+    assert not bench("encoder_model").Shape(4, 3, 16).rows().padded
 
 
 def test_operations_are_those_that_the_plan_counts(

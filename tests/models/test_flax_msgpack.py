@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpudb.errors import CheckpointError
-from gpudb.models.formats.flax_msgpack import CHUNKED, find_flax_msgpack, read_flax_msgpack
+from gpudb.models.formats.flax_msgpack import CHUNKED, read_flax_msgpack
 from gpudb.models.formats.msgpack import Extension, unpack
 from gpudb.types import HostArray
 
@@ -156,9 +155,3 @@ def test_values_are_those_of_msgpack(value: object, size: int) -> None:
     assert (data.tobytes(), text) == (bytes(size), "x" * size)
     assert isinstance(extension, Extension)
     assert (extension.number, extension.content.size) == (5, size)
-
-
-def test_the_file_is_found_by_name() -> None:
-    find: Callable[..., Path | None] = find_flax_msgpack
-    assert find(Path("a"), frozenset({"flax_model.msgpack"})) == Path("a/flax_model.msgpack")
-    assert find(Path("a"), frozenset({"model.msgpack"})) is None

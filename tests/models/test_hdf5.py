@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from gpudb.errors import CheckpointError, GpudbError, UnsupportedError
-from gpudb.models.formats.hdf5 import find_hdf5, read_hdf5
+from gpudb.models.formats.hdf5 import HDF5, SHARDED_HDF5, read_hdf5, read_sharded_hdf5
 
 h5py = pytest.importorskip("h5py")
 
@@ -98,9 +99,47 @@ def test_big_endian_numbers(file: Path) -> None:
 
 def test_files_are_found_by_name() -> None:
     folder = Path("folder")
-    assert find_hdf5(folder, frozenset({"config.json", "tf_model.h5"})) == folder / "tf_model.h5"
-    assert find_hdf5(folder, frozenset({"model.keras"})) == folder / "model.keras"
-    assert find_hdf5(folder, frozenset({"config.json", "data.h5"})) is None
+    assert HDF5.find(folder, frozenset({"config.json", "tf_model.h5"})) == folder / "tf_model.h5"
+    assert HDF5.find(folder, frozenset({"model.keras"})) == folder / "model.keras"
+    assert HDF5.find(folder, frozenset({"config.json", "data.h5"})) is None
+    index = "tf_model.h5.index.json"
+    assert SHARDED_HDF5.find(folder, frozenset({index})) == folder / index
+
+
+def write_index(folder: Path, **places: str) -> Path:
+    """An index of names in files; there, names lack their first part."""
+    with h5py.File(folder / "one.h5", "w") as opened:
+        opened["a"] = np.zeros(2)
+    with h5py.File(folder / "two.h5", "w") as opened:
+        opened["b"] = np.ones(3)
+        opened["c"] = np.ones(1)
+    index = folder / "tf_model.h5.index.json"
+    index.write_text(json.dumps({"weight_map": {f"bert/{n}": f for n, f in places.items()}}))
+    return index
+
+
+def test_shards(tmp_path: Path) -> None:
+    weights = read_sharded_hdf5(write_index(tmp_path, c="two.h5", a="one.h5", b="two.h5"))
+    assert [(n, w.name, w.file.name) for n, w in weights.items()] == [
+        ("bert/c", "bert/c", "two.h5"),
+        ("bert/a", "bert/a", "one.h5"),
+        ("bert/b", "bert/b", "two.h5"),
+    ]
+    assert weights["bert/b"].array().tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("places", "text"),
+    [
+        ({"a": "three.h5"}, "three.h5: cannot be read"),
+        ({"a": "two.h5"}, "'bert/a' in 'two.h5', where it is not"),
+        ({"a": "../one.h5"}, "beside the index"),
+        ({}, "no weight_map"),
+    ],
+)
+def test_index_and_shards_disagree(places: dict[str, str], text: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=text):
+        read_sharded_hdf5(write_index(tmp_path, **places))
 
 
 def _external(opened: Any) -> None:
@@ -197,6 +236,7 @@ def test_an_archive_of_something_else(tmp_path: Path) -> None:
 
 
 def test_without_h5py(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.touch()
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(UnsupportedError, match=r"needs h5py.*pip install 'gpudb-tensor\[h5\]'"):
-        read_hdf5(write(file))
+        read_hdf5(file)

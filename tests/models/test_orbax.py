@@ -21,6 +21,9 @@ ARRAYS = {
 }
 
 
+SETTINGS = {"store_array_data_equal_to_fill_value": True}
+
+
 def entry(*keys: str, empty: bool = False) -> dict[str, Any]:
     return {
         "key_metadata": [{"key": key, "key_type": 2} for key in keys],
@@ -49,7 +52,11 @@ BAD_METADATA: dict[str, tuple[object, str]] = {
     "text": ("x", "expected an object"),
     "nothing": ({}, "no tree_metadata"),
     "empty": ({"tree_metadata": {}}, "no tree_metadata"),
-    "no keys": ({"tree_metadata": {"a": {}}}, "a without keys"),
+    "no entry": ({"tree_metadata": {"a": {}}}, "a without keys"),
+    "no keys": (
+        {"tree_metadata": {"a": {**entry("a"), "key_metadata": []}}},
+        "a without keys",
+    ),
     "key": (
         {"tree_metadata": {"a": {**entry("a"), "key_metadata": [{}]}}},
         "a without keys",
@@ -75,7 +82,7 @@ def write_arrays(folder: Path, driver: str = "zarr") -> Path:
     """A folder as orbax writes it without OCDBT: each array a folder of zarr."""
     import tensorstore
 
-    write_metadata(folder, *ARRAYS, use_zarr3=driver == "zarr3")
+    write_metadata(folder, *ARRAYS, **SETTINGS, use_zarr3=driver == "zarr3")
     for keys, values in ARRAYS.items():
         place = {"driver": "file", "path": f"{folder / '.'.join(keys)}/"}
         array = tensorstore.open(
@@ -113,6 +120,13 @@ def test_a_lost_chunk_is_not_read_as_zeros(tmp_path: Path) -> None:
     (write_arrays(tmp_path) / KERNEL / "0.0").unlink()
     with pytest.raises(CheckpointError, match="'params/layer/0/kernel' cannot be read"):
         read_orbax(tmp_path)
+
+
+@pytest.mark.formats
+def test_older_releases_left_zeros_out(tmp_path: Path) -> None:
+    (write_arrays(tmp_path) / KERNEL / "0.0").unlink()
+    write_metadata(tmp_path, *ARRAYS)
+    assert not read_orbax(tmp_path)["params/layer/0/kernel"].array().any()
 
 
 @pytest.mark.formats

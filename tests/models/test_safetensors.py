@@ -230,7 +230,10 @@ def write_index(folder: Path, places: object) -> Path:
 
 def test_shards(tmp_path: Path) -> None:
     write_shards(tmp_path)
-    weights = open_weights(tmp_path)
+    opened = open_weights(tmp_path)
+    weights = opened.weights
+    assert opened.format == "sharded safetensors"
+    assert opened.path == tmp_path / "model.safetensors.index.json"
     assert list(weights) == ["c", "a", "b"]
     assert weights["a"].file.name == "one.safetensors"
     assert weights["b"].array().tolist() == [1, 1, 1]
@@ -282,7 +285,9 @@ def test_safetensors_wins_over_other_formats(tmp_path: Path) -> None:
     save_file({"x": np.zeros(2)}, tmp_path / "model.safetensors")
     for name in ("pytorch_model.bin", "tf_model.h5", "model.onnx"):
         (tmp_path / name).write_bytes(b"?")
-    assert list(open_weights(tmp_path)) == ["x"]
+    opened = open_weights(tmp_path)
+    assert (opened.format, list(opened.weights)) == ("safetensors", ["x"])
+    assert opened.others == ("model.safetensors.index.json", "tf_model.h5")
 
 
 @pytest.mark.parametrize(
@@ -291,7 +296,6 @@ def test_safetensors_wins_over_other_formats(tmp_path: Path) -> None:
 )
 def test_pickle_is_never_read(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / name).write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    (tmp_path / "tf_model.h5").write_bytes(b"?")
     monkeypatch.setitem(sys.modules, "pickle", None)  # an import of it would fail
     with pytest.raises(UnsupportedError, match="pickle") as caught:
         open_weights(tmp_path)
@@ -300,7 +304,7 @@ def test_pickle_is_never_read(tmp_path: Path, name: str, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    "name", ["tf_model.h5", "flax_model.msgpack", "model.onnx", "q4.gguf", "model.ckpt.index"]
+    "name", ["other.h5", "other.msgpack", "model.onnx", "q4.gguf", "model.ckpt.index"]
 )
 def test_other_formats_are_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"?")

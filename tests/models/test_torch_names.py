@@ -35,6 +35,14 @@ TENSORFLOW = {
     "bert/my_own/bert/encoder/layer_._1/output/dense/bias:0": (
         "bert.encoder.layer.1.output.dense.bias"
     ),
+    "bert/bert/encoder/layer_._1/output/LayerNorm/gamma:0": (
+        "bert.encoder.layer.1.output.LayerNorm.weight"
+    ),
+    "shared/shared/shared/embeddings:0": "shared.weight",
+    "deberta/encoder/rel_embeddings.weight:0": "deberta.encoder.rel_embeddings.weight",
+    "mlm___cls/bert/embeddings/word_embeddings/weight:0": (
+        "cls.bert.embeddings.word_embeddings.weight"
+    ),
     "mlm___cls/tf_bert_for_masked_lm/mlm___cls/predictions/bias:0": "cls.predictions.bias",
     "tf_bert_model/bert/pooler/dense/kernel": "bert.pooler.dense.weight",
     "global_step": None,

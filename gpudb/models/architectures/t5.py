@@ -59,10 +59,10 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
 
 
 def rename(name: str) -> str | None:
-    """The embedding is there under either of two names, or both."""
+    """The embedding is there under one of several names, or more."""
     name = name.removeprefix("transformer.").removeprefix("0.auto_model.")
-    if name == "encoder.embed_tokens.weight":
-        return _EMBEDDING
+    if name in ("encoder.embed_tokens.weight", "encoder.shared.shared.weight"):
+        return _EMBEDDING  # the second name is TensorFlow's
     return None if _UNUSED.fullmatch(name) else name
 
 

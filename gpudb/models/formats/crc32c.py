@@ -50,7 +50,7 @@ def _advance(crc: int) -> int:
 
 
 def _table() -> HostArray:
-    crc = np.arange(256, dtype=np.uint32)
+    crc: HostArray = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         crc = (crc >> 1) ^ np.where(crc & 1, np.uint32(POLYNOMIAL), np.uint32(0))
     return crc

@@ -19,17 +19,12 @@ from gpudb.models.formats.checked import (
     map_file,
     unknown_dtype,
 )
+from gpudb.models.formats.format import Format, named
 from gpudb.models.formats.msgpack import Extension, unpack
 from gpudb.models.formats.weight import FILE_DTYPES, Weight
 
-FILE = "flax_model.msgpack"
 ARRAYS = (1, 3)
 CHUNKED = "__msgpack_chunked_array__"
-
-
-def find_flax_msgpack(folder: Path, names: frozenset[str]) -> Path | None:
-    """``flax_model.msgpack`` in ``folder``."""
-    return folder / FILE if FILE in names else None
 
 
 def read_flax_msgpack(file: Path) -> dict[str, Weight]:
@@ -99,3 +94,6 @@ def _listed(name: str, value: object) -> list[Any]:
 
 def _is_shape(value: list[Any]) -> bool:
     return all(type(extent) is int and extent >= 0 for extent in value)
+
+
+FLAX_MSGPACK = Format("Flax msgpack", named("flax_model.msgpack"), read_flax_msgpack)

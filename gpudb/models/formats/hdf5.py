@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ from gpudb.models.formats.checked import (
     map_file,
     unknown_dtype,
 )
+from gpudb.models.formats.format import Format, named
+from gpudb.models.formats.sharded import read_weight_map
 from gpudb.models.formats.weight import FILE_DTYPES, Weight
 from gpudb.types import HostArray
 
-FILES = ("tf_model.h5", "model.weights.h5", "model.h5", "model.keras")
 ARCHIVED = "model.weights.h5"
 """The file of weights in a ``.keras`` archive."""
 MOST_COMPRESSION = 1032
@@ -35,9 +37,26 @@ FILTERS = frozenset({1, 2, 3})  # deflate, shuffle, checksum
 DTYPES = {FILE_DTYPES[name]: name for name in FILE_DTYPES if name not in ("bfloat16", "bool")}
 
 
-def find_hdf5(folder: Path, names: frozenset[str]) -> Path | None:
-    """The HDF5 file or Keras archive in ``folder``."""
-    return next((folder / name for name in FILES if name in names), None)
+def read_sharded_hdf5(index: Path) -> dict[str, Weight]:
+    """The datasets of every file that ``index`` names, under their names there.
+
+    In the files, names lack their first part.
+
+    Raises
+    ------
+    CheckpointError
+        The index is not one, or a file is missing, damaged, or lacks what the index says.
+    """
+    weights: dict[str, Weight] = {}
+    shards: dict[str, dict[str, Weight]] = {}
+    for name, shard in read_weight_map(index).items():
+        if shard not in shards:
+            shards[shard] = read_hdf5(index.with_name(shard))
+        inner = name.partition("/")[2]
+        if inner not in shards[shard]:
+            raise broken(index, f"{name!r} in {shard!r}, where it is not", "the files of one model")
+        weights[name] = replace(shards[shard][inner], name=name)
+    return weights
 
 
 def read_hdf5(file: Path) -> dict[str, Weight]:
@@ -55,7 +74,7 @@ def read_hdf5(file: Path) -> dict[str, Weight]:
     content = _unpacked(file) if archived else map_file(file)
     weights: dict[str, Weight] = {}
     try:
-        with h5py.File(io.BytesIO(content) if archived else file, "r") as opened:
+        with h5py.File(io.BytesIO(content.data) if archived else file, "r") as opened:
             found: list[tuple[str, Any]] = []
             opened.visititems(lambda name, item: found.append((name, item)))
             for name, item in found:
@@ -141,3 +160,9 @@ def _check_stored(file: Path, name: str, dataset: Any) -> None:
             f"{name!r} of {dataset.nbytes:,} bytes in {stored:,}",
             "all of its data in the file",
         )
+
+
+HDF5 = Format(
+    "HDF5", named("tf_model.h5", "model.weights.h5", "model.h5", "model.keras"), read_hdf5
+)
+SHARDED_HDF5 = Format("sharded HDF5", named("tf_model.h5.index.json"), read_sharded_hdf5)

@@ -21,6 +21,7 @@ from gpudb.models.formats.checked import (
     make_weight,
     unknown_dtype,
 )
+from gpudb.models.formats.format import Format
 from gpudb.models.formats.weight import FILE_DTYPES, Weight
 
 METADATA = "_METADATA"
@@ -53,14 +54,14 @@ def read_orbax(folder: Path) -> dict[str, Weight]:
     keys = _keys(folder, metadata)
     tensorstore = _tensorstore(folder)
     available = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    driver = "zarr3" if metadata.get("use_zarr3") else "zarr"
+    settings = {
+        "driver": "zarr3" if metadata.get("use_zarr3") else "zarr",
+        # Older releases left chunks of zeros out; with newer ones, a missing chunk was lost.
+        "fill_missing_data_reads": not metadata.get("store_array_data_equal_to_fill_value", False),
+    }
     weights: dict[str, Weight] = {}
     for parts in keys:
-        spec = {
-            "driver": driver,
-            "kvstore": _kvstore(folder, parts),
-            "fill_missing_data_reads": False,  # or a file that is lost would be read as zeros
-        }
+        spec = {**settings, "kvstore": _kvstore(folder, parts)}
         add_weight(weights, _weight(tensorstore, folder, "/".join(parts), spec, available))
     return weights
 
@@ -83,14 +84,16 @@ def _keys(folder: Path, metadata: dict[str, Any]) -> list[tuple[str, ...]]:
     found = []
     for name, entry in tree.items():
         match entry:
-            case {"key_metadata": [*parts], "value_metadata": {"skip_deserialize": empty}}:
-                keys = [part["key"] for part in parts if isinstance(part, dict) and "key" in part]
+            case {"value_metadata": {"skip_deserialize": True} | {"value_type": "string"}}:
+                continue  # nothing, or a text
+            case {"key_metadata": [_, *_] as parts} if all(
+                isinstance(part, dict) and isinstance(part.get("key"), str) for part in parts
+            ):
+                found.append(tuple(part["key"] for part in parts))
             case _:
-                keys, empty = [], False
-        if not keys or len(keys) < len(parts) or not all(isinstance(key, str) for key in keys):
-            raise broken(folder / METADATA, f"{name} without keys", "key_metadata of each array")
-        if not empty:
-            found.append(tuple(keys))
+                raise broken(
+                    folder / METADATA, f"{name} without keys", "key_metadata of each array"
+                )
     return found
 
 
@@ -123,7 +126,10 @@ def _weight(
     # tensorstore says with these that something is missing, damaged or of another kind.
     except (ValueError, OSError, KeyError, RuntimeError, NotImplementedError) as error:
         raise CheckpointError(
-            f"{folder}: {name!r} cannot be read ({error}); expected a folder that orbax saved to "
-            "its end: save or copy it again"
+            f"{folder}: {name!r} cannot be read ({str(error).partition(' [')[0]}); expected a "
+            "folder that orbax saved to its end: save or copy it again"
         ) from error
     return make_weight(folder, name, dtype, shape, values.reshape(-1).view(np.uint8))
+
+
+ORBAX = Format("orbax", find_orbax, read_orbax)

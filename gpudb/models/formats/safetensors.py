@@ -17,6 +17,7 @@ import numpy as np
 
 from gpudb.errors import CheckpointError
 from gpudb.models.files import AGAIN
+from gpudb.models.formats.format import Format, named
 from gpudb.models.formats.weight import FILE_DTYPES, Weight
 from gpudb.types import HostArray
 
@@ -197,3 +198,6 @@ def _short(value: object) -> str:
 
 def _broken(file: Path, found: str, expected: str) -> CheckpointError:
     return CheckpointError(f"{file}: found {found}; expected {expected}. {AGAIN}")
+
+
+SAFETENSORS = Format("safetensors", named("model.safetensors"), read_safetensors)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gpudb.errors import CheckpointError
 from gpudb.models.files import AGAIN, read_json_object
+from gpudb.models.formats.format import Format, named
 from gpudb.models.formats.safetensors import read_safetensors
 from gpudb.models.formats.weight import Weight
 
@@ -18,7 +19,7 @@ def read_sharded(index: Path) -> dict[str, Weight]:
     CheckpointError
         The index is not one, a shard is missing or damaged, or index and shards disagree.
     """
-    places = _weight_map(index)
+    places = read_weight_map(index)
     weights: dict[str, Weight] = {}
     for shard in sorted(set(places.values())):
         path = index.parent / shard
@@ -37,7 +38,8 @@ def read_sharded(index: Path) -> dict[str, Weight]:
     return {name: weights[name] for name in places}
 
 
-def _weight_map(index: Path) -> dict[str, str]:
+def read_weight_map(index: Path) -> dict[str, str]:
+    """Tensor name -> file name, from an index that transformers wrote."""
     places = read_json_object(index).get("weight_map")
     if not isinstance(places, dict) or not places:
         raise CheckpointError(
@@ -67,3 +69,8 @@ def _add_shard(
                 f"expected index and shards of one model. {AGAIN}"
             )
         weights[name] = weight
+
+
+SHARDED_SAFETENSORS = Format(
+    "sharded safetensors", named("model.safetensors.index.json"), read_sharded
+)

@@ -12,6 +12,7 @@ from pathlib import Path
 from gpudb.errors import CheckpointError
 from gpudb.models.formats.checked import add_weight, broken, make_weight, map_file, unknown_dtype
 from gpudb.models.formats.crc32c import crc32c, masked
+from gpudb.models.formats.format import Format
 from gpudb.models.formats.protobuf import varint
 from gpudb.models.formats.tensor_bundle import BundleEntry, read_bundle
 from gpudb.models.formats.tensorflow_objects import GRAPH, variable_names
@@ -128,3 +129,8 @@ def _bytes(index: Path, key: str, entry: BundleEntry, shards: list[HostArray]) -
     if entry.dtype != TEXT and masked(crc32c(data)) != entry.checksum:
         raise broken(index, f"{key!r} with other bytes than its checksum says", "undamaged files")
     return data
+
+
+TENSORFLOW_CHECKPOINT = Format(
+    "TensorFlow checkpoint", find_tensorflow_checkpoint, read_tensorflow_checkpoint
+)

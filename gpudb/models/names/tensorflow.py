@@ -41,18 +41,20 @@ def torch_name(parts: Sequence[str]) -> str | None:
         return None
     *path, last = _without_model(parts)
     layers = [word for part in path for word in _words(part)]
-    kind = [KINDS[last]] if last in KINDS else [last, "weight"]
-    return ".".join([*layers, *kind])
+    # Where a variable has no kind it is a table: "word_embeddings", "rel_embeddings.weight".
+    kind = KINDS.get(last) or f"{last.removesuffix('.weight')}.weight"
+    return ".".join([*layers, kind])
 
 
 def _without_model(parts: Sequence[str]) -> Sequence[str]:
     """Take off what stands before the first layer.
 
-    Keras puts the class of the model there (``tf_bert_model/bert/…``), and its HDF5 files the name
-    of the layer once more before that (``bert/tf_bert_model/bert/…``).
+    Keras may put the name of the model there (``tf_bert_model/bert/…``), and its HDF5 files have
+    the name of the layer once more in front (``bert/tf_bert_model/bert/…``, ``bert/bert/…``).
     """
-    if parts[0] in parts[1:-1] and parts.index(parts[0], 1) == 2:
-        return parts[2:]
+    again = [place for place in (2, 1) if parts[0] in parts[place : place + 1]]
+    if again:
+        return parts[again[0] :]
     return parts[1:] if parts[0].startswith("tf_") and len(parts) > 1 else parts
 
 
