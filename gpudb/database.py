@@ -131,8 +131,7 @@ class Database(Answering, Closing):
             Import weights that hold NaN or infinity, which are an error otherwise.
         dtype
             What matrices are stored as: ``"float32"``, ``"float16"``, ``"bfloat16"`` or ``"int8"``
-            (a scale for each row); None for the dtype they come in. What rounding changed is in
-            the report, and in ``gpudb.models`` and ``gpudb.tensors``; see ``docs/embedding.md``.
+            (a scale for each row); None for what they come in. See ``docs/embedding.md``.
 
         Raises
         ------

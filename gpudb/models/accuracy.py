@@ -76,6 +76,7 @@ def compare_vectors(
     store: TensorStore,
     version: Version,
     original: Node,
+    dense: Node | None,
     weights: Mapping[str, Weight],
     limits: Limits | None,
 ) -> Cosines | None:
@@ -89,6 +90,8 @@ def compare_vectors(
         The model, which has a tokenizer.
     original
         The encoder's plan over scans of :func:`scan_as_it_lies`.
+    dense
+        What comes after the pooling, over such scans.
     weights
         The checkpoint's, by name.
     limits
@@ -115,6 +118,7 @@ def compare_vectors(
         rounded,
         version=replace(version, plan=plan_to_json(original)),
         source=WeightSource(weights),
+        function=replace(function, dense=plan_to_json(dense) if dense is not None else ""),
     )
     try:
         cosines = _cosines(rounded, as_it_came)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gpudb.errors import CheckpointError, InputError
+from gpudb.models.dense import Dense, read_dense
 from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
@@ -42,6 +43,8 @@ class Checkpoint:
         Whether the model is told which text of a pair a token is of.
     activation
         The class that sentence-transformers makes scores of pairs with; None for its default.
+    dense
+        Linear steps after the pooling.
     """
 
     folder: Path
@@ -52,6 +55,7 @@ class Checkpoint:
     mask_token: str = "[MASK]"
     pair_types: bool = True
     activation: str | None = None
+    dense: tuple[Dense, ...] = ()
 
     @property
     def weights(self) -> Mapping[str, Weight]:
@@ -87,6 +91,7 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
         mask_token=read_mask_token(model.encoder),
         pair_types=read_pair_types(model.encoder),
         activation=model.activation,
+        dense=tuple(read_dense(path, number) for number, path in enumerate(model.dense)),
     )
 
 

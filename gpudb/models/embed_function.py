@@ -26,8 +26,8 @@ POOLINGS: Mapping[str, PoolingName] = {
 }
 """Name in sentence-transformers -> kind of :mod:`gpudb.kernels.pool`."""
 
-MODULES = ("Transformer", "Pooling", "Normalize")
-READABLE = "Transformer, Pooling and optionally Normalize, in this order"
+MODULES = ("Transformer", "Pooling", "Dense", "Normalize")
+READABLE = "Transformer, Pooling and optionally Normalize, in this order; after Pooling any Dense"
 
 # The form before sentence-transformers 5.4: one flag per mode.
 POOLING_FLAGS = {
@@ -86,6 +86,9 @@ class EmbedFunction:
         Those that a call may name.
     include_prompt
         Whether the tokens of the prompt are pooled with the others.
+    dense
+        What is computed between pooling and normalising, see :mod:`gpudb.models.dense`: a plan as
+        JSON; empty for nothing.
     """
 
     pooling: PoolingName = "mean"
@@ -94,6 +97,7 @@ class EmbedFunction:
     prompt: str = ""
     prompts: Mapping[str, str] = field(default_factory=dict)
     include_prompt: bool = True
+    dense: str = ""
 
     def prompt_named(self, name: str | None, model: str) -> str:
         """The text of a prompt of ``model``; of the default for None.
@@ -132,12 +136,15 @@ class SentenceModel:
         Texts are lower-cased before the tokenizer sees them.
     activation
         The class that makes scores of logits, where sentence-transformers names one.
+    dense
+        Folders of the linear steps after the pooling.
     """
 
     encoder: Path
     function: EmbedFunction
     lower_case: bool = False
     activation: str | None = None
+    dense: tuple[Path, ...] = ()
 
 
 def read_sentence_model(folder: Path) -> SentenceModel:
@@ -153,7 +160,7 @@ def read_sentence_model(folder: Path) -> SentenceModel:
     names = file_names(folder)
     if "modules.json" not in names:
         return SentenceModel(folder, EmbedFunction(max_tokens=_max_tokens(folder, {})))
-    modules = _read_modules(folder / "modules.json")
+    modules, dense = _read_modules(folder / "modules.json")
     encoder = folder / modules["Transformer"]
     if "Pooling" not in modules:
         return _read_classifier(folder, encoder)
@@ -169,7 +176,12 @@ def read_sentence_model(folder: Path) -> SentenceModel:
         include_prompt=read_json_object(pooling).get("include_prompt") is not False,
     )
     _check_prompt_pooled(pooling, function)
-    return SentenceModel(encoder, function, lower_case=settings.get("do_lower_case") is True)
+    return SentenceModel(
+        encoder,
+        function,
+        lower_case=settings.get("do_lower_case") is True,
+        dense=tuple(folder / path for path in dense),
+    )
 
 
 def _read_classifier(folder: Path, encoder: Path) -> SentenceModel:
@@ -196,12 +208,13 @@ def _read_classifier(folder: Path, encoder: Path) -> SentenceModel:
     )
 
 
-def _read_modules(file: Path) -> dict[str, str]:
-    """Module name -> its folder, relative to the model's."""
+def _read_modules(file: Path) -> tuple[dict[str, str], list[str]]:
+    """Module name -> its folder, relative to the model's; and those of Dense, which may be many."""
     entries = read_json(file)
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise CheckpointError(f"{file}: expected a JSON list of objects, one per module. {AGAIN}")
     modules: dict[str, str] = {}
+    dense: list[str] = []
     for entry in entries:
         kind, path = entry.get("type"), entry.get("path")
         if not isinstance(kind, str) or not isinstance(path, str) or not _is_inside(path):
@@ -214,13 +227,17 @@ def _read_modules(file: Path) -> dict[str, str]:
             raise UnsupportedError(
                 f"{file}: module {kind!r} is not supported; gpudb computes {READABLE}"
             )
-        modules[name] = path
+        if name == "Dense":
+            dense.append(path)
+        else:
+            modules[name] = path
     order = [entry["type"].rpartition(".")[2] for entry in entries]
-    if order not in (list(MODULES), list(MODULES[:2]), list(MODULES[:1])):
+    first = ["Transformer", "Pooling", *["Dense"] * len(dense)]
+    if order not in ([*first, "Normalize"], first, ["Transformer"]):
         raise UnsupportedError(
             f"{file}: found the modules {', '.join(order) or 'none'}; gpudb computes {READABLE}"
         )
-    return modules
+    return modules, dense
 
 
 def _is_inside(path: str) -> bool:

@@ -23,6 +23,7 @@ from gpudb.lower.packing import pack_weights
 from gpudb.models.architecture import SEQUENCES
 from gpudb.models.batches import Batch, plan_batches
 from gpudb.models.blockwise_runs import BlockwiseBatches, BlockwiseRuns
+from gpudb.models.dense import after_pooling
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.fitting import fit_batches, fit_threads
 from gpudb.models.fused_runs import FusedRuns
@@ -95,6 +96,8 @@ class Encoder:
     def pooled_plan(self) -> Node:
         """Logical plan from the inputs to one row per sequence."""
         pooled: Node = Pool(self.hidden_plan, SEQUENCES, self.function.pooling)
+        if self.function.dense:
+            pooled = after_pooling(self.function.dense, pooled)
         return Normalize(pooled, NORM_EPS) if self.function.normalize else pooled
 
     @property
@@ -125,6 +128,11 @@ class Encoder:
         width = self.hidden_plan.schema.shape[1]
         assert isinstance(width, int)  # plans of encoders end in rows of a known width
         return width
+
+    @property
+    def vector_width(self) -> int:
+        """Numbers in one vector."""
+        return int(self.pooled_plan.schema.shape[1]) if self.function.dense else self.width
 
     def joined(self, output: str) -> PreparedPlan:
         """The plan with its keys joined and no weight read, made at the first call and kept."""
@@ -192,7 +200,7 @@ class Encoder:
             texts = pa.chunked_array([[before + t for t in texts.to_pylist()]], pa.large_string())
         tokens = tokenizer.encode(texts)
         tokenized = perf_counter() - started
-        vectors = np.zeros((len(texts), self.width), np.float32)
+        vectors = np.zeros((len(texts), self.vector_width), np.float32)
 
         def keep(batch: Batch, result: HostArray) -> None:
             vectors[batch.sequences] = result

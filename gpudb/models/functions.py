@@ -51,7 +51,7 @@ def _vector_kind(encoder: Encoder, options: EmbedOptions) -> pa.DataType:
     name = encoder.version.model
     encoder.function.prompt_named(options.prompt, name)
     element = pa.from_numpy_dtype(VECTOR_DTYPES[options.dtype])
-    return pa.list_(element, options.width(name, encoder.width))
+    return pa.list_(element, options.width(name, encoder.vector_width))
 
 
 def _formed_vectors(encoder: Encoder, rows: pa.Array, options: EmbedOptions) -> pa.Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from math import prod
@@ -20,9 +20,10 @@ from gpudb.catalog.models import add_tokenizer, add_version, drop_version
 from gpudb.catalog.tensors import record_error
 from gpudb.errors import CheckpointError, InputError
 from gpudb.models.accuracy import Cosines, compare_vectors, scan_as_it_lies
-from gpudb.models.architecture import Architecture, Config, ScanWeight
+from gpudb.models.architecture import Architecture, ScanWeight
 from gpudb.models.architectures import find_architecture
 from gpudb.models.checkpoint import Checkpoint, read_checkpoint
+from gpudb.models.dense import dense_plan
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.formats.weight import Weight
 from gpudb.models.head_function import HeadFunction, read_head_function
@@ -31,6 +32,7 @@ from gpudb.models.limits import Limits
 from gpudb.models.names import torch_weights
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.models.weight_dtypes import (
+    WEIGHT_DTYPES,
     StoredWeight,
     check_dtype,
     check_range,
@@ -43,8 +45,6 @@ from gpudb.plan.tensor import Scan
 from gpudb.progress import progress_bar
 from gpudb.store import TensorStore
 from gpudb.types import HostArray, TensorSchema, widen
-
-WEIGHT_DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +132,7 @@ def import_model(
     architecture = find_architecture(checkpoint.config)
     head = _head(checkpoint, architecture)
     weights, ignored = match_weights(checkpoint, architecture, head)
+    weights |= {name: w for module in checkpoint.dense for name, w in module.weights.items()}
     nonfinite = _nonfinite(weights)
     if nonfinite and not allow_nonfinite:
         found = ", ".join(f"{weight} ({count})" for weight, count in nonfinite.items())
@@ -141,8 +142,10 @@ def import_model(
         )
     stored = {n: stored_weight(n, w, block, dtype) for n, w in weights.items()}
     check_range(stored, checkpoint.folder)
-    plans = _plans(checkpoint.config, architecture, head, lambda n: stored[n].scan())
+    plans = _plans(checkpoint, architecture, head, lambda n: stored[n].scan())
     function = _function(checkpoint, architecture)
+    if plans.dense is not None:
+        function = replace(function, dense=plan_to_json(plans.dense))
     used = {n: stored[n] for n in _scan_order(plans)}
     schemas = [schema for weight in used.values() for schema in weight.schemas]
     nbytes = _nbytes_by_dtype(schemas)
@@ -156,7 +159,7 @@ def import_model(
             name,
             architecture=architecture.name,
             config=checkpoint.config,
-            plan=plan_to_json(plans[0]),
+            plan=plan_to_json(plans.hidden),
             function=asdict(function),
             tokenizer=add_tokenizer(store.catalog, tokenizer) if tokenizer else None,
             dtype=_most_common_dtype(used),
@@ -166,14 +169,16 @@ def import_model(
         )
         tensors = store.put_many(_with_progress(name, used, errors), version.id)
         _record_errors(store, tensors, errors)
-        if head is not None:
-            add_head(store.catalog, version.id, _stored_head(checkpoint, head, plans[1]))
+        if head is not None and plans.head is not None:
+            add_head(store.catalog, version.id, _stored_head(checkpoint, head, plans.head))
         new_nbytes = _page_nbytes(store) - before
     # Not in the transaction, which other threads would wait for.
     if errors and tokenizer is not None and architecture.reads == "tokens":
-        original = architecture.build(checkpoint.config, lambda n: scan_as_it_lies(n, weights[n]))
+        original = _plans(checkpoint, architecture, head, lambda n: scan_as_it_lies(n, weights[n]))
         try:
-            cosines = compare_vectors(store, version, original, weights, limits)
+            cosines = compare_vectors(
+                store, version, original.hidden, original.dense, weights, limits
+            )
         except BaseException:
             drop_version(store.catalog, version.label)
             raise
@@ -275,9 +280,22 @@ def _check_block(block: object) -> None:
         raise InputError(f"block is {block!r}; expected two whole numbers of at least 1")
 
 
-def _scan_order(plans: Sequence[Node]) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class _Plans:
+    """What is computed of a checkpoint."""
+
+    hidden: Node
+    """From inputs to hidden states."""
+    head: Node | None
+    """The same of its head."""
+    dense: Node | None
+    """From pooled vectors to those of texts, where they differ."""
+
+
+def _scan_order(plans: _Plans) -> tuple[str, ...]:
     """Names in the order the plans read them: what is used together is stored together."""
-    nodes = chain.from_iterable(map(walk, plans))
+    made = [plan for plan in (plans.hidden, plans.head, plans.dense) if plan is not None]
+    nodes = chain.from_iterable(map(walk, made))
     return tuple(dict.fromkeys(n.tensor.name for n in nodes if isinstance(n, Scan)))
 
 
@@ -297,11 +315,16 @@ def _our_names(
 
 
 def _plans(
-    config: Config, architecture: Architecture, head: FoundHead | None, scan: ScanWeight
-) -> list[Node]:
-    """The plan of the encoder, and that of its head."""
-    encoder = architecture.build(config, scan)
-    return [encoder] if head is None else [encoder, head_plan(head.head, config, scan, encoder)]
+    checkpoint: Checkpoint, architecture: Architecture, head: FoundHead | None, scan: ScanWeight
+) -> _Plans:
+    hidden = architecture.build(checkpoint.config, scan)
+    width = hidden.schema.shape[1]
+    assert isinstance(width, int)  # plans of encoders end in rows of a known width
+    return _Plans(
+        hidden,
+        None if head is None else head_plan(head.head, checkpoint.config, scan, hidden),
+        dense_plan(checkpoint.dense, width, scan) if checkpoint.dense else None,
+    )
 
 
 def _stored_head(checkpoint: Checkpoint, head: FoundHead, plan: Node) -> StoredHead:

@@ -23,6 +23,9 @@ from gpudb.plan.tensor import Scan
 from gpudb.store.panels import row_panels
 from gpudb.types import HostArray, TensorSchema, storage_dtype, widen
 
+WEIGHT_DTYPES = ("float32", "float16", "bfloat16")
+"""What weights of a checkpoint may come in."""
+
 ROUNDED_TO = ("float32", "float16", "bfloat16", "int8")
 """What matrices may be stored as."""
 

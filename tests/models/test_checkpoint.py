@@ -156,7 +156,8 @@ def test_other_poolings_are_refused(folder: Path, pooling: object) -> None:
 @pytest.mark.parametrize(
     "kinds",
     [
-        ["Transformer", "Pooling", "Dense"],
+        ["Transformer", "Dense", "Pooling"],
+        ["Transformer", "Pooling", "Normalize", "Dense"],
         ["Transformer", "CNN", "Pooling"],
         ["Transformer"],
         ["Pooling", "Transformer"],

@@ -171,13 +171,17 @@ def test_int8_in_blocks_of_any_shape(
     np.testing.assert_allclose(vectors(db, "blocks"), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("execution", ["fused", "relational"])
-def test_int8_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, execution: str) -> None:
+@pytest.mark.parametrize(
+    ("device", "execution"), [("numpy", "fused"), ("numpy", "relational"), ("jit", "fused")]
+)
+def test_int8_is_streamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, execution: str
+) -> None:
     """Whole weights, and the table of words in panels, their scales with them."""
     for module in (placement, weights):
         monkeypatch.setattr(module, "SMALL_NBYTES", 0)
     large = {"vocab_size": 2000, "num_hidden_layers": 3}
-    with gpudb.connect(tmp_path / "db", device="numpy") as db:
+    with gpudb.connect(tmp_path / "db", device=device) as db:
         model = write_tiny_model(tmp_path / "model", **large)
         db.import_model(model, "tiny", dtype="int8", block=(32, 24))
         db.set(execution=execution)
@@ -185,18 +189,24 @@ def test_int8_is_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, execu
     needed = everything.stats.placement
     limit = needed.held_nbytes + needed.run_nbytes // 2
     for most in range(limit, 0, -limit // 20):
-        with gpudb.connect(tmp_path / "db", device="numpy", memory_limit=most) as db:
+        with gpudb.connect(tmp_path / "db", device=device, memory_limit=most) as db:
             db.set(execution=execution)
             found = db.embed("tiny", TEXTS)
-        if found.stats.placement.mode == "streamed" and (
-            execution == "relational" or found.stats.placement.panel_nbytes
-        ):
+        placed = found.stats.placement
+        if placed.mode == "streamed" and (execution == "relational" or placed.panel_nbytes):
             break
-    assert found.stats.placement.mode == "streamed"
-    assert found.stats.peak_nbytes <= found.stats.placement.needed_nbytes <= most
+    assert placed.mode == "streamed"
+    assert execution == "relational" or placed.panel_nbytes
+    assert found.stats.peak_nbytes <= placed.needed_nbytes <= most
     np.testing.assert_allclose(
         found.numpy("embedding"), everything.numpy("embedding"), atol=1e-6, rtol=0
     )
+
+
+def test_shapes_of_int8_without_numbers(folder: Path, tmp_path: Path) -> None:
+    with gpudb.connect(tmp_path / "db", device="null") as db:
+        db.import_model(folder, "tiny", dtype="int8")
+        assert vectors(db, "tiny").shape == (len(TEXTS), 24)
 
 
 @pytest.mark.skipif(not TARGET.int8, reason=f"{TARGET.name} does not multiply int8")

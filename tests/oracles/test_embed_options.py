@@ -11,6 +11,7 @@ import pytest
 
 import gpudb
 from gpudb.types import HostArray
+from tests.models.test_dense import layers, write_dense
 from tests.oracles.conftest import Report
 from tests.tiny_model import WORDS, write_tiny_model
 
@@ -76,6 +77,12 @@ def test_fewer_dimensions(tmp_path: Path, dimensions: int, unit: bool, report: R
     folder = model_folder(tmp_path, unit=unit)
     expected = theirs(folder, truncate_dim=dimensions, normalize_embeddings=unit)
     compare(ours(folder, dimensions=dimensions), expected, report)
+
+
+@pytest.mark.parametrize("unit", [True, False], ids=["unit", "as they are"])
+def test_linear_steps_after_the_pooling(tmp_path: Path, unit: bool, report: Report) -> None:
+    folder = write_dense(model_folder(tmp_path), layers(), unit)
+    compare(ours(folder), theirs(folder), report)
 
 
 @pytest.mark.parametrize("name", [None, "query", "passage"])
