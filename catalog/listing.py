@@ -116,6 +116,15 @@ def _tables(catalog: Catalog) -> Rows:
     return [(*front, _naive(created)) for *front, created in rows]
 
 
+def _heads(catalog: Catalog) -> Rows:
+    rows = catalog.rows(
+        "SELECT model.name, number, kind, labels FROM head "
+        "JOIN version ON version.id = head.version JOIN model ON model.id = version.model "
+        "ORDER BY model.name, number, kind"
+    )
+    return [(*front, json.loads(labels)) for *front, labels in rows]
+
+
 _VERSION_COLUMNS = (
     "model",
     "version",
@@ -135,6 +144,7 @@ _VERSION_COLUMNS = (
 LISTINGS: Mapping[str, tuple[tuple[str, ...], Callable[[Catalog], Rows]]] = {
     "models": (_VERSION_COLUMNS, _models),
     "versions": (_VERSION_COLUMNS, _versions),
+    "heads": (("model", "version", "kind", "labels"), _heads),
     "tensors": (
         (
             "model",

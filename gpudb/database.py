@@ -9,15 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from gpudb.answering import Answering
 from gpudb.backend import fallback, open_backend
 from gpudb.catalog.models import version as find_version
 from gpudb.catalog.tensors import drop_tensor
 from gpudb.closing import Closing
-from gpudb.embed_options import EmbedOptions
 from gpudb.errors import CatalogError, InputError
-from gpudb.models.encoder import batch_limits
 from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
+from gpudb.models.limits import batch_limits
 from gpudb.models.statistics import InferStatistics
 from gpudb.predict import Prediction, Setting, find_gpu
 from gpudb.relation import StoredTensors, TensorEngine, TensorRelation
@@ -32,7 +32,7 @@ from gpudb.tables import UserTables
 from gpudb.types import HostArray
 
 
-class Database(Closing):
+class Database(Answering, Closing):
     """A database folder on a device. Open one with :func:`gpudb.connect`."""
 
     def __init__(
@@ -149,36 +149,6 @@ class Database(Closing):
     def drop_model(self, name: str) -> None:
         """Forget a model, or one version of it (``"name@2"``); vacuum frees its pages."""
         self._library.drop(name)
-
-    def embed(
-        self,
-        model: str,
-        column: object,
-        *,
-        dimensions: int | None = None,
-        prompt: str | None = None,
-        dtype: str = "float32",
-    ) -> Result:
-        """Embed a column of texts.
-
-        Parameters
-        ----------
-        model
-            Name of a model, ``"name"`` or ``"name@version"``.
-        column
-            ``(n,)`` texts: a list, or a NumPy, pandas, polars, cuDF or Arrow column.
-        dimensions, prompt, dtype
-            See :class:`~gpudb.embed_options.EmbedOptions`.
-
-        Returns
-        -------
-        Result
-            One column ``embedding`` of ``n`` vectors, null where the text is null; ``stats`` is
-            an :class:`~gpudb.models.statistics.InferStatistics`.
-        """
-        options = EmbedOptions(dimensions, prompt, dtype)
-        vectors, stats = self._library.embed_column(model, column, options)
-        return Result(pa.table({"embedding": vectors}), stats)
 
     def infer(
         self, model: str, inputs: Mapping[str, Any] | Any, offsets: Any = None

@@ -46,7 +46,7 @@ class Backend(Protocol):
         """``(n_i, …)`` -> ``(sum n_i, …)``."""
 
     def take(self, x: Array, rows: HostArray) -> Array:
-        """``(n, …)``, ``(m,)`` host row numbers -> ``(m, …)``."""
+        """``(n, …)``, ``(m,)`` row numbers, on the host or the device -> ``(m, …)``."""
 
     def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
         """``(…, i, k) @ (…, k, j)``, or ``(…, j, k)`` transposed -> ``(…, i, j)``, a new array."""

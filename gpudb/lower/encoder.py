@@ -14,6 +14,7 @@ from gpudb.exec.operators.pair_attention import (
 )
 from gpudb.exec.operators.pool_rows import PoolRows
 from gpudb.exec.operators.residual_norm import ResidualNormRows
+from gpudb.exec.operators.rms_norm import RmsNormRows
 from gpudb.exec.operators.sequence_attention import SequenceAttention
 from gpudb.exec.operators.sequence_softmax_blocks import SequenceSoftmaxBlocks
 from gpudb.lower.computed import computed
@@ -50,6 +51,8 @@ def lower_encoder(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | 
             return LinearGemm(children, out, node.activation)
         case fused.ResidualNorm():
             return ResidualNormRows(children, out, node.eps)
+        case fused.RmsNorm():
+            return RmsNormRows(children, out, node.eps)
         case fused.EmbeddingNorm():
             return EmbeddingNormRows(children, out, node.eps)
     return None

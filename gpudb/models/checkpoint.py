@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,7 +14,8 @@ from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
 from gpudb.models.formats.format import OpenedWeights
-from gpudb.models.tokenizer_files import read_tokenizer
+from gpudb.models.formats.weight import Weight
+from gpudb.models.tokenizer_files import read_mask_token, read_pair_types, read_tokenizer
 
 BERT_CONFIG = "bert_config.json"
 """What Google's first TensorFlow checkpoints have: all of them BERT, which they do not say."""
@@ -37,6 +39,12 @@ class Checkpoint:
         What turns the encoder's output into one vector per text.
     dense
         Linear steps after the pooling.
+    mask_token
+        Text of the token that stands for a word to be guessed.
+    pair_types
+        Whether the model is told which text of a pair a token is of.
+    activation
+        The class that sentence-transformers makes scores of pairs with; None for its default.
     """
 
     folder: Path
@@ -45,6 +53,14 @@ class Checkpoint:
     tokenizer_json: str | None
     function: EmbedFunction
     dense: tuple[Dense, ...] = ()
+    mask_token: str = "[MASK]"
+    pair_types: bool = True
+    activation: str | None = None
+
+    @property
+    def weights(self) -> Mapping[str, Weight]:
+        """Name -> tensor."""
+        return self.opened.weights
 
 
 def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
@@ -73,6 +89,9 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
         tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
         function=model.function,
         dense=tuple(read_dense(path, number) for number, path in enumerate(model.dense)),
+        mask_token=read_mask_token(model.encoder),
+        pair_types=read_pair_types(model.encoder),
+        activation=model.activation,
     )
 
 

@@ -45,10 +45,18 @@ TRANSFORMER_SETTINGS = tuple(
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
 
+# A model without Pooling, which sentence-transformers calls a cross-encoder.
+CLASSIFIER = "sequence-classification"
+
 # Settings of a module that change what it computes, and the only value gpudb computes.
 TRANSFORMER_DEFAULTS = {
     "transformer_task": "feature-extraction",
     "module_output_name": "token_embeddings",
+    "query_expansion": None,
+}
+CLASSIFIER_DEFAULTS = {
+    "transformer_task": CLASSIFIER,
+    "module_output_name": "scores",
     "query_expansion": None,
 }
 NORMALIZE_DEFAULTS = {
@@ -126,6 +134,8 @@ class SentenceModel:
         What turns its output into one vector per text.
     lower_case
         Texts are lower-cased before the tokenizer sees them.
+    activation
+        The class that makes scores of logits, where sentence-transformers names one.
     dense
         Folders of the linear steps after the pooling.
     """
@@ -133,6 +143,7 @@ class SentenceModel:
     encoder: Path
     function: EmbedFunction
     lower_case: bool = False
+    activation: str | None = None
     dense: tuple[Path, ...] = ()
 
 
@@ -151,7 +162,9 @@ def read_sentence_model(folder: Path) -> SentenceModel:
         return SentenceModel(folder, EmbedFunction(max_tokens=_max_tokens(folder, {})))
     modules, dense = _read_modules(folder / "modules.json")
     encoder = folder / modules["Transformer"]
-    settings = _transformer_settings(encoder)
+    if "Pooling" not in modules:
+        return _read_classifier(folder, encoder)
+    settings = _transformer_settings(encoder, TRANSFORMER_DEFAULTS)
     pooling = folder / modules["Pooling"] / "config.json"
     prompt, prompts = _prompts(folder / "config_sentence_transformers.json")
     function = EmbedFunction(
@@ -168,6 +181,30 @@ def read_sentence_model(folder: Path) -> SentenceModel:
         function,
         lower_case=settings.get("do_lower_case") is True,
         dense=tuple(folder / path for path in dense),
+    )
+
+
+def _read_classifier(folder: Path, encoder: Path) -> SentenceModel:
+    """A folder of sentence-transformers' ``CrossEncoder``."""
+    settings = _transformer_settings(encoder, CLASSIFIER_DEFAULTS)
+    if settings.get("transformer_task") != CLASSIFIER:
+        raise UnsupportedError(
+            f"{folder / 'modules.json'}: found the modules Transformer alone, without a "
+            f"transformer_task; gpudb computes {READABLE}, or Transformer alone for {CLASSIFIER!r}"
+        )
+    file = folder / "config_sentence_transformers.json"
+    prompt, _ = _prompts(file)
+    if prompt:
+        raise UnsupportedError(
+            f"{file}: the default prompt is {prompt!r}; gpudb scores pairs without one. Set "
+            "default_prompt_name to null"
+        )
+    activation = read_json_object(file).get("activation_fn") if file.is_file() else None
+    return SentenceModel(
+        encoder,
+        EmbedFunction(max_tokens=_max_tokens(encoder, settings)),
+        lower_case=settings.get("do_lower_case") is True,
+        activation=activation if isinstance(activation, str) else None,
     )
 
 
@@ -195,8 +232,8 @@ def _read_modules(file: Path) -> tuple[dict[str, str], list[str]]:
         else:
             modules[name] = path
     order = [entry["type"].rpartition(".")[2] for entry in entries]
-    first = ["Transformer", "Pooling", *["Dense"] * len(dense)]
-    if order not in ([*first, "Normalize"], first):
+    pooled = ["Transformer", "Pooling", *["Dense"] * len(dense)]
+    if order not in ([*pooled, "Normalize"], pooled, ["Transformer"]):
         raise UnsupportedError(
             f"{file}: found the modules {', '.join(order) or 'none'}; gpudb computes {READABLE}"
         )
@@ -208,12 +245,12 @@ def _is_inside(path: str) -> bool:
     return not path.startswith("/") and ".." not in parts and "\0" not in path
 
 
-def _transformer_settings(encoder: Path) -> dict[str, Any]:
+def _transformer_settings(encoder: Path, computed: Mapping[str, Any]) -> dict[str, Any]:
     names = file_names(encoder)
     for name in TRANSFORMER_SETTINGS:
         if name in names:
             settings = read_json_object(encoder / name)
-            _check_settings(encoder / name, settings, TRANSFORMER_DEFAULTS)
+            _check_settings(encoder / name, settings, computed)
             return settings
     return {}
 

@@ -12,35 +12,38 @@ from time import perf_counter
 
 import numpy as np
 
-from gpudb.catalog import StoredTensor
+from gpudb.catalog import StoredHead, StoredTensor
 from gpudb.catalog.blocks import pages
+from gpudb.catalog.heads import add_head
 from gpudb.catalog.models import add_tokenizer, add_version, drop_version
 from gpudb.catalog.tensors import record_error
 from gpudb.errors import CheckpointError, InputError
 from gpudb.models.accuracy import Cosines, compare_vectors, scan_as_it_lies
-from gpudb.models.architecture import Architecture, ScanWeight
+from gpudb.models.architecture import Architecture
 from gpudb.models.architectures import find_architecture
 from gpudb.models.checkpoint import Checkpoint, read_checkpoint
-from gpudb.models.dense import dense_plan
 from gpudb.models.embed_function import EmbedFunction
-from gpudb.models.encoder import Limits
 from gpudb.models.formats.weight import Weight
+from gpudb.models.head_function import HeadFunction, read_head_function
+from gpudb.models.heads import FoundHead, find_head
+from gpudb.models.limits import Limits
 from gpudb.models.names import torch_weights
+from gpudb.models.plans import build_plans
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.models.weight_dtypes import (
-    WEIGHT_DTYPES,
     StoredWeight,
     check_dtype,
     check_range,
     converted,
     stored_weight,
 )
-from gpudb.plan.node import Node, walk
+from gpudb.plan.node import Node
 from gpudb.plan.serialize import plan_to_json
-from gpudb.plan.tensor import Scan
 from gpudb.progress import progress_bar
 from gpudb.store import TensorStore
 from gpudb.types import HostArray, TensorSchema, widen
+
+WEIGHT_DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,20 @@ class ImportReport:
     """Bytes of all blocks of this version, shared or not."""
     new_nbytes: int
     """Bytes of pages that had to be written; 0 when every block was stored already."""
-    format: str
-    """Format the weights were read from, e.g. ``"safetensors"``."""
-    other_formats: tuple[str, ...]
-    """Files of weights in other formats, which were not read."""
     ignored: tuple[str, ...]
-    """Weights of the checkpoint that the encoder does not use."""
+    """Weights of the checkpoint that no plan uses."""
+    head: str | None
+    """What the model answers beside ``embed``: ``classify``, ``tag``, ``fill_mask`` or nothing."""
+    labels: tuple[str, ...]
+    """Of that head."""
     nonfinite: Mapping[str, int]
     """NaN and infinite elements by weight."""
+    format: str
+    """File format of the weights."""
+    file: str
+    """Name of the file they were read from."""
+    unused: tuple[str, ...]
+    """Other weight files of the folder, which were not read."""
     seconds: float
     dtypes: Mapping[str, int]
     """Bytes of all blocks by dtype."""
@@ -120,7 +129,8 @@ def import_model(
     check_dtype(dtype)
     checkpoint = read_checkpoint(folder)
     architecture = find_architecture(checkpoint.config)
-    weights, ignored = match_weights(checkpoint, architecture)
+    head = _head(checkpoint, architecture)
+    weights, ignored = match_weights(checkpoint, architecture, head)
     weights |= {name: w for module in checkpoint.dense for name, w in module.weights.items()}
     nonfinite = _nonfinite(weights)
     if nonfinite and not allow_nonfinite:
@@ -131,10 +141,11 @@ def import_model(
         )
     stored = {n: stored_weight(n, w, block, dtype) for n, w in weights.items()}
     check_range(stored, checkpoint.folder)
-    plan, dense = _plans(checkpoint, architecture, lambda n: stored[n].scan())
+    plans = build_plans(checkpoint, architecture, head, lambda n: stored[n].scan())
     function = _function(checkpoint, architecture)
-    function = replace(function, dense=plan_to_json(dense) if dense is not None else "")
-    used = {n: stored[n] for n in _scan_order(plan, dense)}
+    if plans.dense is not None:
+        function = replace(function, dense=plan_to_json(plans.dense))
+    used = {n: stored[n] for n in plans.weights}
     schemas = [schema for weight in used.values() for schema in weight.schemas]
     nbytes = _nbytes_by_dtype(schemas)
     errors: dict[str, float] = {}
@@ -147,7 +158,7 @@ def import_model(
             name,
             architecture=architecture.name,
             config=checkpoint.config,
-            plan=plan_to_json(plan),
+            plan=plan_to_json(plans.hidden),
             function=asdict(function),
             tokenizer=add_tokenizer(store.catalog, tokenizer) if tokenizer else None,
             dtype=_most_common_dtype(used),
@@ -157,12 +168,16 @@ def import_model(
         )
         tensors = store.put_many(_with_progress(name, used, errors), version.id)
         _record_errors(store, tensors, errors)
+        if head is not None and plans.head is not None:
+            add_head(store.catalog, version.id, _stored_head(checkpoint, head, plans.head))
         new_nbytes = _page_nbytes(store) - before
     # Not in the transaction, which other threads would wait for.
     if errors and tokenizer is not None and architecture.reads == "tokens":
-        original = _plans(checkpoint, architecture, lambda n: scan_as_it_lies(n, weights[n]))
+        original = build_plans(
+            checkpoint, architecture, None, lambda n: scan_as_it_lies(n, weights[n])
+        )
         try:
-            cosines = compare_vectors(store, version, *original, weights, limits)
+            cosines = compare_vectors(store, version, original, weights, limits)
         except BaseException:
             drop_version(store.catalog, version.label)
             raise
@@ -175,10 +190,13 @@ def import_model(
         blocks=sum(schema.blocks for schema in schemas),
         nbytes=version.nbytes,
         new_nbytes=new_nbytes,
-        format=checkpoint.opened.format,
-        other_formats=checkpoint.opened.others,
         ignored=ignored,
+        head=head.head.kind if head is not None else None,
+        labels=head.labels if head is not None else (),
         nonfinite=nonfinite,
+        format=checkpoint.opened.format,
+        file=checkpoint.opened.path.name,
+        unused=checkpoint.opened.others,
         seconds=perf_counter() - started,
         dtypes=nbytes,
         errors=errors,
@@ -187,16 +205,16 @@ def import_model(
 
 
 def match_weights(
-    checkpoint: Checkpoint, architecture: Architecture
+    checkpoint: Checkpoint, architecture: Architecture, head: FoundHead | None = None
 ) -> tuple[dict[str, Weight], tuple[str, ...]]:
     """Give every weight of the checkpoint its place.
 
     Returns
     -------
     weights
-        Our name -> weight, for every weight of the architecture.
+        Our name -> weight, for every weight of the architecture and the head.
     ignored
-        Names of the weights that an encoder does not use.
+        Names of the weights that are neither's.
 
     Raises
     ------
@@ -205,12 +223,13 @@ def match_weights(
         compute with.
     """
     expected = architecture.weights(checkpoint.config)
+    if head is not None:
+        expected = expected | head.head.weights(checkpoint.config, head.outputs)
     found: dict[str, Weight] = {}
     ignored, problems = [], []
-    for torch_name, weight in torch_weights(checkpoint.opened.weights):
+    for name, weight in _our_names(checkpoint, architecture):
         original = weight.name
-        name = None if torch_name is None else architecture.rename(torch_name)
-        if name is None:
+        if name is None or (name not in expected and name.startswith(architecture.head_names)):
             ignored.append(original)
         elif name not in expected:
             problems.append(f"unexpected: {original} {list(weight.shape)}")
@@ -260,20 +279,29 @@ def _check_block(block: object) -> None:
         raise InputError(f"block is {block!r}; expected two whole numbers of at least 1")
 
 
-def _plans(
-    checkpoint: Checkpoint, architecture: Architecture, scan: ScanWeight
-) -> tuple[Node, Node | None]:
-    """From inputs to hidden states; and from pooled vectors to those of texts, if they differ."""
-    hidden = architecture.build(checkpoint.config, scan)
-    width = hidden.schema.shape[1]
-    assert isinstance(width, int)
-    return hidden, dense_plan(checkpoint.dense, width, scan) if checkpoint.dense else None
+def _head(checkpoint: Checkpoint, architecture: Architecture) -> FoundHead | None:
+    """What the checkpoint computes beside hidden states."""
+    named = _our_names(checkpoint, architecture)
+    vectors = {n: w.shape[0] for n, w in named if n is not None and len(w.shape) == 1}
+    return find_head(architecture, checkpoint.config, vectors)
 
 
-def _scan_order(*plans: Node | None) -> tuple[str, ...]:
-    """Names in the order the plans read them: what is used together is stored together."""
-    nodes = (node for plan in plans if plan is not None for node in walk(plan))
-    return tuple(dict.fromkeys(n.tensor.name for n in nodes if isinstance(n, Scan)))
+def _our_names(
+    checkpoint: Checkpoint, architecture: Architecture
+) -> Iterator[tuple[str | None, Weight]]:
+    """Each weight with our name for it; None for what no plan uses."""
+    for name, weight in torch_weights(checkpoint.weights):
+        yield None if name is None else architecture.rename(name), weight
+
+
+def _stored_head(checkpoint: Checkpoint, head: FoundHead, plan: Node) -> StoredHead:
+    if head.head.kind == "classify":
+        function = read_head_function(
+            checkpoint.config, head.outputs, checkpoint.activation, checkpoint.pair_types
+        )
+    else:
+        function = HeadFunction(mask=checkpoint.mask_token)
+    return StoredHead(head.head.kind, plan_to_json(plan), head.labels, asdict(function))
 
 
 def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFunction:

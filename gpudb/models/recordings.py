@@ -43,8 +43,12 @@ class Recordings:
     backend: Backend
     _kept: OrderedDict[tuple[int, int], Replay] = field(default_factory=OrderedDict)
     _records: bool = True
-    """Whether the device records; known after the first batch."""
+    """Whether anything is recorded: that the device can is known after the first batch."""
     _lock: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        # How many pairs of rows a batch has, its rows and sequences do not say.
+        self._records = not any("pairs" in step.op.out.shape for step in self.plan.steps)
 
     def run(self, batch: Batch, inputs: Mapping[str, HostArray]) -> tuple[HostArray, int] | None:
         """The result of a batch, and the rows computed for it; None where nothing is recorded.

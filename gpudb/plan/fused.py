@@ -45,6 +45,20 @@ class ResidualNorm(Node):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class RmsNorm(Node):
+    """``x / sqrt(mean of squares + eps) * gamma`` in one pass over each row."""
+
+    x: Node
+    gamma: Node
+    eps: float
+
+    @cached_property
+    def schema(self) -> TensorSchema:
+        s = self.x.schema
+        return TensorSchema("rms_norm", s.shape, s.block, computed_dtype(s.dtype))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class EmbeddingNorm(Node):
     """``layer_norm(sum of table[rows])`` over pairs of tables and row numbers, in one pass."""
 

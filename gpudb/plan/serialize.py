@@ -60,6 +60,7 @@ NODE_TYPES: dict[str, type[Node]] = {
         sequence.PoolNormalize,
         fused.Linear,
         fused.ResidualNorm,
+        fused.RmsNorm,
         fused.EmbeddingNorm,
     )
 }

@@ -27,11 +27,12 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Infer:
-    """A model runs over the distinct texts of a column."""
+    """A model runs over the distinct texts of a column, or rows of columns."""
 
+    function: str
     model: str
     text: str
-    """The expression that gives the text."""
+    """The expressions that give the texts."""
     into: str
     options: str = ""
     """Of the call, for people."""
@@ -39,7 +40,8 @@ class Infer:
     def label(self) -> str:
         """One line for EXPLAIN."""
         options = f", {self.options}" if self.options else ""
-        return f"model   {self.into} = {self.model} over distinct {self.text}{options}"
+        asked = f"{self.function} of {self.model}"
+        return f"model   {self.into} = {asked} over distinct {self.text}{options}"
 
 
 @dataclass(frozen=True, slots=True)

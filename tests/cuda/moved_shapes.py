@@ -89,6 +89,7 @@ def _of_rows() -> Iterator[Given]:
         yield "embedding_layer_norm", label, ([x], [_mixed(rows)], gamma, beta, 1e-5)
         yield "row_softmax", label, (x, width)
         yield "normalize", label, (x, 1e-5)
+        yield "rms_norm", label, (x, gamma, 1e-5)
         yield "row_scales", label, (x,)
         yield "quantize", label, (x, _x(rows))
         yield "cast", label, (x, "float64")

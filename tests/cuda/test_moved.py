@@ -14,7 +14,7 @@ MOST = 1.1
 """Bytes over the least that any way of doing it must move."""
 
 BEYOND = {
-    r"(layer_norm|embedding_layer_norm|row_softmax|normalize): 12 rows of 32768": (
+    r"(layer_norm|embedding_layer_norm|row_softmax|normalize|rms_norm): 12 rows of 32768": (
         1.5,
         "what does not fit into shared memory beside the rest of a row is read twice",
     ),

@@ -156,6 +156,7 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         ]
         + [(x(2, 3, 4), np.array([3, 2]), 0, "sum"), (x(2, 4), np.array([4, 1]), 0, "max")],
         "row_scales": [(x(n, 4),) for n in (0, 1, 7)] + [(x(2, 0),)],
+        "rms_norm": [(x(n, 4), x(4), 1e-5) for n in (0, 1, 7)],
         "row_softmax": [(x(n, 4), width) for n in (0, 1, 7) for width in (0, 1, 4)],
         "segment_rows": [
             (x(4, 2, 3), rows(5, n), 2, 5, r, fn)

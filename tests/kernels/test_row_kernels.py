@@ -14,6 +14,7 @@ from gpudb.kernels.embedding_layer_norm import embedding_layer_norm
 from gpudb.kernels.layer_norm import layer_norm
 from gpudb.kernels.normalize import normalize
 from gpudb.kernels.residual_layer_norm import residual_layer_norm
+from gpudb.kernels.rms_norm import rms_norm
 from gpudb.kernels.rows import row_pieces
 from tests import reference_encoder
 
@@ -209,3 +210,19 @@ def test_normalize_divides_by_eps_at_least() -> None:
     x = np.array([[0, 0], [3e-14, 4e-14], [3e-10, 4e-10]], np.float32)
     expected = reference_encoder.normalize(x.astype(np.float64), 1e-12)
     np.testing.assert_allclose(normalize.reference(x, 1e-12), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [*SHAPES, (3, 0)], ids=str)
+def test_rms_norm(shape: tuple[int, int], dtype: str) -> None:
+    random = np.random.default_rng(0)
+    x, gamma = (random.standard_normal(s).astype(dtype) for s in (shape, shape[1:]))
+    x[1:2] = 0
+    before = x.copy()
+    with np.errstate(invalid="ignore"):
+        found = rms_norm.reference(x, gamma, EPS)
+    wide = x.astype(np.float64)
+    mean = (wide * wide).sum(axis=1, keepdims=True) / max(1, shape[1])
+    np.testing.assert_allclose(found, wide / np.sqrt(mean + EPS) * gamma, **TOLERANCE[dtype])
+    np.testing.assert_array_equal(x, before)
+    assert found.dtype == np.dtype(dtype)

@@ -15,12 +15,14 @@ import pytest
 
 import gpudb
 from gpudb.backend import NullBackend
+from gpudb.embed_options import LEAST_NORM
 from gpudb.errors import CatalogError, InputError, MemoryBudgetError, UnsupportedError
 from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.weights import ResidentWeights
 from gpudb.models import encoder as encoder_module
 from gpudb.models.batches import Batch, plan_batches
-from gpudb.models.encoder import NORM_EPS, Encoder, Limits, batch_limits
+from gpudb.models.encoder import POOLED, Encoder
+from gpudb.models.limits import Limits, batch_limits
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.plan.rules import NEEDED
@@ -80,7 +82,7 @@ def reference(encoder: Encoder, texts: list[str], pooling: str, normalize: bool)
     types = np.zeros_like(tokens.values)
     hidden = reference_encoder.bert(CONFIG, tiny_weights(), tokens.values, types, tokens.offsets)
     pooled = reference_encoder.pool(hidden, tokens.offsets, pooling)
-    return reference_encoder.normalize(pooled, NORM_EPS) if normalize else pooled
+    return reference_encoder.normalize(pooled, LEAST_NORM) if normalize else pooled
 
 
 @pytest.mark.parametrize("normalize", [False, True])
@@ -145,7 +147,7 @@ def test_joins_happen_once_per_plan(encoder: Encoder, monkeypatch: pytest.Monkey
         if "join" in vars(kind):
             monkeypatch.setattr(kind, "join", _counted(kind, joins))
     first, statistics = measured(encoder, ["the cat", "a dog"])
-    steps = len(encoder.joined(pooled=True).steps)
+    steps = len(encoder.joined(POOLED).steps)
     assert len(joins) >= steps
     assert statistics.prepare_seconds > 0
     joins.clear()
@@ -171,9 +173,9 @@ def _counted(kind: type[PhysicalOp], joins: list[str]) -> Any:
 
 def test_weights_are_views_of_the_pages(encoder: Encoder) -> None:
     """Only what must lie side by side and does not (Q, K, V of one layer) may be copied."""
-    placement, _ = encoder.fit(pooled=True, longest=4, tokens=4)
+    placement, _ = encoder.fit(POOLED, longest=4, tokens=4)
     assert placement.mode == "resident"
-    weights = encoder.placed(True, placement).weights
+    weights = encoder.placed(POOLED, placement).weights
     assert isinstance(weights, ResidentWeights)
     arrays = weights.arrays.values()
     views = [a for a in arrays if not a.flags.owndata and not a.flags.writeable]
@@ -329,5 +331,5 @@ def test_placements_are_kept_for_some_lengths_only(
     monkeypatch.setattr("gpudb.models.encoder.KEPT_FITS", 3)
     one = fresh(encoder)
     for longest in (*range(1, 9), 1, 8):
-        assert one.fit(True, longest, longest) == fresh(encoder).fit(True, longest, longest)
+        assert one.fit(POOLED, longest, longest) == fresh(encoder).fit(POOLED, longest, longest)
         assert len(one._fits) <= 3

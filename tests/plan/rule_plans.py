@@ -8,6 +8,7 @@ import numpy as np
 
 from gpudb.models.architecture import SEQUENCES, linear
 from gpudb.models.attention import self_attention
+from gpudb.models.rms_norm import rms_norm
 from gpudb.plan.fused import Linear
 from gpudb.plan.node import Node
 from gpudb.plan.relational import Aggregate, FilterKeys, Join
@@ -93,6 +94,10 @@ def fuse_residual_norm(w: Weights) -> Node:
     return LayerNorm(Zip(fed, x, "add"), w.vector("gamma"), w.vector("beta"), 1e-5)
 
 
+def fuse_rms_norm(w: Weights) -> Node:
+    return rms_norm(rows(), w.vector("gamma"), 1e-6)
+
+
 def fuse_linear(w: Weights) -> Node:
     return Map(linear(rows(), w.matrix("weight"), w.vector("bias")), "gelu")
 
@@ -135,6 +140,7 @@ PLANS: dict[str, Callable[[Weights], Node]] = {
         coalesce_panels,
         fuse_embedding_norm,
         fuse_residual_norm,
+        fuse_rms_norm,
         fuse_linear,
         merge_projections,
         fuse_attention_bias,

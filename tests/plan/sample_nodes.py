@@ -9,7 +9,7 @@ from math import inf
 
 import gpudb.plan
 from gpudb.plan.elementwise import Cast, FilterElements, ZipScalar
-from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm
+from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm, RmsNorm
 from gpudb.plan.node import Node
 from gpudb.plan.reduce import Reduce, RowSoftmax, SegmentAggregate
 from gpudb.plan.relational import Aggregate, Contract, FilterKeys, Join, Project, Rekey
@@ -113,6 +113,7 @@ def sample_nodes() -> list[Node]:
         Linear(x, whole, vector, "relu"),
         ResidualNorm(x, x, vector, vector, 1e-5),
         ResidualNorm(x, x, vector, vector, 1e-5, vector),
+        RmsNorm(x, vector, 1e-6),
         EmbeddingNorm((whole, whole), (ids, ids), vector, vector, 1e-12),
         cube,
         panels,

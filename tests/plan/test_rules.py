@@ -12,14 +12,16 @@ import pytest
 
 from gpudb.models.architecture import linear
 from gpudb.plan.explain import explain
-from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm
+from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm, RmsNorm
 from gpudb.plan.node import Node, walk
+from gpudb.plan.relational import Join
 from gpudb.plan.rules import NEEDED, RULES, Rule, optimize
 from gpudb.plan.rules.fuse_attention_bias import fuse_attention_bias
 from gpudb.plan.rules.fuse_embedding_norm import fuse_embedding_norm
 from gpudb.plan.rules.fuse_linear import fuse_linear
 from gpudb.plan.rules.fuse_pool_normalize import fuse_pool_normalize
 from gpudb.plan.rules.fuse_residual_norm import fuse_residual_norm
+from gpudb.plan.rules.fuse_rms_norm import fuse_rms_norm
 from gpudb.plan.rules.merge_projections import merge_projections
 from gpudb.plan.rules.recognise_attention import recognise_attention
 from gpudb.plan.sequence import Attention, PoolNormalize, Softmax
@@ -166,6 +168,24 @@ def test_what_somebody_else_reads_is_not_fused_away() -> None:
     for shared in (embedded.child, embedded.child.children[0]):
         kept = fuse_embedding_norm(Zip(embedded, shared, "add"))
         assert EmbeddingNorm not in {type(n) for n in walk(kept)}
+
+
+def test_a_norm_whose_inside_is_read_or_of_something_else_stays_as_it_is() -> None:
+    w = Weights()
+    norm = rule_plans.fuse_rms_norm(w)
+    assert isinstance(norm, Zip)
+    assert isinstance(fuse_rms_norm(norm), RmsNorm)
+    divided = norm.left
+    assert isinstance(divided, Join)
+    others = [
+        Zip(norm, divided, "add"),
+        replace(norm, left=replace(divided, left=rule_plans.rows())),
+        replace(norm, left=replace(divided, kernel="multiply")),
+        replace(norm, fn="add"),
+        replace(norm, right=rule_plans.rows()),
+    ]
+    for other in others:
+        assert RmsNorm not in {type(n) for n in walk(fuse_rms_norm(other))}
 
 
 def test_attention_and_pooling_whose_inside_is_read_stay_apart() -> None:

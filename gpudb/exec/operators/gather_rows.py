@@ -8,6 +8,7 @@ import numpy as np
 
 from gpudb.backend import Array
 from gpudb.exec.operator import Context, Cost, Joined, PhysicalOp
+from gpudb.exec.operators.read_input import ReadInput
 from gpudb.exec.row_numbers import checked_numbers
 from gpudb.kernels.take_or_zero import take_or_zero
 from gpudb.types import Sizes
@@ -18,18 +19,22 @@ class GatherRows(PhysicalOp):
     """Row panels ``(p, r, …)``, numbers ``(m, b)`` -> ``(m, b, …)``.
 
     Panels of a full grid lie side by side, so rows are taken without cutting the table again.
+    Numbers are checked, but for an input's: those are where they come in, and a device that has
+    them must not be waited for.
     """
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
         table, rows = inputs
-        source = self.children[0].out
+        source, column = self.children[0].out, self.children[1]
+        lines = table.reshape(table.shape[0] * table.shape[1], *table.shape[2:])
+        if isinstance(column, ReadInput):
+            return ctx.backend.take(lines, rows[0])[None]
         extent = source.shape[0]
         count = table.shape[1] if isinstance(extent, str) else extent
         on_host = ctx.backend.to_host(rows)
-        numbers = checked_numbers(on_host, self.children[1].out, count, f"rows of {source.name}")
+        numbers = checked_numbers(on_host, column.out, count, f"rows of {source.name}")
         if not len(joined.keys):
             return table[:0].reshape(0, rows.shape[1], *table.shape[2:])
-        lines = table.reshape(table.shape[0] * table.shape[1], *table.shape[2:])
         if len(numbers) == on_host.size:
             taken = ctx.backend.take(lines, numbers)
         else:

@@ -15,6 +15,7 @@ from gpudb.models.architecture import (
     layer_count,
     whole_number,
 )
+from gpudb.models.architectures.roberta import HEAD_NAMES, HEADS
 from gpudb.models.attention import self_attention
 from gpudb.models.distances import added_by_distance
 from gpudb.models.post_norm import PostNormLayer
@@ -34,7 +35,7 @@ encoder of the authors, and of transformers, looks up these."""
 FIRST_POSITION = 2
 """Row of the first token: the rows before are for padding."""
 
-_UNUSED = re.compile(r"embeddings\.position_ids|(pooler|lm_head|classifier|qa_outputs)\..*")
+_UNUSED = re.compile(r"embeddings\.position_ids")
 _DISTANCES = "encoder.relative_attention_bias.weight"
 
 
@@ -72,8 +73,10 @@ def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
     names = (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
     layers = [
         Layer(
-            *(f"{name}.attention.attn.{part}" for part in "qkv"),
-            PostNormLayer.as_in_bert(
+            query=f"{name}.attention.attn.q",
+            key=f"{name}.attention.attn.k",
+            value=f"{name}.attention.attn.v",
+            rest=PostNormLayer.as_in_bert(
                 name, out=f"{name}.attention.attn.o", attention_norm=f"{name}.attention.LayerNorm"
             ),
         )
@@ -94,4 +97,6 @@ MPNET = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings") - FIRST_POSITION,
+    heads=HEADS,
+    head_names=HEAD_NAMES,
 )

@@ -14,6 +14,7 @@ from gpudb.plan.rules.fuse_embedding_norm import fuse_embedding_norm
 from gpudb.plan.rules.fuse_linear import fuse_linear
 from gpudb.plan.rules.fuse_pool_normalize import fuse_pool_normalize
 from gpudb.plan.rules.fuse_residual_norm import fuse_residual_norm
+from gpudb.plan.rules.fuse_rms_norm import fuse_rms_norm
 from gpudb.plan.rules.merge_projections import merge_projections
 from gpudb.plan.rules.push_key_filters import push_key_filters
 from gpudb.plan.rules.recognise_attention import recognise_attention
@@ -31,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     coalesce_panels,
     fuse_embedding_norm,
     fuse_residual_norm,
+    fuse_rms_norm,
     fuse_linear,
     merge_projections,
     fuse_attention_bias,

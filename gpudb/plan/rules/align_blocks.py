@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gpudb.plan.cuts import cut_matters
-from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm
+from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm, RmsNorm
 from gpudb.plan.node import Node, rewrite
 from gpudb.plan.reduce import SegmentAggregate
 from gpudb.plan.relational import Contract, Join
@@ -39,6 +39,7 @@ WHOLE_INPUTS = (
     Pool,
     PoolNormalize,
     ResidualNorm,
+    RmsNorm,
     Scores,
     Softmax,
 )

@@ -15,6 +15,7 @@ from gpudb.backend.jit.llvm import LANES
 from gpudb.kernels.embedding_layer_norm import embedding_layer_norm
 from gpudb.kernels.layer_norm import layer_norm
 from gpudb.kernels.residual_layer_norm import residual_layer_norm
+from gpudb.kernels.rms_norm import rms_norm
 from gpudb.types import HostArray
 from tests.backend.jit.factors import LAID_OUT, numbers
 from tests.kernels.kernel_calls import calls
@@ -65,6 +66,20 @@ def test_norms_equal_float64(width: int, rows: int) -> None:
         np.testing.assert_allclose(found, normalized(summed, gamma, beta), **TOLERANCE)
         for array, old in zip(args, before, strict=True):
             np.testing.assert_array_equal(array, old)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_root_mean_square_norms_equal_float64(width: int, rows: int) -> None:
+    x, gamma = numbers(rows, width), numbers(width, seed=2)
+    wide = x.astype(np.float64)
+    expected = wide / np.sqrt((wide * wide).mean(axis=1, keepdims=True) + EPS) * gamma
+    found = run(rms_norm, x, gamma, EPS)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, **TOLERANCE)
+    odd = x.copy()
+    odd[:, :1] = np.nan
+    assert np.isnan(run(rms_norm, odd, gamma, EPS)).all()
 
 
 @pytest.mark.parametrize("padding", [1, LANES, LANES + 3])

@@ -9,7 +9,7 @@ from gpudb.kernels.attention_scores import attention_scores
 from gpudb.kernels.distance_scores import distance_scores
 from gpudb.kernels.pair_softmax import pair_softmax
 from gpudb.kernels.sequence_softmax import sequence_softmax
-from tests.cuda.cases.case import REAL, Case
+from tests.cuda.cases.case import REAL, STORED, Case
 from tests.cuda.cases.values import INF, NAN, normal, offsets
 
 LENGTHS = [(3, 0, 1, 2), (), (0,), (1,), (33, 2), (5, 5, 0, 7)]
@@ -109,8 +109,24 @@ VECTORS = [
     for n in (sum(lengths),)
 ]
 
+# What DeBERTa takes in every precision.
+HALVES = [
+    Case(kernel, f"half, {label}", args, STORED, scale=10.0, block_sizes=FEW)
+    for n, o in ((16, offsets(9, 5, 2)),)
+    for pairs in (_pairs((9, 5, 2)),)
+    for x, y in ((normal(n, 6), normal(n, 6, seed=1)),)
+    for kernel, label, args in (
+        (attention_scores, "scores", (x, y, o, pairs, 2, 0.3)),
+        (attention_scores, "distances", (x, y, o, pairs, 2, 0.3, normal(2, 7))),
+        (distance_scores, "queries", (x, y, np.array([2, 9, 4]), o, pairs, 2, 0.3, False)),
+        (pair_softmax, "softmax", (normal(pairs, 2), o)),
+        (attention_context, "context", (np.abs(normal(pairs, 2)), y, o)),
+    )
+]
+
 CASES = [
     *PAIRS,
+    *HALVES,
     *VECTORS,
     *DISTANCES,
     Case(pair_softmax, "infinities", (_scores(), offsets(3)), REAL),

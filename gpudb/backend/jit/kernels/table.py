@@ -10,6 +10,7 @@ from gpudb.backend.jit.kernels.embedding_layer_norm import embedding_layer_norm
 from gpudb.backend.jit.kernels.layer_norm import layer_norm
 from gpudb.backend.jit.kernels.pool import pool
 from gpudb.backend.jit.kernels.residual_layer_norm import residual_layer_norm
+from gpudb.backend.jit.kernels.rms_norm import rms_norm
 
 COMPILED: Mapping[str, Callable[..., Any]] = {
     "attention": attention,
@@ -17,5 +18,6 @@ COMPILED: Mapping[str, Callable[..., Any]] = {
     "layer_norm": layer_norm,
     "pool": pool,
     "residual_layer_norm": residual_layer_norm,
+    "rms_norm": rms_norm,
 }
 """Name of a kernel -> the same function of float32 arrays, compiled."""
