@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from gpudb.backend import Backend
 from gpudb.catalog import StoredHead, Version
+from gpudb.embed_options import LEAST_NORM
 from gpudb.errors import UnsupportedError
 from gpudb.exec.operator import Source
 from gpudb.exec.parallel import run_all
@@ -42,9 +43,6 @@ from gpudb.types import HostArray
 
 HIDDEN, POOLED = "hidden", "pooled"
 """Plans that every model has: one row per token, one vector per sequence."""
-
-NORM_EPS = 1e-12
-"""Least norm divided by when vectors are normalised, as PyTorch's ``normalize`` has it."""
 
 KEPT_FITS = 1024
 """Placements that are kept: one for each length of text and budget that came along."""
@@ -98,7 +96,7 @@ class Encoder:
         pooled: Node = Pool(self.hidden_plan, SEQUENCES, self.function.pooling)
         if self.function.dense:
             pooled = after_pooling(self.function.dense, pooled)
-        return Normalize(pooled, NORM_EPS) if self.function.normalize else pooled
+        return Normalize(pooled, LEAST_NORM) if self.function.normalize else pooled
 
     @property
     def text_tokenizer(self) -> TextTokenizer:
