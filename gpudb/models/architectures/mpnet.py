@@ -72,8 +72,10 @@ def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
     names = (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
     layers = [
         Layer(
-            *(f"{name}.attention.attn.{part}" for part in "qkv"),
-            PostNormLayer.as_in_bert(
+            query=f"{name}.attention.attn.q",
+            key=f"{name}.attention.attn.k",
+            value=f"{name}.attention.attn.v",
+            rest=PostNormLayer.as_in_bert(
                 name, out=f"{name}.attention.attn.o", attention_norm=f"{name}.attention.LayerNorm"
             ),
         )
