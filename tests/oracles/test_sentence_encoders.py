@@ -16,23 +16,6 @@ from tests.oracles.parity import LARGEST, randomized
 pytestmark = pytest.mark.oracle
 
 WORDS = ("a", "the", "cat", "sat", "on", "mat", "dog", "ran", "over", "and", "under", "again")
-    "a",
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "mat",
-    "dog",
-    "ran",
-    "over",
-    "and",
-    "under",
-    "it",
-    "s",
-    "then",
-    "back",
-    "again",
-]
 TEXTS = [
     "The cat sat on a mat.",
     "",
