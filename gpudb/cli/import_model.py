@@ -43,10 +43,10 @@ def run(args: argparse.Namespace) -> int:
         f"{report.parameters:,} parameters in {report.tensors:,} tensors and "
         f"{report.blocks:,} blocks of {report.nbytes:,} bytes; {report.new_nbytes:,} bytes "
         f"written; {report.seconds:.1f} s.\n"
+        f"Weights: {report.file} ({report.format})\n"
     )
-    if report.other_formats:
-        others = ", ".join(report.other_formats)
-        sys.stdout.write(f"Read the weights in {report.format}, not those in {others}\n")
+    if report.unused:
+        sys.stdout.write(f"Other weight files, not read: {', '.join(report.unused)}\n")
     for weight, count in report.nonfinite.items():
         sys.stdout.write(f"NaN or infinite: {count:,} elements of {weight}\n")
     if report.ignored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,6 +13,7 @@ from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
 from gpudb.models.formats.format import OpenedWeights
+from gpudb.models.formats.weight import Weight
 from gpudb.models.tokenizer_files import read_tokenizer
 
 BERT_CONFIG = "bert_config.json"
@@ -29,7 +31,7 @@ class Checkpoint:
     config
         ``config.json`` (or ``bert_config.json``): the architecture and its sizes.
     opened
-        The weights, and what else lies beside them.
+        The weights, and which file they lie in.
     tokenizer_json
         The tokenizer as the text of a ``tokenizer.json``; None if the folder has none gpudb reads.
     function
@@ -41,6 +43,11 @@ class Checkpoint:
     opened: OpenedWeights
     tokenizer_json: str | None
     function: EmbedFunction
+
+    @property
+    def weights(self) -> Mapping[str, Weight]:
+        """Name -> tensor."""
+        return self.opened.weights
 
 
 def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:

@@ -47,14 +47,16 @@ class ImportReport:
     """Bytes of all blocks of this version, shared or not."""
     new_nbytes: int
     """Bytes of pages that had to be written; 0 when every block was stored already."""
-    format: str
-    """Format the weights were read from, e.g. ``"safetensors"``."""
-    other_formats: tuple[str, ...]
-    """Files of weights in other formats, which were not read."""
     ignored: tuple[str, ...]
     """Weights of the checkpoint that the encoder does not use."""
     nonfinite: Mapping[str, int]
     """NaN and infinite elements by weight."""
+    format: str
+    """File format of the weights."""
+    file: str
+    """Name of the file they were read from."""
+    unused: tuple[str, ...]
+    """Other weight files of the folder, which were not read."""
     seconds: float
 
 
@@ -134,10 +136,11 @@ def import_model(
         blocks=sum(schemas[n].blocks for n in used),
         nbytes=version.nbytes,
         new_nbytes=new_nbytes,
-        format=checkpoint.opened.format,
-        other_formats=checkpoint.opened.others,
         ignored=ignored,
         nonfinite=nonfinite,
+        format=checkpoint.opened.format,
+        file=checkpoint.opened.path.name,
+        unused=checkpoint.opened.others,
         seconds=perf_counter() - started,
     )
 
@@ -163,7 +166,7 @@ def match_weights(
     expected = architecture.weights(checkpoint.config)
     found: dict[str, Weight] = {}
     ignored, problems = [], []
-    for torch_name, weight in torch_weights(checkpoint.opened.weights):
+    for torch_name, weight in torch_weights(checkpoint.weights):
         original = weight.name
         name = None if torch_name is None else architecture.rename(torch_name)
         if name is None:
