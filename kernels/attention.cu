@@ -6,7 +6,8 @@ attention: softmax(scale · q kᵀ + relative) v of every head within each seque
   offsets   (sequences + 1) I, int32 or int64: the first row of each sequence; the first is 0
   key_mask  (n) bool, keys that take part, where `masked`
   relative  (heads or 1, 2 · reach + 1) T, added to scores by the distance from query to key, where
-            `related`; `head_step` elements from head to head
+            compiled with BY_DISTANCE: without, it would take registers for nothing; `head_step`
+            elements from head to head
   out       (n, heads · width) T; zeros where no key takes part, and behind the last sequence
 
 One pass with a running maximum and sum: Milakov and Gimelshein, "Online normalizer calculation for
@@ -25,9 +26,11 @@ Deterministic. Sums in A; exp is expf, within 2 ulp. One tile of shared memory h
 values: half the memory, so twice the blocks on a multiprocessor, for two more barriers.
 */
 #include "common.cuh"
-#include "distance.cuh"
 
 #define KEYS 32
+#ifndef BY_DISTANCE
+#define BY_DISTANCE 0
+#endif
 
 typedef Accumulator<T>::type A;
 
@@ -157,8 +160,11 @@ __device__ __forceinline__ void multiply(const A* queries, const A* key, int pac
 // Adds to each score what belongs to its distance, which is `behind` for the first query.
 __device__ __forceinline__ void add_by_distance(const T* relative, int reach, index_t behind,
                                                 A* scores) {
+  // Whole numbers of 32 bits from here on: each lane has ROWS of them.
+  const int first = int(max(index_t(-reach), min(index_t(reach) + ROWS, behind)));
 #pragma unroll
-  for (int r = 0; r < ROWS; ++r) scores[r] += widen(relative[column_of(behind - r, reach)]);
+  for (int r = 0; r < ROWS; ++r)
+    scores[r] += widen(relative[max(0, min(2 * reach, first - r + reach))]);
 }
 
 // Scores of a tile of keys -> weights relative to the largest score so far; what was added up
@@ -229,7 +235,7 @@ extern "C" __global__ void __launch_bounds__(256, 1)
               const bool* __restrict__ key_mask, const T* __restrict__ relative,
               T* __restrict__ out, index_t q_stride, index_t k_stride, index_t v_stride, index_t n,
               index_t sequences, int heads, int width, double scale, int tile_shift, int head_step,
-              int reach, bool causal, bool masked, bool biased, bool related) {
+              int reach, bool causal, bool masked, bool biased) {
   CU_DYN_SHARED(A, shared);
   const int step = Pack<A>::size;
   const int packs = (width + step - 1) / step;
@@ -276,7 +282,7 @@ extern "C" __global__ void __launch_bounds__(256, 1)
       if (busy) {
         A scores[ROWS];
         multiply(queries, tile + lane * pitch, packs, scores);
-        if (related)
+        if (BY_DISTANCE)
           add_by_distance(relative + index_t(head) * head_step, reach, from + lane - row, scores);
         const bool taken = lane < count && (!masked || key_mask[from + lane]);
         const index_t behind = causal ? from + lane - row : 0;

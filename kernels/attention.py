@@ -128,11 +128,10 @@ def launch(
         *(x.strides[0] // x.dtype.itemsize for x in operands),
         *(n, sequences, heads, width, scale, tile_shift),
         *table_steps(relative),
-        *(causal, key_mask is not None, bias is not None, relative is not None),
+        *(causal, key_mask is not None, bias is not None),
     )
-    function = cuda(
-        "attention", T=v.dtype, I=offsets.dtype, ROWS=plan.rows, CHUNKS=ceil_div(width, WARP)
-    )
+    defines = {"T": v.dtype, "I": offsets.dtype, "ROWS": plan.rows, "CHUNKS": ceil_div(width, WARP)}
+    function = cuda("attention", **defines, **compiled_by_distance(relative))
     device.launch(function, blocks, plan.warps * WARP, args, plan.shared)
     return out
 
@@ -225,6 +224,11 @@ def table_steps(relative: Any) -> tuple[int, int]:
         return 0, 0
     rows, columns = relative.shape
     return columns if rows > 1 else 0, columns // 2
+
+
+def compiled_by_distance(relative: Any) -> dict[str, Any]:
+    """What a function is compiled with that adds numbers by distance."""
+    return {} if relative is None else {"BY_DISTANCE": 1}
 
 
 def _with_rows(device: Device, x: Any) -> Any:

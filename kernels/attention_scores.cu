@@ -4,7 +4,8 @@ attention_scores: scaled dot products of all pairs of rows in a sequence, for ev
   q, k     (n, heads · width) T
   offsets  (sequences + 1,) int64, the first row of each sequence
   starts   (sequences + 1,) int64, the first pair of each sequence
-  relative (heads or 1, 2 · reach + 1) T, added by distance as in attention.cu, where `related`
+  relative (heads or 1, 2 · reach + 1) T, added by distance as in attention.cu, where
+           compiled with BY_DISTANCE
   out      (pairs, heads) T, in order of (sequence, query row, key row)
 
 A thread to a pair and head. The relational reading of attention, not the fast one: all scores are
@@ -12,6 +13,10 @@ stored, and each row of q and k is read once for every row that it meets. Sums i
 */
 #include "pairs.cuh"
 #include "distance.cuh"
+
+#ifndef BY_DISTANCE
+#define BY_DISTANCE 0
+#endif
 
 typedef Accumulator<T>::type A;
 
@@ -21,7 +26,7 @@ extern "C" __global__ void attention_scores(const T* __restrict__ q, const T* __
                                             const T* __restrict__ relative,
                                             T* __restrict__ out, index_t sequences, index_t pairs,
                                             index_t heads, index_t width, double scale,
-                                            int head_step, int reach, bool related) {
+                                            int head_step, int reach) {
   each_item(pairs * heads, [&](index_t i) {
     const RowPair pair = pair_at(i / heads, offsets, starts, sequences);
     const index_t head = i % heads;
@@ -30,7 +35,7 @@ extern "C" __global__ void attention_scores(const T* __restrict__ q, const T* __
     A sum = 0;
     for (index_t c = 0; c < width; ++c) sum += A(widen(from[c])) * A(widen(to[c]));
     A score = sum * A(scale);
-    if (related)
+    if (BY_DISTANCE)
       score += widen(relative[head * head_step + column_of(pair.key - pair.query, reach)]);
     out[i] = Narrow<T>::from(score);
   });

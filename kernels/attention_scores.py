@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.attention import by_distance, split_heads, table_steps
+from gpudb.kernels.attention import (
+    by_distance,
+    compiled_by_distance,
+    split_heads,
+    table_steps,
+)
 from gpudb.kernels.launch import Device, cuda, thread_grid
 from gpudb.kernels.sequences import equal_length_runs, pair_starts, with_pair_starts
 
@@ -56,10 +61,11 @@ def launch(
     offsets, starts, sequences = with_pair_starts(device, offsets)
     width = q.shape[1] // heads
     table = device.empty((0, 1), q.dtype) if relative is None else device.contiguous(relative)
-    sizes = (sequences, pairs, heads, width, scale, *table_steps(relative), relative is not None)
+    sizes = (sequences, pairs, heads, width, scale, *table_steps(relative))
     args = (q, k, offsets, starts, table, out, *sizes)
     grid = thread_grid(device, pairs * heads)
-    device.launch(cuda("attention_scores", T=q.dtype), *grid, args)
+    function = cuda("attention_scores", T=q.dtype, **compiled_by_distance(relative))
+    device.launch(function, *grid, args)
     return out
 
 

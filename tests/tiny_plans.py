@@ -15,7 +15,7 @@ from gpudb.exec.batch import grid_keys
 from gpudb.exec.missing import dense_result
 from gpudb.exec.prepared import PreparedPlan, prepare
 from gpudb.lower import lower
-from gpudb.models.architectures import bert, transformer_encoder
+from gpudb.models.architectures import bert, deberta, mpnet, t5, transformer_encoder
 from gpudb.plan.node import Node, walk
 from gpudb.plan.rules import RULES, Rule, optimize
 from gpudb.plan.tensor import Scan
@@ -32,6 +32,24 @@ BERT_CONFIG: dict[str, Any] = {
     "num_attention_heads": 2,
     "hidden_act": "gelu",
     "layer_norm_eps": 1e-12,
+}
+DEBERTA_CONFIG: dict[str, Any] = {
+    **BERT_CONFIG,
+    "model_type": "deberta-v2",
+    "relative_attention": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_buckets": 4,
+}
+MPNET_CONFIG: dict[str, Any] = {**BERT_CONFIG, "relative_attention_num_buckets": 32}
+T5_CONFIG: dict[str, Any] = {
+    "model_type": "t5",
+    "vocab_size": 23,
+    "d_model": 8,
+    "d_kv": 3,
+    "d_ff": 12,
+    "num_heads": 2,
+    "num_layers": 2,
+    "relative_attention_num_buckets": 32,
 }
 TORCH_CONFIG: dict[str, Any] = {
     "d_model": 8,
@@ -174,20 +192,64 @@ def bert_encoder(
     **config: Any,
 ) -> Encoder:
     """A BERT with random weights; ``block`` cuts matrices, and vectors by its first extent."""
-    settings = {**BERT_CONFIG, **config}
+    return _token_encoder(bert, {**BERT_CONFIG, **config}, lengths, block, seed, dtype)
+
+
+def mpnet_encoder(
+    lengths: list[int],
+    block: tuple[int, int] | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    **config: Any,
+) -> Encoder:
+    """An MPNet, as :func:`bert_encoder`."""
+    return _token_encoder(mpnet, {**MPNET_CONFIG, **config}, lengths, block, seed, dtype)
+
+
+def t5_encoder(
+    lengths: list[int],
+    block: tuple[int, int] | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    **config: Any,
+) -> Encoder:
+    """The encoder of a T5, as :func:`bert_encoder`."""
+    return _token_encoder(t5, {**T5_CONFIG, **config}, lengths, block, seed, dtype)
+
+
+def deberta_encoder(
+    lengths: list[int],
+    block: tuple[int, int] | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
+    **config: Any,
+) -> Encoder:
+    """A DeBERTa of the second version, as :func:`bert_encoder`."""
+    return _token_encoder(deberta, {**DEBERTA_CONFIG, **config}, lengths, block, seed, dtype)
+
+
+def _token_encoder(
+    module: Any,
+    config: Mapping[str, Any],
+    lengths: list[int],
+    block: tuple[int, int] | None,
+    seed: int,
+    dtype: str,
+) -> Encoder:
     random = np.random.default_rng(seed)
-    arrays, scans = _weights(bert.weights(settings), block, random, dtype)
+    arrays, scans = _weights(module.weights(config), block, random, dtype)
     offsets = offsets_of(lengths)
     sizes = sizes_of(offsets)
     tokens = sizes["tokens"]
     starts = np.repeat(offsets[:-1], np.diff(offsets))
+    types = config.get("type_vocab_size", 1)
     inputs = {
-        "token_ids": random.integers(0, settings["vocab_size"], tokens, dtype=np.int32),
-        "type_ids": random.integers(0, settings["type_vocab_size"], tokens, dtype=np.int32),
+        "token_ids": random.integers(0, config["vocab_size"], tokens, dtype=np.int32),
+        "type_ids": random.integers(0, types, tokens, dtype=np.int32),
         "position_ids": (np.arange(tokens) - starts).astype(np.int32),
         "sequences": offsets,
     }
-    return Encoder(bert.build(settings, scans.__getitem__), settings, arrays, inputs, sizes)
+    return Encoder(module.build(config, scans.__getitem__), config, arrays, inputs, sizes)
 
 
 def torch_encoder(

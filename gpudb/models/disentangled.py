@@ -5,6 +5,8 @@ He et al., "DeBERTa: Decoding-enhanced BERT with Disentangled Attention", 2020.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gpudb.errors import CheckpointError
@@ -74,34 +76,28 @@ def vector_rows(longest: int, buckets: int) -> HostArray:
     return np.clip(bucket.astype(np.int64) + buckets, 0, 2 * buckets - 1)
 
 
-def disentangled_attention(
-    query: Node,
-    key: Node,
-    value: Node,
-    heads: int,
-    scale: float,
-    dropout: float,
-    rows: HostArray,
-    key_vectors: Node | None,
-    query_vectors: Node | None,
-) -> Node:
-    """Contexts ``(tokens, width)``, with the terms whose vectors are there.
+@dataclass(frozen=True, slots=True)
+class Projected:
+    """What one layer's attention is made of: ``(tokens, width)``, vectors ``(r, width)``."""
 
-    Parameters
-    ----------
-    query, key, value
-        ``(tokens, width)``.
-    heads, scale, dropout
-        As for :func:`gpudb.models.attention.self_attention`.
-    rows
-        As :func:`vector_rows` gives them.
-    key_vectors, query_vectors
-        Projected vectors of distances ``(r, width)``: what queries and keys are multiplied with.
-    """
-    scores: Node = Scores(query, key, SEQUENCES, heads, scale)
+    query: Node
+    key: Node
+    value: Node
+    key_vectors: Node | None
+    """Of distances, for queries to be multiplied with; None without that term."""
+    query_vectors: Node | None
+    """For keys to be multiplied with."""
+
+
+def disentangled_attention(
+    of: Projected, heads: int, scale: float, dropout: float, rows: HostArray
+) -> Node:
+    """Contexts ``(tokens, width)``; ``rows`` are those of :func:`vector_rows`."""
+    scores: Node = Scores(of.query, of.key, SEQUENCES, heads, scale)
     chosen = constant_rows("distances", rows)
-    for x, vectors, by_key in ((query, key_vectors, False), (key, query_vectors, True)):
+    multiplied = ((of.query, of.key_vectors, False), (of.key, of.query_vectors, True))
+    for x, vectors, by_key in multiplied:
         if vectors is not None:
             term = DistanceScores(x, vectors, chosen, SEQUENCES, heads, scale, by_key)
             scores = Zip(scores, term, "add")
-    return Context(Dropout(Softmax(scores, SEQUENCES), dropout), value, SEQUENCES)
+    return Context(Dropout(Softmax(scores, SEQUENCES), dropout), of.value, SEQUENCES)

@@ -220,7 +220,7 @@ def _of_sequences() -> Iterator[Given]:
         o = offsets(*lengths)
         yield "attention", label, (q, k, v, o, heads, 0.2)
         yield "attention_scores", label, (q, k, o, pairs, heads, 0.2)
-        relative = _x(heads, 65)
+        relative = _x(1, 65)
         by_distance = f"{label}, by distance"
         yield "attention", by_distance, (q, k, v, o, heads, 0.2, False, None, None, relative)
         yield "attention_scores", by_distance, (q, k, o, pairs, heads, 0.2, relative)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,7 +19,14 @@ from gpudb.lower import lower
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, RULES, optimize
 from gpudb.plan.tensor import Map, Matmul, Zip
-from tests.tiny_plans import Arrays, bert_encoder, torch_encoder
+from tests.tiny_plans import (
+    Arrays,
+    bert_encoder,
+    deberta_encoder,
+    mpnet_encoder,
+    t5_encoder,
+    torch_encoder,
+)
 
 UNLIMITED = 1 << 40
 
@@ -45,7 +53,16 @@ def _limit_that_streams(plan: PreparedPlan, sizes) -> int:
 
 
 @pytest.mark.parametrize("block", [None, (3, 8), (4, 40)])
-@pytest.mark.parametrize("make", [bert_encoder, torch_encoder])
+@pytest.mark.parametrize(
+    "make",
+    [
+        bert_encoder,
+        torch_encoder,
+        partial(mpnet_encoder, num_hidden_layers=8),
+        partial(t5_encoder, num_layers=8),
+        deberta_encoder,
+    ],
+)
 def test_an_encoder_streams_to_the_same_rows(
     make: Callable[..., object], block: tuple[int, int] | None
 ) -> None:

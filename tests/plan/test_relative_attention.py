@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from math import inf
 from typing import Any
@@ -19,7 +21,18 @@ from gpudb.plan.rules import NEEDED, RULES, optimize
 from gpudb.plan.sequence import Attention
 from gpudb.plan.tensor import Columns, Constant, Gather, Input
 from gpudb.types import TensorSchema
-from tests.tiny_plans import Arrays, compute, nodes_of, offsets_of, prepared, sizes_of
+from tests.tiny_plans import (
+    Arrays,
+    Encoder,
+    compute,
+    deberta_encoder,
+    mpnet_encoder,
+    nodes_of,
+    offsets_of,
+    prepared,
+    sizes_of,
+    t5_encoder,
+)
 
 WIDTH, HEADS = 6, 2
 BUCKETS = (4, 3, 0, 1, 2)
@@ -122,3 +135,36 @@ def test_the_form_over_blocks_is_refused_for_distances() -> None:
     plan = _attention(Arrays(), window(1))
     with pytest.raises(UnsupportedError, match=r"distances.*execution='fused'"):
         blockwise(plan, (0, 4), 2)
+
+
+ENCODERS: dict[str, Callable[..., Encoder]] = {
+    "mpnet": mpnet_encoder,
+    "t5": t5_encoder,
+    "t5, gated": partial(t5_encoder, model_type="umt5", feed_forward_proj="gated-gelu"),
+    "deberta": deberta_encoder,
+    "first deberta": partial(deberta_encoder, model_type="deberta"),
+}
+
+
+@pytest.mark.parametrize("block", [None, (3, 1000), (1, 1), (5, 3)], ids=str)
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_rules_leave_an_encoder(kind: str, block: tuple[int, int] | None) -> None:
+    """What the encoders compute is compared with transformers in ``tests/oracles``."""
+    encoder = ENCODERS[kind]([4, 1, 0, 7, 1], block=block, dtype="float64")
+    plain = compute(encoder.plan, encoder.arrays, NEEDED, encoder.inputs, encoder.sizes)
+    found = compute(encoder.plan, encoder.arrays, RULES, encoder.inputs, encoder.sizes)
+    assert np.isfinite(plain).all()
+    np.testing.assert_allclose(found, plain, rtol=1e-9, atol=1e-9)
+
+
+def test_vectors_of_distances_are_projected_once_and_apart() -> None:
+    """Once, when a plan is prepared; merged, those of all layers would lie in memory together."""
+    encoder = deberta_encoder([4, 3], position_biased_input=False)
+    ready = prepared(encoder.plan, encoder.arrays)
+    linear = [step for step in ready.steps if type(step.op).__name__ == "LinearGemm"]
+    merged = next(step.op for step in linear if not step.constant)
+    projected = [step.op for step in linear if step.constant]
+    assert merged.out.shape == ("tokens", 3 * 8)
+    assert [op.out.shape for op in projected] == [(8, 8)] * 4  # queries and keys of two layers
+    read = {s.op.tensor.name for s in ready.steps if type(s.op).__name__ == "ScanBlocks"}
+    assert set(encoder.arrays.dense) == read

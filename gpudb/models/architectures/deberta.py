@@ -25,6 +25,8 @@ from gpudb.models.architecture import (
     whole_number,
 )
 from gpudb.models.disentangled import (
+    TERMS,
+    Projected,
     disentangled_attention,
     longest_distance,
     terms,
@@ -44,6 +46,7 @@ _VECTORS = "encoder.rel_embeddings.weight"
 
 def weights(config: Config) -> dict[str, tuple[int, ...]]:
     """Name and shape of every weight."""
+    _check_supported(config)
     width, wide = whole_number(config, "hidden_size"), whole_number(config, "intermediate_size")
     narrow = _embedding_width(config)
     shapes: dict[str, tuple[int, ...]] = {
@@ -72,7 +75,6 @@ def rename(name: str) -> str | None:
 
 def build(config: Config, scan: ScanWeight) -> Node:
     """Embeddings, then layers as in BERT over disentangled attention."""
-    _check_supported(config)
     width = whole_number(config, "hidden_size")
     heads = head_count(config, "num_attention_heads", width)
     eps = positive_number(config, "layer_norm_eps", 1e-7)
@@ -86,14 +88,12 @@ def build(config: Config, scan: ScanWeight) -> Node:
         vectors = scan(_VECTORS)
         if _vectors_have_norm(config):
             vectors = norm(vectors, scan, "encoder.LayerNorm", eps)
-    parts = _first_parts if _is_first(config) else _later_parts
+    project_all = _first_projected if _is_first(config) else _later_projected
 
     x: Node = Dropout(norm(_embedded(config, scan), scan, "embeddings.LayerNorm", eps), dropout)
     for layer in _layers(config):
-        query, key, value, *of_distances = parts(config, x, vectors, scan, layer)
-        context = disentangled_attention(
-            query, key, value, heads, scale, attention_dropout, rows, *of_distances
-        )
+        projected = project_all(config, x, vectors, scan, f"{layer}.attention.self")
+        context = disentangled_attention(projected, heads, scale, attention_dropout, rows)
         x = PostNormLayer.as_in_bert(layer).build(x, context, scan, fn, eps, dropout)
     return x
 
@@ -132,23 +132,24 @@ def _later_shapes(config: Config, name: str, width: int) -> dict[str, tuple[int,
     return shapes
 
 
-_POSITION_PROJECTIONS = {"pos_key_proj": "c2p", "pos_query_proj": "p2c"}
+_POSITION_PROJECTIONS = dict(zip(("pos_key_proj", "pos_query_proj"), TERMS, strict=True))
 
 
-def _later_parts(
-    config: Config, x: Node, vectors: Node | None, scan: ScanWeight, layer: str
-) -> list[Node | None]:
-    """Query, key and value, and projected vectors of distances for queries and for keys."""
-    name = f"{layer}.attention.self"
-    parts: list[Node | None] = [
-        project(x, scan, f"{name}.{part}") for part in ("query_proj", "key_proj", "value_proj")
-    ]
+def _later_projected(
+    config: Config, x: Node, vectors: Node | None, scan: ScanWeight, name: str
+) -> Projected:
     shared = ("key_proj", "query_proj")
     names = shared if flag(config, "share_att_key") else tuple(_POSITION_PROJECTIONS)
-    for term, projection in zip(_POSITION_PROJECTIONS.values(), names, strict=True):
-        there = vectors is not None and term in terms(config)
-        parts.append(project(vectors, scan, f"{name}.{projection}") if there else None)
-    return parts
+
+    def of_distances(projection: str, term: str) -> Node | None:
+        if vectors is None or term not in terms(config):
+            return None
+        return project(vectors, scan, f"{name}.{projection}")
+
+    return Projected(
+        *(project(x, scan, f"{name}.{part}_proj") for part in ("query", "key", "value")),
+        *(of_distances(n, term) for n, term in zip(names, TERMS, strict=True)),
+    )
 
 
 def _first_shapes(config: Config, name: str, width: int) -> dict[str, tuple[int, ...]]:
@@ -165,11 +166,10 @@ def _first_shapes(config: Config, name: str, width: int) -> dict[str, tuple[int,
     return shapes
 
 
-def _first_parts(
-    config: Config, x: Node, vectors: Node | None, scan: ScanWeight, layer: str
-) -> list[Node | None]:
-    """The same of the first version: one matrix has query, key and value of a head together."""
-    name = f"{layer}.attention.self"
+def _first_projected(
+    config: Config, x: Node, vectors: Node | None, scan: ScanWeight, name: str
+) -> Projected:
+    """One matrix has the rows of query, key and value together for each head."""
     width = whole_number(config, "hidden_size")
     heads = head_count(config, "num_attention_heads", width)
     by_part = np.arange(3 * width).reshape(heads, 3, width // heads).transpose(1, 0, 2)
@@ -177,18 +177,19 @@ def _first_parts(
     query, key, value = (
         Gather(merged, constant_rows("heads", rows.reshape(-1))) for rows in by_part
     )
-    parts: list[Node | None] = [
+    key_vectors = query_vectors = None
+    if vectors is not None and "c2p" in terms(config):
+        weight = scan(f"{name}.pos_proj.weight")
+        key_vectors = Matmul(vectors, weight, transpose_right=True)
+    if vectors is not None and "p2c" in terms(config):
+        query_vectors = project(vectors, scan, f"{name}.pos_q_proj")
+    return Projected(
         linear(x, query, scan(f"{name}.q_bias")),
         Matmul(x, key, transpose_right=True),
         linear(x, value, scan(f"{name}.v_bias")),
-        None,
-        None,
-    ]
-    if vectors is not None and "c2p" in terms(config):
-        parts[3] = Matmul(vectors, scan(f"{name}.pos_proj.weight"), transpose_right=True)
-    if vectors is not None and "p2c" in terms(config):
-        parts[4] = project(vectors, scan, f"{name}.pos_q_proj")
-    return parts
+        key_vectors,
+        query_vectors,
+    )
 
 
 def _check_supported(config: Config) -> None:

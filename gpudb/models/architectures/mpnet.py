@@ -18,7 +18,13 @@ from gpudb.models.architecture import (
 from gpudb.models.attention import self_attention
 from gpudb.models.distances import added_by_distance
 from gpudb.models.post_norm import PostNormLayer
-from gpudb.models.post_norm_encoder import Layer, TextEmbeddings, encoder_of
+from gpudb.models.post_norm_encoder import (
+    Layer,
+    PostNormEncoder,
+    TextEmbeddings,
+    check_plain,
+    encoder_of,
+)
 from gpudb.plan.node import Node
 
 BUCKETS, LONGEST = 32, 128
@@ -34,14 +40,13 @@ _DISTANCES = "encoder.relative_attention_bias.weight"
 
 def weights(config: Config) -> dict[str, tuple[int, ...]]:
     """Name and shape of every weight."""
-    encoder = encoder_of(config, _layers(config))
-    buckets = whole_number(config, "relative_attention_num_buckets", 1)
+    buckets = whole_number(config, "relative_attention_num_buckets")
     if buckets < BUCKETS:
         raise CheckpointError(
             f"config.json: relative_attention_num_buckets is {buckets}; MPNet looks up {BUCKETS}"
         )
-    distances = {_DISTANCES: (buckets, encoder.heads)}
-    return _embeddings(config, encoder.width).shapes() | distances | encoder.shapes()
+    embeddings, encoder = _parts(config)
+    return {**embeddings.shapes(), **encoder.shapes(), _DISTANCES: (buckets, encoder.heads)}
 
 
 def rename(name: str) -> str | None:
@@ -52,38 +57,33 @@ def rename(name: str) -> str | None:
 
 def build(config: Config, scan: ScanWeight) -> Node:
     """Embeddings without types, then layers as in BERT."""
-    encoder = encoder_of(config, _layers(config))
+    check_plain(config)
+    embeddings, encoder = _parts(config)
     distances = added_by_distance(scan(_DISTANCES), BUCKETS, LONGEST)
 
     def attend(query: Node, key: Node, value: Node) -> Node:
-        heads, dropout = encoder.heads, encoder.attention_dropout
-        return self_attention(query, key, value, heads, dropout, relative=distances)
+        dropout = encoder.attention_dropout
+        return self_attention(query, key, value, encoder.heads, dropout, relative=distances)
 
-    embeddings = _embeddings(config, encoder.width)
     return encoder.build(embeddings.build(scan, encoder.eps, encoder.dropout), scan, attend)
 
 
-def _embeddings(config: Config, width: int) -> TextEmbeddings:
-    positions = whole_number(config, "max_position_embeddings", FIRST_POSITION + 1)
-    words = whole_number(config, "vocab_size")
-    return TextEmbeddings(words, positions, width, skipped=FIRST_POSITION)
-
-
-def _layers(config: Config) -> list[Layer]:
+def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
     names = (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
-    return [
+    layers = [
         Layer(
-            query=f"{name}.attention.attn.q",
-            key=f"{name}.attention.attn.k",
-            value=f"{name}.attention.attn.v",
-            rest=PostNormLayer.as_in_bert(
-                name,
-                out=f"{name}.attention.attn.o",
-                attention_norm=f"{name}.attention.LayerNorm",
+            *(f"{name}.attention.attn.{part}" for part in "qkv"),
+            PostNormLayer.as_in_bert(
+                name, out=f"{name}.attention.attn.o", attention_norm=f"{name}.attention.LayerNorm"
             ),
         )
         for name in names
     ]
+    encoder = encoder_of(config, layers)
+    words = whole_number(config, "vocab_size")
+    positions = whole_number(config, "max_position_embeddings", FIRST_POSITION + 1)
+    embeddings = TextEmbeddings(words, positions, encoder.width, skipped=FIRST_POSITION)
+    return embeddings, encoder
 
 
 MPNET = Architecture(

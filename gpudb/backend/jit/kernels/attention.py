@@ -50,4 +50,5 @@ def attention(
 
 def _lines(relative: HostArray, longest: int) -> HostArray:
     """A number for each distance, and as many more as one vector may read behind the last."""
-    return np.pad(along_distances(relative, longest), ((0, 0), (0, LANES)))
+    lines = np.pad(along_distances(relative, longest), ((0, 0), (0, LANES)))
+    return np.ascontiguousarray(lines)
