@@ -37,7 +37,7 @@ test-oracles: $(ORACLES)/.oracles
 	$(ORACLES)/bin/python -m pytest -m oracle --no-oracle-skips
 
 test-formats: $(FORMATS)/.formats
-	$(FORMATS)/bin/python -m pytest -m formats
+	$(FORMATS)/bin/python -m pytest -m formats tests/oracles tests/models
 
 gpu-check: $(PROOFS)/.proofs
 	$(PROOFS)/bin/python -m mypy -p gpudb
