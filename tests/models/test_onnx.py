@@ -276,6 +276,7 @@ def test_constants_are_no_weights(tmp_path: Path) -> None:
         "shape": np.arange(3),
         "batched": MATRIX[None],
         "positions.ids": np.arange(3),
+        "b.lifted_tensor_3": VECTOR,
     }
     found = read(tmp_path, nodes, [tensor(name, values) for name, values in arrays.items()])
     assert found.keys() == {"a.weight"}

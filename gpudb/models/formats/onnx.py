@@ -49,7 +49,7 @@ def read_onnx(file: Path) -> dict[str, Weight]:
     """
     weights: dict[str, Weight] = {}
     try:
-        graph = parse_model(memoryview(map_file(file)))
+        graph = parse_model(map_file(file).data)
         _check_supported(file, graph)
         _check_order(graph)
         for name, weight in named_weights(graph.nodes, _tensors(file, graph)):

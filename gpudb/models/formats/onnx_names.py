@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from gpudb.models.formats.onnx_message import OnnxNode
 from gpudb.models.formats.weight import Weight
 
-# What PyTorch calls a parameter: modules and dots. Exporters' own have none, or begin with "/".
-_PARAMETER = re.compile(r"\w[\w-]*(\.[\w-]+)+")
+# What PyTorch calls a parameter: modules and dots. Exporters' own names have none, or begin with
+# "/"; only constants in the code of a module are called like parts of it.
+_PARAMETER = re.compile(r"\w[\w-]*(\.(?!lifted_tensor_\d+$)[\w-]+)+")
 
 _COUNTED = re.compile(r"_\d+$")
 
