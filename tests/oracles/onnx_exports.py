@@ -43,14 +43,16 @@ def export_dynamo(model: Any, inputs: Mapping[str, Any], file: Path, **options: 
     )
 
 
-def export_optimum(model: Any, inputs: Mapping[str, Any], file: Path) -> None:
+def export_optimum(
+    model: Any, inputs: Mapping[str, Any], file: Path, task: str = "feature-extraction"
+) -> None:
     """What ``optimum-cli export onnx`` calls; it takes a model folder."""
     import pytest
 
     exporters = pytest.importorskip("optimum.exporters.onnx", reason="optimum-onnx")
     source = file.parent / "source"
     model.save_pretrained(source)
-    exporters.main_export(str(source), output=file.parent, task="feature-extraction")
+    exporters.main_export(str(source), output=file.parent, task=task)
 
 
 def _free_axes(value: Any) -> dict[int, str]:

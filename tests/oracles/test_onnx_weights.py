@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import gpudb
-from gpudb.models.formats.onnx import read_onnx
+from gpudb.models.architectures import find_architecture
+from gpudb.models.formats.onnx import find_onnx, read_onnx
 from gpudb.types import HostArray
 from tests.oracles.conftest import Report
 from tests.oracles.imported import CONFIG, LARGEST, largest_difference, write_config
@@ -131,6 +132,50 @@ def test_each_architecture_has_pytorchs_names_and_bits(
     image = {"pixel_values": torch.randn(2, 3, 8, 8)}
     export(model, image if task == "ViTModel" else tokens(), tmp_path / "model.onnx")
     _check_same(tmp_path / "model.onnx", model)
+
+
+@pytest.mark.parametrize(
+    ("task", "config", "sizes"),
+    [
+        (
+            "T5ForConditionalGeneration",
+            "T5Config",
+            {"d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2},
+        ),
+        (
+            "BartModel",
+            "BartConfig",
+            {
+                "encoder_layers": 2,
+                "decoder_layers": 1,
+                "encoder_attention_heads": 2,
+                "decoder_attention_heads": 2,
+                "encoder_ffn_dim": 24,
+                "decoder_ffn_dim": 24,
+                "max_position_embeddings": 20,
+            },
+        ),
+    ],
+)
+def test_the_encoder_of_a_model_with_a_decoder(
+    task: str, config: str, sizes: dict[str, Any], tmp_path: Path
+) -> None:
+    pytest.importorskip("optimum.exporters.onnx", reason="optimum-onnx")
+    transformers = pytest.importorskip("transformers")
+    settings = getattr(transformers, config)(
+        vocab_size=31, d_model=16, decoder_start_token_id=0, **sizes
+    )
+    export_optimum(
+        getattr(transformers, task)(settings),
+        {},
+        tmp_path / "model.onnx",
+        task="text2text-generation",
+    )
+    file = find_onnx(tmp_path, frozenset(entry.name for entry in tmp_path.iterdir()))
+    assert file == tmp_path / "encoder_model.onnx"
+    architecture = find_architecture(settings.to_dict())
+    found = {architecture.rename(name): weight.shape for name, weight in read_onnx(file).items()}
+    assert found == architecture.weights(settings.to_dict())
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
