@@ -165,17 +165,30 @@ def test_a_linear_layer_whose_weight_was_folded(tmp_path: Path) -> None:
         ("MatMul_17", None, "b", "12"),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("first", [True, False])
 def test_names_of_linear_layers(
-    name: str, scopes: list[str] | None, bias: str | None, expected: str, tmp_path: Path
+    name: str,
+    scopes: list[str] | None,
+    bias: str | None,
+    expected: str,
+    first: bool,
+    tmp_path: Path,
 ) -> None:
     nodes = [node("MatMul", ["x", "12"], "product", name, scopes=scopes)]
     tensors = [tensor("12", MATRIX)]
     if bias is not None:
-        nodes.append(node("Add", ["product", bias], "y"))
+        nodes.append(node("Add", [bias, "product"] if first else ["product", bias], "y"))
         tensors.append(tensor(bias, VECTOR))
     found = read(tmp_path, nodes, tensors)
     assert found.keys() - {bias} == {expected}
     same(found[expected], MATRIX.T)
+
+
+def test_a_linear_layer_in_one_node(tmp_path: Path) -> None:
+    nodes = [node("Gemm", ["x", "12", "a.in_proj_bias"], "y", "/a/Gemm")]
+    found = read(tmp_path, nodes, [tensor("12", MATRIX), tensor("a.in_proj_bias", VECTOR)])
+    assert found.keys() == {"a.in_proj_weight", "a.in_proj_bias"}
+    same(found["a.in_proj_weight"], MATRIX.T)
 
 
 @pytest.mark.parametrize(
@@ -210,9 +223,15 @@ def test_what_has_a_name_keeps_it_and_its_layout(tmp_path: Path) -> None:
         node("Transpose", ["a.weight"], "turned", attributes=files.numbers("perm", [1, 0])),
         node("MatMul", ["x", "turned"], "y", "/a/MatMul"),
         node("MatMul", ["y", "b.c.in_out"], "z", "/b/MatMul"),
+        node("Clip", ["z", "", "most"], "clipped", "/b/Clip"),
+        node("Mul", ["clipped", "a.scales"], "scaled", "/b/Mul"),
+        node("Transpose", ["cube.weight"], "rolled"),
+        node("Mul", ["scaled", "rolled"], "result", "/b/Mul_1"),
     ]
     arrays = {"a.weight": MATRIX, "b.c.in_out": MATRIX, "unused.word": VECTOR}
-    found = read(tmp_path, nodes, [tensor(name, values) for name, values in arrays.items()])
+    arrays |= {"a.scales": VECTOR, "cube.weight": MATRIX[None]}
+    made = [tensor(name, values) for name, values in arrays.items()]
+    found = read(tmp_path, nodes, made, inputs=["x", "most"])
     assert found.keys() == arrays.keys()
     for name, expected in arrays.items():
         same(found[name], expected)
@@ -289,6 +308,8 @@ def test_two_tensors_of_one_name(tmp_path: Path) -> None:
     same(read(tmp_path, nodes, tensors)["a.weight"], MATRIX.T)  # equal: exported twice
     with pytest.raises(CheckpointError, match=r"two different tensors for 'a\.weight'"):
         read(tmp_path, nodes, [tensors[0], tensor("2", MATRIX + 1)])
+    with pytest.raises(CheckpointError, match=r"two different tensors for 'a\.weight'"):
+        read(tmp_path, nodes, [tensor("1", 0 * MATRIX), tensor("2", 0 * MATRIX.T)])
 
 
 # Files that are no model, or not one gpudb can use.

@@ -150,7 +150,7 @@ def _biases(nodes: Iterable[OnnxNode], values: Mapping[str, Value]) -> dict[str,
     for node in nodes:
         if node.kind == "Add" and len(node.inputs) == 2:
             for one, other in (node.inputs, node.inputs[::-1]):
-                if other in values and one not in values:
+                if other in values:
                     biases[one] = values[other].weight.name
         elif node.kind == "Gemm" and len(node.inputs) == 3 and node.inputs[2] in values:
             biases.update((output, values[node.inputs[2]].weight.name) for output in node.outputs)
