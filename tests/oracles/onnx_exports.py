@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 Export = Callable[[Any, Mapping[str, Any], Path], None]
-"""Model, example inputs by name, file."""
+"""Model, example inputs by name in the order of ``forward``, file."""
 
 
 def export_script(model: Any, inputs: Mapping[str, Any], file: Path, **options: Any) -> None:
@@ -16,8 +16,8 @@ def export_script(model: Any, inputs: Mapping[str, Any], file: Path, **options: 
 
     torch.onnx.export(
         model,
-        kwargs=dict(inputs),
-        f=str(file),
+        tuple(inputs.values()),
+        str(file),
         dynamo=False,
         input_names=list(inputs),
         dynamic_axes={name: _free_axes(value) for name, value in inputs.items()},

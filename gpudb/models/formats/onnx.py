@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gpudb.errors import UnsupportedError
 from gpudb.models.formats.checked import broken, map_file
+from gpudb.models.formats.format import Format
 from gpudb.models.formats.onnx_message import OnnxGraph, parse_model
 from gpudb.models.formats.onnx_names import named_weights
 from gpudb.models.formats.onnx_tensor import TensorReader
@@ -102,3 +103,6 @@ def _check_order(graph: OnnxGraph) -> None:
                 f"node {node.name!r} reads {min(unknown)!r}, which is not made before it"
             )
         known.update(node.outputs)
+
+
+ONNX = Format("onnx", find_onnx, read_onnx)
