@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import gpudb
 from gpudb.errors import CheckpointError, GpudbError, UnsupportedError
 from gpudb.models.formats.onnx import find_onnx, read_onnx
 from gpudb.models.formats.onnx_message import Message, varints
@@ -17,6 +18,7 @@ from gpudb.types import HostArray
 from tests.models import onnx_files as files
 from tests.models.onnx_files import model, node, tensor, text, typed, write
 from tests.models.tensorflow_files import message, number, varint
+from tests.tiny_model import tiny_weights, write_tiny_model
 
 MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)
 VECTOR = np.array([1, -0.0, np.nan], np.float32)
@@ -310,6 +312,28 @@ def test_two_tensors_of_one_name(tmp_path: Path) -> None:
         read(tmp_path, nodes, [tensors[0], tensor("2", MATRIX + 1)])
     with pytest.raises(CheckpointError, match=r"two different tensors for 'a\.weight'"):
         read(tmp_path, nodes, [tensor("1", 0 * MATRIX), tensor("2", 0 * MATRIX.T)])
+
+
+def test_an_exported_model_is_imported_as_the_original(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path / "model")
+    nodes, tensors = [], []
+    for name, values in tiny_weights().items():
+        module, _, kind = name.rpartition(".")
+        if values.ndim == 1 or "embeddings" in module:
+            tensors.append(tensor(name, values))
+        elif kind == "weight":
+            tensors.append(tensor(f"onnx::MatMul_{len(nodes)}", np.ascontiguousarray(values.T)))
+            scope = f"/{module.replace('.', '/').replace('layer/', 'layer.')}/MatMul"
+            nodes.append(node("MatMul", ["x", f"onnx::MatMul_{len(nodes)}"], module, scope))
+    with gpudb.connect(device="numpy") as db:
+        original = db.import_model(folder, "original")
+        (folder / "model.safetensors").unlink()
+        (folder / "onnx").mkdir()
+        write(folder / "onnx", model(nodes, tensors))
+        exported = db.import_model(folder, "exported")
+    assert exported.format == "onnx"
+    assert exported.parameters == original.parameters
+    assert exported.new_nbytes == 0  # the same bits, stored once
 
 
 # Files that are no model, or not one gpudb can use.
