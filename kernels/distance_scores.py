@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.attention import along_distances, by_distance, split_heads
+from gpudb.kernels.attention import along_distances, split_heads
 from gpudb.kernels.launch import Device, cuda, thread_grid
 from gpudb.kernels.sequences import equal_length_runs, pair_starts, with_pair_starts
 
@@ -35,18 +35,20 @@ def reference(
     starts = pair_starts(offsets)
     out = np.empty((pairs, heads), x.dtype)
     for run in equal_length_runs(offsets):
-        used, places = np.unique(along_distances(rows[None], run.length), return_inverse=True)
+        used, places = np.unique(along_distances(rows[None], run.length)[0], return_inverse=True)
         parts = table[used].reshape(len(used), heads, -1).transpose(1, 2, 0)
         products = split_heads(x, run, heads) @ parts
         products *= scale
-        place = by_distance(places.reshape(1, -1), run.length)[None]
-        if by_key:
-            place = place.swapaxes(-1, -2)
-        scores = np.take_along_axis(products, place, axis=-1)
-        if by_key:
-            scores = scores.swapaxes(-1, -2)
         first, stop = starts[run.first], starts[run.first + run.count]
-        out[first:stop] = scores.transpose(0, 2, 3, 1).reshape(-1, heads)
+        to = out[first:stop].reshape(run.count, run.length, run.length, heads)
+        if by_key:
+            to = to.swapaxes(1, 2)
+        for i in range(run.length):
+            # Distances of a query rise from key to key, those of a key fall from query to query.
+            start = i if by_key else run.length - 1 - i
+            near = places[start : start + run.length]
+            taken = np.take(products[:, :, i], near[::-1] if by_key else near, axis=-1)
+            to[:, i] = taken.transpose(0, 2, 1)
     return out
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels.elementwise import MAPS, ZIPS
-from gpudb.keys import COMPARE, matching
-from gpudb.plan import elementwise, reduce, relational, reshape, sequence, tensor
+from gpudb.keys import COMPARE, in_shared_sequences, matching
+from gpudb.plan import elementwise, fused, reduce, relational, reshape, sequence, tensor
 from gpudb.plan.node import Node, walk
 from gpudb.types import HostArray, TensorSchema
 
@@ -26,6 +26,8 @@ def dense(plan: Node, arrays: Values) -> HostArray:
         if isinstance(node, tensor.Input):
             stored = np.asarray(arrays[node.tensor.name])
             done[id(node)] = stored.astype(np.float64) if stored.dtype.kind == "f" else stored
+        elif isinstance(node, tensor.Constant):
+            done[id(node)] = np.reshape(node.values, node.schema.numbers)
         elif isinstance(node, tensor.Scan):
             stored = np.asarray(arrays[node.tensor.name])
             whole = stored.astype(np.float64) if stored.dtype.kind == "f" else stored
@@ -66,6 +68,11 @@ def _(node: tensor.Zip, x: HostArray, y: HostArray) -> HostArray:
 def _(node: tensor.LayerNorm, x: HostArray, gamma: HostArray, beta: HostArray) -> HostArray:
     centred = x - x.mean(-1, keepdims=True)
     return centred / np.sqrt((centred**2).mean(-1, keepdims=True) + node.eps) * gamma + beta
+
+
+@meaning.register
+def _(node: fused.RmsNorm, x: HostArray, gamma: HostArray) -> HostArray:
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + node.eps) * gamma
 
 
 @meaning.register(tensor.Dropout)
@@ -237,6 +244,15 @@ def _(node: sequence.SequenceSoftmax, x: HostArray) -> HostArray:
             e = np.exp(part - part.max(-1, keepdims=True))
             out[start:stop, :, start:stop] = e / e.sum(-1, keepdims=True)
     return out
+
+
+@meaning.register
+def _(node: sequence.ByDistance, relative: HostArray) -> HostArray:
+    most, out = relative.shape[1] // 2, np.zeros(node.schema.numbers)
+    for i, h, j in np.ndindex(*out.shape):
+        out[i, h, j] = relative[h % len(relative), max(-most, min(most, j - i)) + most]
+    step = node.schema.block_numbers[0]
+    return _filtered(out, node.schema, (in_shared_sequences(node.offsets, step),))
 
 
 @meaning.register

@@ -109,7 +109,7 @@ def word_piece_folder(folder: Path, model_type: str = "mpnet") -> Path:
     special = ("<s>", "<pad>", "</s>", "[UNK]", "<mask>")
     if model_type != "mpnet":
         special = DEBERTA_TOKENS
-    words = [*special, "the", "##s", *ascii_lowercase, *(f"##{c}" for c in ascii_lowercase)]
+    words = [*special, "the", "##he", *ascii_lowercase, *(f"##{c}" for c in ascii_lowercase)]
     (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
     write_json(folder / "config.json", {"model_type": model_type})
     return folder

@@ -60,11 +60,14 @@ def run(args: argparse.Namespace) -> int:
     )
     if report.unused:
         sys.stdout.write(f"Other weight files, not read: {', '.join(report.unused)}\n")
+    if report.head is not None:
+        labels = f" of {len(report.labels)} labels: {', '.join(report.labels)}"
+        sys.stdout.write(f"Answers {report.head}{labels if report.labels else ''}\n")
     sys.stdout.write(_rounding(report))
     for weight, count in report.nonfinite.items():
         sys.stdout.write(f"NaN or infinite: {count:,} elements of {weight}\n")
     if report.ignored:
-        sys.stdout.write(f"Left out, not needed to embed: {', '.join(report.ignored)}\n")
+        sys.stdout.write(f"Left out, not needed: {', '.join(report.ignored)}\n")
     return 0
 
 

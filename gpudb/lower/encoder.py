@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpudb.exec.operator import PhysicalOp
+from gpudb.exec.operators.distance_blocks import DistanceBlocks
 from gpudb.exec.operators.embedding_norm import EmbeddingNormRows
 from gpudb.exec.operators.linear_gemm import LinearGemm
 from gpudb.exec.operators.normalize_rows import NormalizeCut, NormalizeRows
@@ -33,6 +34,8 @@ def lower_encoder(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | 
             return PairDistanceScores(children, out, node.heads, node.scale, node.by_key)
         case sequence.Softmax():
             return PairSoftmax(children, out)
+        case sequence.ByDistance():
+            return DistanceBlocks(children, out, node.offsets)
         case sequence.SequenceSoftmax():
             return SequenceSoftmaxBlocks(children, out, node.offsets)
         case sequence.Context():

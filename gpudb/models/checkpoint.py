@@ -37,14 +37,14 @@ class Checkpoint:
         The tokenizer as the text of a ``tokenizer.json``; None if the folder has none gpudb reads.
     function
         What turns the encoder's output into one vector per text.
-    dense
-        Linear steps after the pooling.
     mask_token
         Text of the token that stands for a word to be guessed.
     pair_types
         Whether the model is told which text of a pair a token is of.
     activation
         The class that sentence-transformers makes scores of pairs with; None for its default.
+    dense
+        Linear steps after the pooling.
     """
 
     folder: Path
@@ -52,10 +52,10 @@ class Checkpoint:
     opened: OpenedWeights
     tokenizer_json: str | None
     function: EmbedFunction
-    dense: tuple[Dense, ...] = ()
     mask_token: str = "[MASK]"
     pair_types: bool = True
     activation: str | None = None
+    dense: tuple[Dense, ...] = ()
 
     @property
     def weights(self) -> Mapping[str, Weight]:
@@ -88,10 +88,10 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
         opened=open_weights(model.encoder),
         tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
         function=model.function,
-        dense=tuple(read_dense(path, number) for number, path in enumerate(model.dense)),
         mask_token=read_mask_token(model.encoder),
         pair_types=read_pair_types(model.encoder),
         activation=model.activation,
+        dense=tuple(read_dense(path, number) for number, path in enumerate(model.dense)),
     )
 
 

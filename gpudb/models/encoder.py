@@ -142,11 +142,16 @@ class Encoder:
             return self._joined[output]
 
     def placed(self, output: str, placement: Placement) -> PreparedPlan:
-        """The plan ready to run; resident weights are kept, until the limit asks for streaming."""
+        """The plan ready to run; resident weights are kept while the limit has room for them."""
         plan = self.joined(output)
         with self._lock:
-            if placement.mode != "resident":
-                self._prepared.clear()
+            kept = {o: p.placement.held_nbytes for o, p in self._prepared.items() if o != output}
+            resident = placement.mode == "resident"
+            if not resident or sum(kept.values()) + placement.needed_nbytes > placement.limit:
+                for other in kept if resident else [*self._prepared]:
+                    del self._prepared[other]
+                    self._recordings.pop(other, None)
+            if not resident:
                 return plan.placed(placement)
             if output not in self._prepared:
                 self._prepared[output] = plan.placed(placement)

@@ -231,9 +231,9 @@ class ModelLibrary:
         check_rows(inputs, encoder.inputs.by_row, needed, int(offsets[-1]))
         return encoder.infer(encoder.inputs.converted(inputs), offsets, self.settings)
 
-    def report(self, name: str) -> PlanReport:
-        """A model's logical and physical plan, from texts to vectors."""
-        return self.reporter("embed", name)(None, "")
+    def report(self, name: str, statistics: object = None) -> PlanReport:
+        """A model's logical and physical plan, from texts to vectors; what was measured, too."""
+        return self.reporter("embed", name)(statistics, "")
 
     def reporter(self, function: str, name: str) -> Callable[[object, str], PlanReport]:
         """What reports on a function of a model as it is now, even after it is dropped.

@@ -32,8 +32,9 @@ KINDS: Mapping[str, str] = {
     "xlm-roberta": "XLMRobertaTokenizer",
 }
 """``model_type`` of ``config.json`` -> class of the tokenizer, where no file names it."""
+FAMILIES = {**byte_level.FAMILIES, **sentencepiece.FAMILIES, "MPNetTokenizer": MPNET}
 TRUNCATED_LEFT = {"direction": "Left", "max_length": 512, "strategy": "LongestFirst", "stride": 0}
-SPECIAL_TOKENS = {
+SPECIAL_TOKENS: Mapping[str, str] = {
     "pad_token": "[PAD]",
     "unk_token": "[UNK]",
     "cls_token": "[CLS]",
@@ -95,7 +96,10 @@ def read_mask_token(folder: Path) -> str:
     names = file_names(folder)
     config = _optional(folder, "tokenizer_config.json", names)
     saved = _optional(folder, "special_tokens_map.json", names)
-    return _special_tokens(config, saved)["mask_token"]
+    usual = dict(SPECIAL_TOKENS)
+    if family := FAMILIES.get(_kind(folder, config, names)):
+        usual |= {f"{role}_token": token for role, token in family.tokens.items()}
+    return _special_tokens(config, saved, usual)["mask_token"]
 
 
 def read_pair_types(folder: Path) -> bool:
@@ -184,10 +188,15 @@ def _kind(folder: Path, config: Mapping[str, Any], names: frozenset[str]) -> str
     return "RobertaTokenizer" if found == "BartTokenizer" else str(found)
 
 
-def _special_tokens(config: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, str]:
+def _special_tokens(
+    config: Mapping[str, Any],
+    saved: Mapping[str, Any],
+    usual: Mapping[str, str] = SPECIAL_TOKENS,
+) -> dict[str, str]:
+    """Role -> token, that of ``usual`` where no file names one."""
     return {
         role: _content(config.get(role) or saved.get(role) or default)
-        for role, default in SPECIAL_TOKENS.items()
+        for role, default in usual.items()
     }
 
 

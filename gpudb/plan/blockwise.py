@@ -21,6 +21,7 @@ from gpudb.plan.relational import Aggregate, FilterKeys, Join
 from gpudb.plan.reshape import MergeAxes, Slice, SplitAxis, Transpose
 from gpudb.plan.sequence import (
     Attention,
+    ByDistance,
     Context,
     DistanceScores,
     Pool,
@@ -28,7 +29,7 @@ from gpudb.plan.sequence import (
     SequenceSoftmax,
     Softmax,
 )
-from gpudb.plan.tensor import Columns, Gather, Input, Matmul, Reblock, Scan
+from gpudb.plan.tensor import Columns, Gather, Input, Matmul, Reblock, Scan, Zip
 from gpudb.types import Extent, TensorSchema
 
 SEGMENTS = "segments"
@@ -42,11 +43,6 @@ ENDS = "ends"
 
 STARTED = "started"
 """Input of a blockwise plan: the numbers of those sequences."""
-
-_NO_DISTANCES = (
-    "execution='relational' has no step for scores that depend on distances, as this model's "
-    "attention has them; set execution='fused'"
-)
 
 
 def blockwise(plan: Node, offsets: tuple[int, ...], block: int) -> Node:
@@ -98,12 +94,13 @@ class _Form:
                 return _product(left, right, node.transpose_right)
             case Columns(child=child, start=start, stop=stop):
                 return self.cut(Slice(child, (0, start), (child.schema.numbers[0], stop)))
-            case DistanceScores():
-                raise UnsupportedError(_NO_DISTANCES)
-            case Scores(relative=relative) if relative is not None:
-                raise UnsupportedError(_NO_DISTANCES)
             case Scores():
-                return self.scores(node.query, node.key, node.heads, node.scale)
+                return self.scores(node)
+            case DistanceScores():
+                raise UnsupportedError(
+                    "execution='relational' has no step for scores with vectors of distances, as "
+                    "DeBERTa has them; set execution='fused'"
+                )
             case Softmax(scores=scores):
                 return SequenceSoftmax(scores, self.offsets)
             case Context(weights=weights, value=value):
@@ -119,13 +116,17 @@ class _Form:
         block = tuple(min(self.block, max(1, extent)) for extent in node.schema.numbers)
         return node if node.schema.block == block else Reblock(node, block)
 
-    def scores(self, query: Node, key: Node, heads: int, scale: float) -> Node:
+    def scores(self, node: Scores) -> Node:
         """``(tokens, heads, tokens)``: joined on head and width, summed over the width."""
-        q, k = _split_heads(query, heads), _split_heads(key, heads)
+        q, k = (_split_heads(x, node.heads) for x in (node.query, node.key))
         pairs = Join(q, k, ((1, 1), (2, 2)), "matmul_transposed")
         shared = in_shared_sequences(self.offsets, q.schema.block_numbers[0])
         products = FilterKeys(Aggregate(pairs, (0, 1, 3), "sum"), (shared,))
-        return ZipScalar(products, "multiply", scale)
+        scaled = ZipScalar(products, "multiply", node.scale)
+        if node.relative is None:
+            return scaled
+        rows = scaled.schema.block_numbers[0]
+        return Zip(scaled, ByDistance(node.relative, self.offsets, node.heads, rows), "add")
 
     def context(self, weights: Node, value: Node) -> Node:
         """Joined with the values on head and key row, summed over the key rows."""

@@ -103,6 +103,34 @@ class Softmax(Node):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class ByDistance(Node):
+    """Join a table with all pairs of rows on (head, distance): ``(tokens, heads, tokens)``.
+
+    The relational reading, over blocks, of what :class:`Scores` adds by distance; blocks in which
+    no pair of rows shares a sequence are missing.
+    """
+
+    relative: Node
+    """``(heads or 1, 2m - 1)``."""
+    offsets: tuple[int, ...]
+    """As for :class:`SequenceSoftmax`."""
+    heads: int
+    block: int
+    """Rows, and columns, of a block, which has one head."""
+
+    @cached_property
+    def schema(self) -> TensorSchema:
+        tokens, block = self.offsets[-1], self.block
+        shape, blocks = (tokens, self.heads, tokens), (block, 1, block)
+        return TensorSchema(
+            "by_distance", shape, blocks, computed_dtype(self.relative.schema.dtype)
+        )
+
+    def label(self) -> str:
+        return f"ByDistance({len(self.offsets) - 1} sequences)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class SequenceSoftmax(Node):
     """Softmax over the last axis of ``(tokens, heads, tokens)``, within sequences.
 

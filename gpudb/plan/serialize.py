@@ -53,6 +53,7 @@ NODE_TYPES: dict[str, type[Node]] = {
         sequence.DistanceScores,
         sequence.Softmax,
         sequence.SequenceSoftmax,
+        sequence.ByDistance,
         sequence.Context,
         sequence.Attention,
         sequence.Pool,

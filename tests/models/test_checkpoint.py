@@ -53,7 +53,7 @@ def test_plain_folder(folder: Path) -> None:
     checkpoint = read_checkpoint(str(folder))
     assert checkpoint.folder == folder
     assert checkpoint.config == {"model_type": "bert", "hidden_size": 4}
-    assert checkpoint.opened.weights["w"].array().tolist() == [[1] * 4] * 2
+    assert checkpoint.weights["w"].array().tolist() == [[1] * 4] * 2
     assert checkpoint.function == EmbedFunction("mean", False, None, "")
     assert checkpoint.tokenizer_json is not None
 
@@ -62,14 +62,14 @@ def test_minilm(minilm_folder: Path) -> None:
     checkpoint = read_checkpoint(minilm_folder)
     assert checkpoint.function == EmbedFunction("mean", True, 256, "")
     assert checkpoint.config["num_hidden_layers"] == 6
-    assert len(checkpoint.opened.weights) == 104
-    assert checkpoint.opened.weights["embeddings.word_embeddings.weight"].shape == (30522, 384)
+    assert len(checkpoint.weights) == 104
+    assert checkpoint.weights["embeddings.word_embeddings.weight"].shape == (30522, 384)
 
 
 def test_weights_cannot_be_changed(folder: Path) -> None:
     checkpoint = read_checkpoint(folder)
     with pytest.raises(TypeError):
-        checkpoint.opened.weights["v"] = checkpoint.opened.weights["w"]  # type: ignore[index]
+        checkpoint.weights["v"] = checkpoint.weights["w"]  # type: ignore[index]
 
 
 def test_no_tokenizer_is_none(folder: Path) -> None:
@@ -205,7 +205,7 @@ def test_encoder_in_its_own_folder(folder: Path) -> None:
     checkpoint = read_checkpoint(folder)
     assert checkpoint.folder == folder
     assert checkpoint.function.max_tokens == 9
-    assert list(checkpoint.opened.weights) == ["w"]
+    assert list(checkpoint.weights) == ["w"]
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_what_sentence_transformers_saves(
     assert function.prompts["query"] == "query: "
     assert replace(function, prompts={}) == EmbedFunction(pooling, True, 77, "query: ")
     state = model[0].auto_model.state_dict()
-    for name, weight in checkpoint.opened.weights.items():
+    for name, weight in checkpoint.weights.items():
         np.testing.assert_array_equal(weight.array(), state[name].numpy())
     text = checkpoint.tokenizer_json
     assert text is not None

@@ -21,7 +21,7 @@ from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.weights import ResidentWeights
 from gpudb.models import encoder as encoder_module
 from gpudb.models.batches import Batch, plan_batches
-from gpudb.models.encoder import POOLED, Encoder
+from gpudb.models.encoder import HIDDEN, POOLED, Encoder
 from gpudb.models.limits import Limits, batch_limits
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
@@ -180,6 +180,19 @@ def test_weights_are_views_of_the_pages(encoder: Encoder) -> None:
     arrays = weights.arrays.values()
     views = [a for a in arrays if not a.flags.owndata and not a.flags.writeable]
     assert len(views) >= len(arrays) // 2
+
+
+def test_weights_of_two_plans_are_kept_together_only_where_they_fit(encoder: Encoder) -> None:
+    placement, _ = encoder.fit(POOLED, longest=4, tokens=4)
+    kept = placement.held_nbytes
+    for room, expected in ((2 * kept + 50_000, [POOLED, HIDDEN]), (2 * kept - 1, [HIDDEN])):
+        limits = replace(encoder.limits, threads=1, memory_nbytes=room)
+        one = fresh(encoder, limits=limits)
+        for output in (POOLED, HIDDEN):
+            placement, _ = one.fit(output, longest=4, tokens=4)
+            assert placement.mode == "resident"
+            assert one.placed(output, placement).placement is placement
+        assert list(one._prepared) == expected
 
 
 def test_the_memory_limit_makes_batches_smaller_before_it_refuses(encoder: Encoder) -> None:

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.tokenizer import TextTokenizer
-from gpudb.models.tokenizer_files import read_tokenizer
+from gpudb.models.tokenizer_files import read_mask_token, read_tokenizer
 from gpudb.models.vocabularies.sentencepiece import read_pieces
 from tests.models.odd_texts import odd_texts
 from tests.models.tensorflow_files import message, number
@@ -55,6 +55,15 @@ def test_special_tokens_stand_around_every_text(kind: str, tmp_path: Path) -> No
     assert found.encode("").tokens == ([last] if kind == "t5" else [first, last])
     doubled = kind in ("roberta", "deberta", "mpnet", "xlm-roberta", "camembert")
     assert both.tokens.count(last) == (3 if doubled else 2)
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_the_mask_is_that_of_the_kind(kind: str, tmp_path: Path) -> None:
+    folder = FOLDERS[kind](tmp_path / "model")
+    angled = kind in ("roberta", "mpnet", "xlm-roberta", "camembert")
+    assert read_mask_token(folder) == ("<mask>" if angled else "[MASK]")
+    write_json(folder / "tokenizer_config.json", {"mask_token": {"content": "<w>"}})
+    assert read_mask_token(folder) == "<w>"
 
 
 @pytest.mark.parametrize("kind", ["t5", "xlm-roberta", "camembert"])

@@ -16,6 +16,7 @@ from gpudb.plan.relational import Aggregate, Contract, FilterKeys, Join, Project
 from gpudb.plan.reshape import Broadcast, Concat, MergeAxes, Slice, SplitAxis, Transpose
 from gpudb.plan.sequence import (
     Attention,
+    ByDistance,
     Context,
     DistanceScores,
     Normalize,
@@ -141,6 +142,7 @@ def sample_nodes() -> list[Node]:
         SegmentAggregate(cube, column, 3, "mean"),
         RowSoftmax(cube),
         SequenceSoftmax(square, (0, 2, 2, 5)),
+        ByDistance(window, (0, 2, 2, 5), 2, 3),
         FilterKeys(square, (((0, 2), "in", ((0, 0), (1, 1))),)),
         FilterElements(cube, ">", 0.5),
         ZipScalar(cube, "subtract", 1.0, True),

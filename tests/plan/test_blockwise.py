@@ -14,7 +14,14 @@ from gpudb.plan.rules import RELATIONAL, RULES, optimize
 from gpudb.plan.sequence import Attention, Context, Normalize, Pool, Scores, Softmax
 from gpudb.types import HostArray
 from tests.dense import dense
-from tests.tiny_plans import Encoder, bert_encoder, compute, torch_encoder
+from tests.tiny_plans import (
+    Encoder,
+    bert_encoder,
+    compute,
+    mpnet_encoder,
+    t5_encoder,
+    torch_encoder,
+)
 
 LENGTHS = {
     "one token": [1],
@@ -41,7 +48,7 @@ def batch_arrays(encoder: Encoder) -> dict[str, HostArray]:
 
 @pytest.mark.parametrize("block", [1, 2, 3, 4, 100])
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS.keys())
-@pytest.mark.parametrize("build", [bert_encoder, torch_encoder])
+@pytest.mark.parametrize("build", [bert_encoder, torch_encoder, mpnet_encoder, t5_encoder])
 def test_hidden_states_are_those_of_the_fused_plan(build, lengths, block) -> None:
     encoder = build(lengths, dtype="float64")
     fused = compute(encoder.plan, encoder.arrays, RULES, encoder.inputs, encoder.sizes)

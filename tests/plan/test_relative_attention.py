@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from gpudb.errors import UnsupportedError
+from gpudb.models.architecture import linear
 from gpudb.models.attention import self_attention
 from gpudb.plan.blockwise import blockwise
 from gpudb.plan.fused import Linear
 from gpudb.plan.node import Node
 from gpudb.plan.reshape import Transpose
-from gpudb.plan.rules import NEEDED, RULES, optimize
+from gpudb.plan.rules import NEEDED, RELATIONAL, RULES, optimize
 from gpudb.plan.sequence import Attention
 from gpudb.plan.tensor import Columns, Constant, Gather, Input
 from gpudb.types import TensorSchema
@@ -54,13 +55,15 @@ def _bucketed(arrays: Arrays, block: tuple[int, int] | None) -> Node:
     return Transpose(Gather(table, rows), (1, 0))
 
 
-def _attention(arrays: Arrays, relative: Node) -> Node:
+def _attention(
+    arrays: Arrays, relative: Node, project: Callable[[Node, Node, Node], Node] = Linear
+) -> Node:
     """Query, key and value from one projection, as the rules merge them."""
     random = np.random.default_rng(2)
     weight = arrays.scan("weight", random.standard_normal((3 * WIDTH, WIDTH)))
     bias = arrays.scan("bias", random.standard_normal(3 * WIDTH))
     shape = ("tokens", WIDTH)
-    merged = Linear(Input(TensorSchema("x", shape, shape, "float64")), weight, bias)
+    merged = project(Input(TensorSchema("x", shape, shape, "float64")), weight, bias)
     parts = (Columns(merged, i * WIDTH, (i + 1) * WIDTH) for i in range(3))
     return self_attention(*parts, HEADS, 0.1, scale=0.3, relative=relative)
 
@@ -131,10 +134,22 @@ def test_constants_of_one_shape_stay_apart() -> None:
     assert not np.allclose(*found)
 
 
-def test_the_form_over_blocks_is_refused_for_distances() -> None:
-    plan = _attention(Arrays(), window(1))
-    with pytest.raises(UnsupportedError, match=r"distances.*execution='fused'"):
-        blockwise(plan, (0, 4), 2)
+@pytest.mark.parametrize("block", [1, 3, 100])
+@pytest.mark.parametrize("reach", [0, 2])
+def test_a_window_over_blocks(reach: int, block: int) -> None:
+    arrays = Arrays()
+    plan = _attention(arrays, window(reach), linear)
+    x = np.random.default_rng(3).standard_normal((ROWS, WIDTH))
+    expected = _expected(arrays, x, np.array([window(reach).values]))
+    relational = blockwise(plan, tuple(OFFSETS.tolist()), block)
+    found = compute(relational, arrays, RELATIONAL, {"x": x})
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_form_over_blocks_is_refused_for_vectors_of_distances() -> None:
+    encoder = deberta_encoder([4])
+    with pytest.raises(UnsupportedError, match=r"vectors of distances.*execution='fused'"):
+        blockwise(encoder.plan, (0, 4), 2)
 
 
 ENCODERS: dict[str, Callable[..., Encoder]] = {

@@ -127,7 +127,7 @@ def test_memory_limit_makes_batches_smaller_and_says_so(db, tmp_path):
     with gpudb.connect(tmp_path / "db", device="numpy", threads=2, memory_limit=limit) as small:
         small.import_model(write_tiny_model(tmp_path / "model"), "tiny")
         stats = small.embed("tiny", texts).stats
-        plan = small._library.reporter("embed", "tiny")(stats, "")  # DuckDB itself would need more
+        plan = small._library.report("tiny", stats)  # DuckDB itself would need more
     assert any(note.endswith("memory_limit") for note in plan.notes)
     assert plan.run.peak_nbytes <= plan.run.projected_nbytes <= limit
 

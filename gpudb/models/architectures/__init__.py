@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import Architecture, Config
 from gpudb.models.architectures.albert import ALBERT
+from gpudb.models.architectures.bart import BART
 from gpudb.models.architectures.bert import BERT
 from gpudb.models.architectures.deberta import DEBERTA
 from gpudb.models.architectures.distilbert import DISTILBERT
@@ -16,6 +17,7 @@ from gpudb.models.architectures.transformer_encoder import TRANSFORMER_ENCODER
 
 ARCHITECTURES: tuple[Architecture, ...] = (
     ALBERT,
+    BART,
     BERT,
     DEBERTA,
     DISTILBERT,

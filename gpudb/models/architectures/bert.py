@@ -71,5 +71,5 @@ BERT = Architecture(
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings"),
     heads=HEADS,
-    head_names=("pooler.", "cls.", "classifier."),
+    head_names=("pooler.", "cls.", "classifier.", "qa_outputs."),
 )

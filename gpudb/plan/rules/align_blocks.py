@@ -18,6 +18,7 @@ from gpudb.plan.relational import Contract, Join
 from gpudb.plan.reshape import Concat, MergeAxes, SplitAxis
 from gpudb.plan.sequence import (
     Attention,
+    ByDistance,
     Context,
     DistanceScores,
     Pool,
@@ -30,6 +31,7 @@ from gpudb.types import Extent, TensorSchema
 
 WHOLE_INPUTS = (
     Attention,
+    ByDistance,
     Columns,
     ConcatRows,
     Context,
