@@ -44,17 +44,19 @@ def _models(catalog: Catalog) -> Rows:
 def _versions(catalog: Catalog) -> Rows:
     rows = catalog.rows(
         "SELECT model.name, number, architecture, parameters, nbytes, dtype, config, created, "
-        "source FROM version JOIN model ON model.id = version.model ORDER BY model.name, number"
+        "source, (SELECT max(error) FROM tensor WHERE tensor.version = version.id), mean_cosine, "
+        "least_cosine FROM version JOIN model ON model.id = version.model "
+        "ORDER BY model.name, number"
     )
     return [
-        (*front, *_sizes(config), _naive(created), source)
-        for *front, config, created, source in rows
+        (*front, *_sizes(config), _naive(created), source, error, mean_cosine, least_cosine)
+        for *front, config, created, source, error, mean_cosine, least_cosine in rows
     ]
 
 
 def _tensors(catalog: Catalog) -> Rows:
     rows = catalog.rows(
-        "SELECT model.name, version.number, tensor.name, shape, block, tensor.dtype, keys, "
+        "SELECT model.name, version.number, tensor.name, shape, block, tensor.dtype, keys, error, "
         "(SELECT count(*) FROM block WHERE block.tensor = tensor.id) "
         f"FROM tensor {_OWNER} {_BY_TENSOR}"
     )
@@ -70,8 +72,9 @@ def _tensors(catalog: Catalog) -> Rows:
             blocks * _block_nbytes(block, dtype),
             blocks,
             json.loads(keys) if keys else [f"i{axis}" for axis in range(len(json.loads(shape)))],
+            error,
         )
-        for model, version, name, shape, block, dtype, keys, blocks in rows
+        for model, version, name, shape, block, dtype, keys, error, blocks in rows
     ]
 
 
@@ -113,6 +116,15 @@ def _tables(catalog: Catalog) -> Rows:
     return [(*front, _naive(created)) for *front, created in rows]
 
 
+def _heads(catalog: Catalog) -> Rows:
+    rows = catalog.rows(
+        "SELECT model.name, number, kind, labels FROM head "
+        "JOIN version ON version.id = head.version JOIN model ON model.id = version.model "
+        "ORDER BY model.name, number, kind"
+    )
+    return [(*front, json.loads(labels)) for *front, labels in rows]
+
+
 _VERSION_COLUMNS = (
     "model",
     "version",
@@ -124,11 +136,15 @@ _VERSION_COLUMNS = (
     "layers",
     "created",
     "source",
+    "error",
+    "mean_cosine",
+    "least_cosine",
 )
 
 LISTINGS: Mapping[str, tuple[tuple[str, ...], Callable[[Catalog], Rows]]] = {
     "models": (_VERSION_COLUMNS, _models),
     "versions": (_VERSION_COLUMNS, _versions),
+    "heads": (("model", "version", "kind", "labels"), _heads),
     "tensors": (
         (
             "model",
@@ -141,6 +157,7 @@ LISTINGS: Mapping[str, tuple[tuple[str, ...], Callable[[Catalog], Rows]]] = {
             "bytes",
             "blocks",
             "keys",
+            "error",
         ),
         _tensors,
     ),

@@ -142,6 +142,14 @@ def tokenizer(catalog: Catalog, digest: str) -> str:
     return text
 
 
+def record_cosines(catalog: Catalog, version_id: int, mean: float, least: float) -> None:
+    """Record how near vectors are to those of the model as it came: cosines of a few texts."""
+    catalog.run(
+        "UPDATE version SET mean_cosine = ?, least_cosine = ? WHERE id = ?",
+        (mean, least, version_id),
+    )
+
+
 def _versions(catalog: Catalog, where: str, *parameters: Any) -> list[Version]:
     rows = catalog.rows(f"{_SELECT} {where} ORDER BY model.name, number", parameters)
     return [

@@ -44,6 +44,20 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredHead:
+    """What a version computes for a task beside its vectors."""
+
+    kind: str
+    """``classify``, ``tag`` or ``fill_mask``."""
+    plan: str
+    """Its logical plan, as JSON text; ends in logits."""
+    labels: tuple[str, ...]
+    """Names of the outputs; empty where they are the words of the vocabulary."""
+    function: Mapping[str, Any]
+    """What makes probabilities of logits: see :mod:`gpudb.models.head_function`."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredTensor:
     """A tensor of the catalog."""
 

@@ -104,6 +104,11 @@ def name_keys(catalog: Catalog, tensor_id: int, keys: Sequence[str]) -> None:
     catalog.run("UPDATE tensor SET keys = ? WHERE id = ?", (json.dumps(list(keys)), tensor_id))
 
 
+def record_error(catalog: Catalog, tensor_id: int, error: float) -> None:
+    """Record the relative Frobenius error of a tensor that was rounded at import."""
+    catalog.run("UPDATE tensor SET error = ? WHERE id = ?", (error, tensor_id))
+
+
 def use_blocks(catalog: Catalog, tensor_id: int, blocks: Iterable[tuple[int, bytes]]) -> None:
     """Record blocks of a tensor: (row-major position in its grid, hash of a stored block)."""
     catalog.run_many(

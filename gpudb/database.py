@@ -9,17 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from gpudb.answering import Answering
 from gpudb.backend import fallback, open_backend
 from gpudb.catalog.models import version as find_version
 from gpudb.catalog.tensors import drop_tensor
 from gpudb.closing import Closing
-from gpudb.distinct import distinct_texts, vectors_of_rows
 from gpudb.errors import CatalogError, InputError
-from gpudb.models.encoder import batch_limits
 from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
+from gpudb.models.limits import batch_limits
 from gpudb.models.statistics import InferStatistics
-from gpudb.models.text_column import as_text_column
 from gpudb.predict import Prediction, Setting, find_gpu
 from gpudb.relation import StoredTensors, TensorEngine, TensorRelation
 from gpudb.report import RENDERERS
@@ -33,7 +32,7 @@ from gpudb.tables import UserTables
 from gpudb.types import HostArray
 
 
-class Database(Closing):
+class Database(Answering, Closing):
     """A database folder on a device. Open one with :func:`gpudb.connect`."""
 
     def __init__(
@@ -116,6 +115,7 @@ class Database(Closing):
         *,
         block: tuple[int, int] | None = None,
         allow_nonfinite: bool = False,
+        dtype: str | None = None,
     ) -> ImportReport:
         """Import a model folder (Hugging Face, sentence-transformers) as a new version of ``name``.
 
@@ -129,6 +129,9 @@ class Database(Closing):
             Rows and columns of the blocks that matrices are cut into; None for row panels.
         allow_nonfinite
             Import weights that hold NaN or infinity, which are an error otherwise.
+        dtype
+            What matrices are stored as: ``"float32"``, ``"float16"``, ``"bfloat16"`` or ``"int8"``
+            (a scale for each row); None for what they come in. See ``docs/embedding.md``.
 
         Raises
         ------
@@ -136,7 +139,7 @@ class Database(Closing):
             The folder cannot be imported; nothing has changed.
         """
         return self._library.import_model(
-            folder, name, block=block, allow_nonfinite=allow_nonfinite
+            folder, name, block=block, allow_nonfinite=allow_nonfinite, dtype=dtype
         )
 
     def models(self) -> list[str]:
@@ -146,28 +149,6 @@ class Database(Closing):
     def drop_model(self, name: str) -> None:
         """Forget a model, or one version of it (``"name@2"``); vacuum frees its pages."""
         self._library.drop(name)
-
-    def embed(self, model: str, column: object) -> Result:
-        """Embed a column of texts.
-
-        Parameters
-        ----------
-        model
-            Name of a model, ``"name"`` or ``"name@version"``.
-        column
-            ``(n,)`` texts: a list, or a NumPy, pandas, polars, cuDF or Arrow column.
-
-        Returns
-        -------
-        Result
-            One column ``embedding`` of ``n`` vectors, null where the text is null; ``stats`` is
-            an :class:`~gpudb.models.statistics.InferStatistics`.
-        """
-        texts = as_text_column(column, "column")
-        distinct, numbers = distinct_texts(texts)
-        vectors, stats = self._library.embed(model, distinct)
-        rows = pa.table({"embedding": vectors_of_rows(vectors, numbers)})
-        return Result(rows, stats.over_rows(len(texts)))
 
     def infer(
         self, model: str, inputs: Mapping[str, Any] | Any, offsets: Any = None
@@ -347,7 +328,8 @@ class Database(Closing):
         if name.partition("@")[0] in self.models():
             version = find_version(self._store.catalog, name)
             return self.sql(
-                "SELECT name, shape, block, dtype, elements, bytes, blocks FROM gpudb.tensors "
+                "SELECT name, shape, block, dtype, elements, bytes, blocks, error "
+                "FROM gpudb.tensors "
                 "WHERE model = ? AND version = ?",
                 [version.model, version.number],
             )

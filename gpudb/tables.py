@@ -215,7 +215,8 @@ LISTING_TYPES: Mapping[str, pa.DataType] = {
         pa.int64(),
     ),
     **dict.fromkeys(("shape", "block", "key"), pa.list_(pa.int64())),
-    "keys": pa.list_(pa.string()),
+    **dict.fromkeys(("keys", "labels"), pa.list_(pa.string())),
+    **dict.fromkeys(("error", "mean_cosine", "least_cosine"), pa.float64()),
     "created": pa.timestamp("us"),
 }  # fmt: skip
 """Column of a catalog table -> its type; the others are strings."""

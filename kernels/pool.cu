@@ -1,5 +1,6 @@
 /*
-pool: one row per sequence, reduced over its first `most` rows by FN, and perhaps of length one.
+pool: one row per sequence, reduced over its first (or `last`) `most` rows by FN, and perhaps of
+length one.
 
   x        (any, width) T
   offsets  (sequences + 1,) I: where the rows of each sequence start
@@ -17,11 +18,24 @@ typedef Accumulator<T>::type A;
 
 struct Mean {
   static __device__ __forceinline__ A neutral() { return 0; }
+  static __device__ __forceinline__ A weighed(A a, index_t) { return a; }
   static __device__ __forceinline__ A of(A a, A b) { return a + b; }
   static __device__ __forceinline__ A finish(A total, index_t count) { return total / A(count); }
 };
+struct RootMean : Mean {  // the sum, divided by the root of how many there are
+  static __device__ __forceinline__ A finish(A total, index_t count) {
+    return total / square_root(A(count));
+  }
+};
+struct RisingMean : Mean {  // the n-th row counts n times
+  static __device__ __forceinline__ A weighed(A a, index_t row) { return a * A(row + 1); }
+  static __device__ __forceinline__ A finish(A total, index_t count) {
+    return total / (A(count) * A(count + 1) / A(2));
+  }
+};
 struct Largest {
   static __device__ __forceinline__ A neutral() { return -CU_INF; }
+  static __device__ __forceinline__ A weighed(A a, index_t) { return a; }
   static __device__ __forceinline__ A of(A a, A b) { return nan_max(a, b); }
   static __device__ __forceinline__ A finish(A largest, index_t) { return largest; }
 };
@@ -31,27 +45,32 @@ template <int N> __device__ __forceinline__ void merge(Few<A, N>& to, const Few<
   for (int i = 0; i < N; ++i) to.v[i] = FN::of(to.v[i], few.v[i]);
 }
 
+template <int N> __device__ __forceinline__ Few<A, N> weighed(Few<A, N> few, index_t row) {
+  for (A& v : few.v) v = FN::weighed(v, row);
+  return few;
+}
+
 template <int N> __device__ __forceinline__ void finish(Few<A, N>& few, index_t count) {
   for (A& v : few.v) v = count ? FN::finish(v, count) : A(0);
 }
 
 extern "C" __global__ void pool(const T* __restrict__ x, const I* __restrict__ offsets,
                                 T* __restrict__ out, index_t sequences, index_t width,
-                                index_t most, bool normalised, double eps, int across, int groups,
-                                index_t pitch, bool cached) {
+                                index_t most, bool last, bool normalised, double eps, int across,
+                                int groups, index_t pitch, bool cached) {
   CU_SHARED(A, scratch, [32]);
   CU_DYN_SHARED(A, cache);
   const bool packed = is_packed(x, width) && is_packed(out, width);
   const int group = threadIdx.x / across, lane = threadIdx.x % across;
   for (index_t s = blockIdx.x; s < sequences; s += gridDim.x) {
-    const T* from = x + offsets[s] * width;
-    T* to = out + s * width;
     const index_t rows = offsets[s + 1] - offsets[s], count = rows < most ? rows : most;
+    const T* from = x + (last ? offsets[s + 1] - count : index_t(offsets[s])) * width;
+    T* to = out + s * width;
     const auto reduce = [&](index_t at, auto n) {
       auto few = same_few(FN::neutral(), n);
 #pragma unroll 4
       for (index_t row = group; row < count; row += groups)
-        merge(few, load_few(from + row * width + at, n));
+        merge(few, weighed(load_few(from + row * width + at, n), row));
       if (cached) {
         store_few(cache + group * pitch + at, few);
       } else {

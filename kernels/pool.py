@@ -1,12 +1,14 @@
 """One row per sequence: ``(n, w)``, offsets ``(s + 1,)`` -> ``(s, w)``; optionally normalised.
 
-``mean`` and ``max`` go over all rows of the sequence, ``cls`` takes the first. A sequence without
-rows gives zeros. With ``eps`` each row is divided by its Euclidean norm, or by ``eps`` if that is
-larger.
+``mean`` and ``max`` go over all rows of the sequence, ``cls`` takes the first, ``last`` the last.
+``root_mean`` divides the sum by the root of how many rows there are; in ``rising_mean`` the n-th
+row counts n times. A sequence without rows gives zeros. With ``eps`` each row is divided by its
+Euclidean norm, or by ``eps`` if that is larger.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +29,40 @@ from gpudb.kernels.launch import (
 from gpudb.kernels.reduce_axis import norm
 from gpudb.kernels.sequences import equal_length_runs
 
+FUNCTIONS = {"max": "Largest", "root_mean": "RootMean", "rising_mean": "RisingMean"}
+"""Kind -> what reduces rows in ``pool.cu``; ``Mean`` for the others."""
+
 MAX_ROWS = 2**63 - 1
 """Of a sequence that are taken: all."""
+
+
+def _root_mean(rows: Any, out: Any) -> None:
+    np.sum(rows, axis=1, out=out)
+    out /= rows.dtype.type(np.sqrt(rows.shape[1]))
+
+
+def _rising_mean(rows: Any, out: Any) -> None:
+    weights = np.arange(1, rows.shape[1] + 1, dtype=rows.dtype)
+    np.einsum("srw,r->sw", rows, weights, out=out)
+    out /= weights.dtype.type(len(weights) * (len(weights) + 1) / 2)
+
+
+def _row(number: int) -> Callable[[Any, Any], None]:
+    def take(rows: Any, out: Any) -> None:
+        out[...] = rows[:, number]
+
+    return take
+
+
+REDUCED: Mapping[str, Callable[[Any, Any], object]] = {
+    "mean": lambda rows, out: np.mean(rows, axis=1, out=out),
+    "max": lambda rows, out: np.max(rows, axis=1, out=out),
+    "cls": _row(0),
+    "last": _row(-1),
+    "root_mean": _root_mean,
+    "rising_mean": _rising_mean,
+}
+"""Kind -> what writes ``(sequences, width)`` from rows ``(sequences, length, width)``."""
 
 
 def reference(x: Any, offsets: Any, kind: str, eps: float | None) -> Any:
@@ -36,13 +70,7 @@ def reference(x: Any, offsets: Any, kind: str, eps: float | None) -> Any:
     out = np.zeros(shape(x, offsets, kind, eps), x.dtype)
     for run in equal_length_runs(offsets):
         rows = x[run.rows].reshape(run.count, run.length, -1)
-        target = out[run.sequences]
-        if kind == "mean":
-            np.mean(rows, axis=1, out=target)
-        elif kind == "max":
-            np.max(rows, axis=1, out=target)
-        else:
-            target[...] = rows[:, 0]
+        REDUCED[kind](rows, out[run.sequences])
     return out if eps is None else normalize(out, eps)
 
 
@@ -65,9 +93,9 @@ def launch(device: Device, x: Any, offsets: Any, kind: str, eps: float | None) -
     out = device.empty(shape(x, offsets, kind, eps), x.dtype)
     sequences, width = out.shape
     cut = _cut(device, width, x.dtype.itemsize)
-    most = 1 if kind == "cls" else MAX_ROWS
-    function = cuda("pool", T=x.dtype, I=offsets.dtype, FN="Largest" if kind == "max" else "Mean")
-    sizes = (sequences, width, most, eps is not None, eps or 0.0)
+    most = 1 if kind in ("cls", "last") else MAX_ROWS
+    function = cuda("pool", T=x.dtype, I=offsets.dtype, FN=FUNCTIONS.get(kind, "Mean"))
+    sizes = (sequences, width, most, kind == "last", eps is not None, eps or 0.0)
     args = (x, offsets, out, *sizes, cut.across, cut.groups, cut.pitch, cut.cached)
     blocks = grid_for(sequences, 1) if width else 0
     device.launch(function, blocks, cut.threads, args, cut.shared)

@@ -43,6 +43,33 @@ def bert(config: Config, weights: Weights, token_ids: Any, type_ids: Any, offset
     return np.concatenate(out)
 
 
+def bert_classifier(weights: Weights, hidden: Array, offsets: Any) -> Array:
+    """Logits ``(sequences, labels)`` of BertForSequenceClassification."""
+    w = _wide(weights)
+    first = pool(hidden, offsets, "cls")
+    return _linear(_apply("tanh", _linear(first, w, "pooler.dense")), w, "classifier")
+
+
+def bert_tagger(weights: Weights, hidden: Array) -> Array:
+    """Logits ``(tokens, labels)`` of BertForTokenClassification."""
+    return _linear(hidden, _wide(weights), "classifier")
+
+
+def bert_words(config: Config, weights: Weights, hidden: Array) -> Array:
+    """Logits ``(tokens, vocabulary)`` of BertForMaskedLM."""
+    w, name = _wide(weights), "cls.predictions"
+    x = _apply(config["hidden_act"], _linear(hidden, w, f"{name}.transform.dense"))
+    x = _norm(x, w, f"{name}.transform.LayerNorm", config["layer_norm_eps"])
+    if f"{name}.decoder.weight" in w:
+        return _linear(x, w, f"{name}.decoder")
+    return x @ w["embeddings.word_embeddings.weight"].T + w[f"{name}.bias"]
+
+
+def softmax(logits: Array) -> Array:
+    """Of each row."""
+    return np.array([np.exp(row - row.max()) / np.exp(row - row.max()).sum() for row in logits])
+
+
 def transformer_encoder(config: Config, weights: Weights, rows: Any, offsets: Any) -> Array:
     """Rows ``(tokens, width)`` of ``torch.nn.TransformerEncoder`` over packed sequences."""
     w = _wide(weights)
@@ -86,7 +113,15 @@ def pool(x: Array, offsets: Any, kind: str) -> Array:
     for number, (start, stop) in enumerate(_sequences(offsets)):
         if start < stop:
             rows = x[start:stop]
-            out[number] = {"mean": rows.mean(0), "max": rows.max(0), "cls": rows[0]}[kind]
+            places = np.arange(1, len(rows) + 1)
+            out[number] = {
+                "mean": rows.mean(0),
+                "max": rows.max(0),
+                "cls": rows[0],
+                "last": rows[-1],
+                "root_mean": rows.sum(0) / math.sqrt(len(rows)),
+                "rising_mean": np.average(rows, axis=0, weights=places),
+            }[kind]
     return out
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from typing import TYPE_CHECKING
 
 from gpudb.cli.options import Commands, add_command, add_database_options, open_database
+
+if TYPE_CHECKING:
+    from gpudb.models.importer import ImportReport
 
 
 def add_to(commands: Commands) -> None:
@@ -28,6 +32,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--allow-nonfinite", action="store_true", help="import weights that hold NaN or infinity"
     )
+    parser.add_argument(
+        "--dtype",
+        metavar="DTYPE",
+        help="store matrices as float32, float16, bfloat16 or int8; default: as they come",
+    )
     add_database_options(parser)
     parser.set_defaults(run=run)
 
@@ -36,22 +45,49 @@ def run(args: argparse.Namespace) -> int:
     """Import, and say what was stored."""
     with open_database(args) as db:
         report = db.import_model(
-            args.folder, args.name, block=args.block, allow_nonfinite=args.allow_nonfinite
+            args.folder,
+            args.name,
+            block=args.block,
+            allow_nonfinite=args.allow_nonfinite,
+            dtype=args.dtype,
         )
     sys.stdout.write(
         f"Imported {report.name} version {report.version} ({report.architecture}) into {args.db}: "
         f"{report.parameters:,} parameters in {report.tensors:,} tensors and "
         f"{report.blocks:,} blocks of {report.nbytes:,} bytes; {report.new_nbytes:,} bytes "
         f"written; {report.seconds:.1f} s.\n"
+        f"Weights: {report.file} ({report.format})\n"
     )
-    if report.other_formats:
-        others = ", ".join(report.other_formats)
-        sys.stdout.write(f"Read the weights in {report.format}, not those in {others}\n")
+    if report.unused:
+        sys.stdout.write(f"Other weight files, not read: {', '.join(report.unused)}\n")
+    if report.head is not None:
+        labels = f" of {len(report.labels)} labels: {', '.join(report.labels)}"
+        sys.stdout.write(f"Answers {report.head}{labels if report.labels else ''}\n")
+    sys.stdout.write(_rounding(report))
     for weight, count in report.nonfinite.items():
         sys.stdout.write(f"NaN or infinite: {count:,} elements of {weight}\n")
     if report.ignored:
-        sys.stdout.write(f"Left out, not needed to embed: {', '.join(report.ignored)}\n")
+        sys.stdout.write(f"Left out, not needed: {', '.join(report.ignored)}\n")
     return 0
+
+
+def _rounding(report: ImportReport) -> str:
+    """What storing weights in another dtype changed."""
+    if not report.errors:
+        return ""
+    sizes = ", ".join(f"{nbytes:,} of {dtype}" for dtype, nbytes in report.dtypes.items())
+    worst = max(report.errors, key=lambda weight: report.errors[weight])
+    lines = [
+        f"Bytes by dtype: {sizes}.",
+        f"Relative error of {len(report.errors):,} rounded weights: at most "
+        f"{report.errors[worst]:.2g} ({worst}).",
+    ]
+    if report.cosines is not None:
+        lines.append(
+            f"Cosine with the vectors of the model as it came: {report.cosines.mean:.6f} on "
+            f"average over {report.cosines.texts} texts, {report.cosines.least:.6f} at least."
+        )
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _block(text: str) -> tuple[int, int]:

@@ -220,7 +220,7 @@ def _making_nbytes(steps: Sequence[Step], number: int) -> int:
     """Bytes held while a constant is made: what it is made from, and the operators' scratch."""
     op = steps[number].op
     if isinstance(op, ScanBlocks):
-        return op.tensor.nbytes if op.tensor.dtype != op.out.dtype else 0
+        return op.stored_nbytes if op.tensor.dtype != op.out.dtype else 0
     nbytes = op.cost({}).scratch
     for i in steps[number].inputs:
         nbytes += _making_nbytes(steps, i)

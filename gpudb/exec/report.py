@@ -96,7 +96,7 @@ def _weights(plan: PreparedPlan) -> WeightsReport:
     return WeightsReport(
         tensors=len(scans),
         blocks=sum(scan.out.blocks for scan in scans),
-        stored_nbytes=sum(scan.tensor.nbytes for scan in scans),
+        stored_nbytes=sum(scan.stored_nbytes for scan in scans),
         resident_nbytes=plan.resident_nbytes,
         rearranged_nbytes=sum(op.out.nbytes for op in copies if not isinstance(op, ScanBlocks)),
         prepare_seconds=plan.seconds,

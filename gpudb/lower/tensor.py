@@ -27,7 +27,7 @@ def lower_tensor(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | N
     out = computed(node)
     match node:
         case tensor.Scan():
-            return ScanBlocks(children, out, node.schema, node.tests)
+            return ScanBlocks(children, out, node.tensor, node.tests, node.scales)
         case tensor.Input():
             return ReadInput(children, out)
         case tensor.Constant(values=values):

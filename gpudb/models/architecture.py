@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal, TypeAlias
 
@@ -19,6 +19,23 @@ ScanWeight: TypeAlias = Callable[[str], Node]
 """Name of a weight -> the node that reads it."""
 
 
+HeadKind: TypeAlias = Literal["classify", "tag", "fill_mask"]
+"""What a head is for: a row of logits per text, per token, or per masked token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is computed from hidden states for one task: logits, of so many outputs."""
+
+    kind: HeadKind
+    sign: str
+    """The weight that tells whether a checkpoint has this head: one number per output."""
+    weights: Callable[[Config, int], dict[str, tuple[int, ...]]]
+    """Config, outputs -> name and shape of every weight that is the head's own."""
+    build: Callable[[Config, ScanWeight, Node], Node]
+    """Config, weights, rows of hidden states ``(n, width)`` -> logits ``(n, outputs)``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """A kind of encoder. To add one: one file that makes one of these, one line in the list."""
@@ -31,7 +48,7 @@ class Architecture:
     weights: Callable[[Config], dict[str, tuple[int, ...]]]
     """Config -> name and shape of every weight the plan uses."""
     rename: Callable[[str], str | None]
-    """Name in a checkpoint -> our name, or None for a weight that an encoder does not use.
+    """Name in a checkpoint -> our name, or None for what no plan uses.
 
     Names of TensorFlow and Flax come in PyTorch's form: :mod:`gpudb.models.names`.
     """
@@ -39,6 +56,10 @@ class Architecture:
     """Config, weights -> plan from inputs to hidden states ``(tokens, width)``."""
     positions: Callable[[Config], int | None]
     """Config -> longest sequence, in tokens; None for any."""
+    heads: Mapping[str, Head] = field(default_factory=dict)
+    """Task of a checkpoint's class, e.g. ``SequenceClassification``, -> head."""
+    head_names: tuple[str, ...] = ()
+    """How our names of head weights begin; a checkpoint may carry other heads than the one used."""
 
 
 ACTIVATIONS: Mapping[str, str] = {
@@ -147,6 +168,11 @@ def token_input(name: str) -> Input:
 def linear(x: Node, weight: Node, bias: Node) -> Node:
     """``x @ weight.T + bias``."""
     return Zip(Matmul(x, weight, transpose_right=True), bias, "add")
+
+
+def linear_shapes(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
+    """Weight and bias of a linear step."""
+    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
 
 
 def feed_forward(x: Node, weights: Sequence[Node], fn: str) -> Node:

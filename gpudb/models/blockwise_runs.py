@@ -16,7 +16,7 @@ from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.exec.profile import Profile
 from gpudb.lower import lower
 from gpudb.models.batches import Batch
-from gpudb.plan.blockwise import SEGMENTS, STARTED, STARTS, blockwise
+from gpudb.plan.blockwise import ENDS, SEGMENTS, STARTED, STARTS, blockwise
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, optimize
 from gpudb.types import HostArray
@@ -51,6 +51,7 @@ class BlockwiseRuns:
         sequences = {
             SEGMENTS: np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
             STARTS: offsets[:-1][lengths > 0].astype(np.int32),
+            ENDS: offsets[1:][lengths > 0].astype(np.int32) - 1,
             STARTED: np.flatnonzero(lengths).astype(np.int32),
         }
         return {name: self.backend.to_device(rows) for name, rows in sequences.items()}

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from gpudb.errors import CheckpointError, InputError
+from gpudb.models.dense import Dense, read_dense
 from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
 from gpudb.models.formats import open_weights
 from gpudb.models.formats.format import OpenedWeights
-from gpudb.models.tokenizer_files import read_tokenizer
+from gpudb.models.formats.weight import Weight
+from gpudb.models.tokenizer_files import read_mask_token, read_pair_types, read_tokenizer
 
 BERT_CONFIG = "bert_config.json"
 """What Google's first TensorFlow checkpoints have: all of them BERT, which they do not say."""
@@ -34,6 +37,14 @@ class Checkpoint:
         The tokenizer as the text of a ``tokenizer.json``; None if the folder has none gpudb reads.
     function
         What turns the encoder's output into one vector per text.
+    mask_token
+        Text of the token that stands for a word to be guessed.
+    pair_types
+        Whether the model is told which text of a pair a token is of.
+    activation
+        The class that sentence-transformers makes scores of pairs with; None for its default.
+    dense
+        Linear steps after the pooling.
     """
 
     folder: Path
@@ -41,6 +52,15 @@ class Checkpoint:
     opened: OpenedWeights
     tokenizer_json: str | None
     function: EmbedFunction
+    mask_token: str = "[MASK]"
+    pair_types: bool = True
+    activation: str | None = None
+    dense: tuple[Dense, ...] = ()
+
+    @property
+    def weights(self) -> Mapping[str, Weight]:
+        """Name -> tensor."""
+        return self.opened.weights
 
 
 def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
@@ -68,6 +88,10 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
         opened=open_weights(model.encoder),
         tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
         function=model.function,
+        mask_token=read_mask_token(model.encoder),
+        pair_types=read_pair_types(model.encoder),
+        activation=model.activation,
+        dense=tuple(read_dense(path, number) for number, path in enumerate(model.dense)),
     )
 
 

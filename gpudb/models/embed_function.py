@@ -7,18 +7,27 @@ settings. Class paths differ between its releases, so modules go by the last par
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
-from gpudb.errors import CheckpointError, UnsupportedError
+from gpudb.errors import CheckpointError, InputError, UnsupportedError
 from gpudb.models.files import AGAIN, file_names, read_json, read_json_object
 
-PoolingName: TypeAlias = Literal["mean", "cls", "max"]
-POOLINGS: tuple[PoolingName, ...] = get_args(PoolingName)
+PoolingName: TypeAlias = Literal["mean", "cls", "max", "last", "root_mean", "rising_mean"]
 
-MODULES = ("Transformer", "Pooling", "Normalize")
-READABLE = "Transformer, Pooling and optionally Normalize, in this order"
+POOLINGS: Mapping[str, PoolingName] = {
+    "mean": "mean",
+    "cls": "cls",
+    "max": "max",
+    "lasttoken": "last",
+    "mean_sqrt_len_tokens": "root_mean",
+    "weightedmean": "rising_mean",
+}
+"""Name in sentence-transformers -> kind of :mod:`gpudb.kernels.pool`."""
+
+MODULES = ("Transformer", "Pooling", "Dense", "Normalize")
+READABLE = "Transformer, Pooling and optionally Normalize, in this order; after Pooling any Dense"
 
 # The form before sentence-transformers 5.4: one flag per mode.
 POOLING_FLAGS = {
@@ -36,10 +45,18 @@ TRANSFORMER_SETTINGS = tuple(
     for kind in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
 
+# A model without Pooling, which sentence-transformers calls a cross-encoder.
+CLASSIFIER = "sequence-classification"
+
 # Settings of a module that change what it computes, and the only value gpudb computes.
 TRANSFORMER_DEFAULTS = {
     "transformer_task": "feature-extraction",
     "module_output_name": "token_embeddings",
+    "query_expansion": None,
+}
+CLASSIFIER_DEFAULTS = {
+    "transformer_task": CLASSIFIER,
+    "module_output_name": "scores",
     "query_expansion": None,
 }
 NORMALIZE_DEFAULTS = {
@@ -64,13 +81,45 @@ class EmbedFunction:
         Longer texts are cut to this many tokens, special tokens included; None means that only
         the encoder's positions limit them.
     prompt
-        Put before every text.
+        Put before every text, unless a call names another.
+    prompts
+        Those that a call may name.
+    include_prompt
+        Whether the tokens of the prompt are pooled with the others.
+    dense
+        What is computed between pooling and normalising, see :mod:`gpudb.models.dense`: a plan as
+        JSON; empty for nothing.
     """
 
     pooling: PoolingName = "mean"
     normalize: bool = False
     max_tokens: int | None = None
     prompt: str = ""
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    include_prompt: bool = True
+    dense: str = ""
+
+    def prompt_named(self, name: str | None, model: str) -> str:
+        """The text of a prompt of ``model``; of the default for None.
+
+        Raises
+        ------
+        InputError
+            There is no such prompt.
+        UnsupportedError
+            The model does not pool over its tokens.
+        """
+        if name is None:
+            return self.prompt
+        if name not in self.prompts:
+            there = ", ".join(map(repr, self.prompts)) or "none"
+            raise InputError(f"model {model!r} has no prompt {name!r}; prompts are: {there}")
+        if self.prompts[name] and not self.include_prompt:
+            raise UnsupportedError(
+                f"prompt {name!r} of model {model!r}: its pooling leaves the prompt's tokens out "
+                "(include_prompt is false), and gpudb pools over all tokens"
+            )
+        return self.prompts[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +134,17 @@ class SentenceModel:
         What turns its output into one vector per text.
     lower_case
         Texts are lower-cased before the tokenizer sees them.
+    activation
+        The class that makes scores of logits, where sentence-transformers names one.
+    dense
+        Folders of the linear steps after the pooling.
     """
 
     encoder: Path
     function: EmbedFunction
     lower_case: bool = False
+    activation: str | None = None
+    dense: tuple[Path, ...] = ()
 
 
 def read_sentence_model(folder: Path) -> SentenceModel:
@@ -105,25 +160,61 @@ def read_sentence_model(folder: Path) -> SentenceModel:
     names = file_names(folder)
     if "modules.json" not in names:
         return SentenceModel(folder, EmbedFunction(max_tokens=_max_tokens(folder, {})))
-    modules = _read_modules(folder / "modules.json")
+    modules, dense = _read_modules(folder / "modules.json")
     encoder = folder / modules["Transformer"]
-    settings = _transformer_settings(encoder)
+    if "Pooling" not in modules:
+        return _read_classifier(folder, encoder)
+    settings = _transformer_settings(encoder, TRANSFORMER_DEFAULTS)
+    pooling = folder / modules["Pooling"] / "config.json"
+    prompt, prompts = _prompts(folder / "config_sentence_transformers.json")
     function = EmbedFunction(
-        pooling=_pooling(folder / modules["Pooling"] / "config.json"),
+        pooling=_pooling(pooling),
         normalize=_normalize(folder, modules.get("Normalize")),
         max_tokens=_max_tokens(encoder, settings),
-        prompt=_prompt(folder / "config_sentence_transformers.json"),
+        prompt=prompt,
+        prompts=prompts,
+        include_prompt=read_json_object(pooling).get("include_prompt") is not False,
     )
-    _check_prompt_pooled(folder / modules["Pooling"] / "config.json", function.prompt)
-    return SentenceModel(encoder, function, lower_case=settings.get("do_lower_case") is True)
+    _check_prompt_pooled(pooling, function)
+    return SentenceModel(
+        encoder,
+        function,
+        lower_case=settings.get("do_lower_case") is True,
+        dense=tuple(folder / path for path in dense),
+    )
 
 
-def _read_modules(file: Path) -> dict[str, str]:
-    """Module name -> its folder, relative to the model's."""
+def _read_classifier(folder: Path, encoder: Path) -> SentenceModel:
+    """A folder of sentence-transformers' ``CrossEncoder``."""
+    settings = _transformer_settings(encoder, CLASSIFIER_DEFAULTS)
+    if settings.get("transformer_task") != CLASSIFIER:
+        raise UnsupportedError(
+            f"{folder / 'modules.json'}: found the modules Transformer alone, without a "
+            f"transformer_task; gpudb computes {READABLE}, or Transformer alone for {CLASSIFIER!r}"
+        )
+    file = folder / "config_sentence_transformers.json"
+    prompt, _ = _prompts(file)
+    if prompt:
+        raise UnsupportedError(
+            f"{file}: the default prompt is {prompt!r}; gpudb scores pairs without one. Set "
+            "default_prompt_name to null"
+        )
+    activation = read_json_object(file).get("activation_fn") if file.is_file() else None
+    return SentenceModel(
+        encoder,
+        EmbedFunction(max_tokens=_max_tokens(encoder, settings)),
+        lower_case=settings.get("do_lower_case") is True,
+        activation=activation if isinstance(activation, str) else None,
+    )
+
+
+def _read_modules(file: Path) -> tuple[dict[str, str], list[str]]:
+    """Module name -> its folder, relative to the model's; and those of Dense, which may be many."""
     entries = read_json(file)
     if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
         raise CheckpointError(f"{file}: expected a JSON list of objects, one per module. {AGAIN}")
     modules: dict[str, str] = {}
+    dense: list[str] = []
     for entry in entries:
         kind, path = entry.get("type"), entry.get("path")
         if not isinstance(kind, str) or not isinstance(path, str) or not _is_inside(path):
@@ -136,13 +227,17 @@ def _read_modules(file: Path) -> dict[str, str]:
             raise UnsupportedError(
                 f"{file}: module {kind!r} is not supported; gpudb computes {READABLE}"
             )
-        modules[name] = path
+        if name == "Dense":
+            dense.append(path)
+        else:
+            modules[name] = path
     order = [entry["type"].rpartition(".")[2] for entry in entries]
-    if order not in (list(MODULES), list(MODULES[:2])):
+    first = ["Transformer", "Pooling", *["Dense"] * len(dense)]
+    if order not in ([*first, "Normalize"], first, ["Transformer"]):
         raise UnsupportedError(
             f"{file}: found the modules {', '.join(order) or 'none'}; gpudb computes {READABLE}"
         )
-    return modules
+    return modules, dense
 
 
 def _is_inside(path: str) -> bool:
@@ -150,12 +245,12 @@ def _is_inside(path: str) -> bool:
     return not path.startswith("/") and ".." not in parts and "\0" not in path
 
 
-def _transformer_settings(encoder: Path) -> dict[str, Any]:
+def _transformer_settings(encoder: Path, computed: Mapping[str, Any]) -> dict[str, Any]:
     names = file_names(encoder)
     for name in TRANSFORMER_SETTINGS:
         if name in names:
             settings = read_json_object(encoder / name)
-            _check_settings(encoder / name, settings, TRANSFORMER_DEFAULTS)
+            _check_settings(encoder / name, settings, computed)
             return settings
     return {}
 
@@ -176,19 +271,19 @@ def _pooling(file: Path) -> PoolingName:
         found = [mode for flag, mode in POOLING_FLAGS.items() if settings.get(flag)] or "mean"
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
-    for name in POOLINGS:
-        if found == name:
-            return name
+    if isinstance(found, str) and found in POOLINGS:
+        return POOLINGS[found]
     raise UnsupportedError(
         f"{file}: pooling {found!r} is not supported; gpudb computes one of {', '.join(POOLINGS)}"
     )
 
 
-def _check_prompt_pooled(file: Path, prompt: str) -> None:
-    if prompt and read_json_object(file).get("include_prompt") is False:
+def _check_prompt_pooled(file: Path, function: EmbedFunction) -> None:
+    if function.prompt and not function.include_prompt:
         raise UnsupportedError(
-            f"{file}: include_prompt is false, and the default prompt is {prompt!r}; gpudb pools "
-            "over all tokens. Set default_prompt_name to null in config_sentence_transformers.json."
+            f"{file}: include_prompt is false, and the default prompt is {function.prompt!r}; "
+            "gpudb pools over all tokens. Set default_prompt_name to null in "
+            "config_sentence_transformers.json."
         )
 
 
@@ -216,18 +311,16 @@ def _max_tokens(encoder: Path, settings: Mapping[str, Any]) -> int | None:
     return found
 
 
-def _prompt(file: Path) -> str:
-    if not file.is_file():
-        return ""
-    settings = read_json_object(file)
-    name = settings.get("default_prompt_name")
-    if name is None:
-        return ""
-    prompts = settings.get("prompts")
-    prompt = prompts.get(name) if isinstance(prompts, dict) and isinstance(name, str) else None
-    if not isinstance(prompt, str):
+def _prompts(file: Path) -> tuple[str, dict[str, str]]:
+    """The default prompt, and all of them by name."""
+    settings = read_json_object(file) if file.is_file() else {}
+    name, prompts = settings.get("default_prompt_name"), settings.get("prompts") or {}
+    named = prompts if isinstance(prompts, dict) else {}
+    if name is not None and not (isinstance(name, str) and isinstance(named.get(name), str)):
         raise CheckpointError(
             f"{file}: default_prompt_name is {name!r}, which is no text in prompts; "
             "expected the name of one of the prompts, or null"
         )
-    return prompt
+    if named is not prompts or not all(isinstance(text, str) for text in named.values()):
+        raise CheckpointError(f"{file}: prompts is {prompts!r:.200}; expected an object of texts")
+    return named.get(name, ""), named

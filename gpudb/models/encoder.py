@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from gpudb.backend import Backend
-from gpudb.catalog import Version
+from gpudb.catalog import StoredHead, Version
 from gpudb.errors import UnsupportedError
 from gpudb.exec.operator import Source
 from gpudb.exec.parallel import run_all
@@ -21,59 +21,33 @@ from gpudb.exec.profile import Profile
 from gpudb.lower import lower
 from gpudb.lower.packing import pack_weights
 from gpudb.models.architecture import SEQUENCES
-from gpudb.models.batches import Batch, batch_sizes, plan_batches
+from gpudb.models.batches import Batch, plan_batches
 from gpudb.models.blockwise_runs import BlockwiseBatches, BlockwiseRuns
+from gpudb.models.dense import after_pooling
 from gpudb.models.embed_function import EmbedFunction
+from gpudb.models.fitting import fit_batches, fit_threads
 from gpudb.models.fused_runs import FusedRuns
 from gpudb.models.inputs import ModelInputs
+from gpudb.models.limits import Limits
 from gpudb.models.recordings import Recordings
 from gpudb.models.statistics import InferStatistics
-from gpudb.models.tokenizer import TextTokenizer
+from gpudb.models.tokenizer import TextTokenizer, Tokens
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RULES, Rule, optimize
 from gpudb.plan.sequence import Normalize, Pool
 from gpudb.plan.serialize import plan_from_json
 from gpudb.progress import progress_bar
 from gpudb.settings import Settings
-from gpudb.types import HostArray, Sizes
+from gpudb.types import HostArray
+
+HIDDEN, POOLED = "hidden", "pooled"
+"""Plans that every model has: one row per token, one vector per sequence."""
 
 NORM_EPS = 1e-12
 """Least norm divided by when vectors are normalised, as PyTorch's ``normalize`` has it."""
 
-NUMPY_TOKEN_BUDGET = 1024
-"""Measured: activations of more tokens leave the cache, of fewer lose time between batches."""
-
-JIT_TOKEN_BUDGET = 512
-"""Measured: 256 to 512 are fastest; there is less between batches to lose than with NumPy."""
-
 KEPT_FITS = 1024
 """Placements that are kept: one for each length of text and budget that came along."""
-
-GPU_TOKEN_BUDGET = 16384
-"""Predicted, not measured: see the table of docs/gpu.md."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a run may take."""
-
-    threads: int
-    token_budget: int
-    """Most tokens in one batch of one thread."""
-    memory_nbytes: int
-    """Most bytes held at once: weights, and every thread's batch."""
-
-
-def batch_limits(device: str, threads: int, token_budget: int, memory_nbytes: int) -> Limits:
-    """What runs on a device may take; a budget of 0 is as the device likes.
-
-    Processors work on batches that stay in their caches, one for each thread. A GPU works on one
-    batch at a time, and wants it large: its multiprocessors outnumber the tiles of a small product.
-    """
-    if device == "cuda":
-        return Limits(1, token_budget or GPU_TOKEN_BUDGET, memory_nbytes)
-    likes = JIT_TOKEN_BUDGET if device == "jit" else NUMPY_TOKEN_BUDGET
-    return Limits(threads, token_budget or likes, memory_nbytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +60,19 @@ class Encoder:
     source: Source
     tokenizer: TextTokenizer | None
     function: EmbedFunction
+    heads: Mapping[str, StoredHead] = field(default_factory=dict)
+    """By kind."""
     rules: tuple[Rule, ...] = RULES
     _stored: list[tuple[Node, ModelInputs]] = field(init=False, default_factory=list, repr=False)
-    _fits: dict[tuple[bool, int, int], tuple[Placement, int]] = field(
+    _fits: dict[tuple[str, int, int], tuple[Placement, int]] = field(
         init=False, default_factory=dict, repr=False
     )
-    _joined: dict[bool, PreparedPlan] = field(init=False, default_factory=dict, repr=False)
-    _prepared: dict[bool, PreparedPlan] = field(init=False, default_factory=dict, repr=False)
-    _blockwise: dict[tuple[bool, int], BlockwiseRuns] = field(
+    _joined: dict[str, PreparedPlan] = field(init=False, default_factory=dict, repr=False)
+    _prepared: dict[str, PreparedPlan] = field(init=False, default_factory=dict, repr=False)
+    _blockwise: dict[tuple[str, int], BlockwiseRuns] = field(
         init=False, default_factory=dict, repr=False
     )
-    _recordings: dict[bool, Recordings] = field(init=False, default_factory=dict, repr=False)
+    _recordings: dict[str, Recordings] = field(init=False, default_factory=dict, repr=False)
     _lock: Lock = field(init=False, default_factory=Lock, repr=False)
 
     @property
@@ -120,7 +96,31 @@ class Encoder:
     def pooled_plan(self) -> Node:
         """Logical plan from the inputs to one row per sequence."""
         pooled: Node = Pool(self.hidden_plan, SEQUENCES, self.function.pooling)
+        if self.function.dense:
+            pooled = after_pooling(self.function.dense, pooled)
         return Normalize(pooled, NORM_EPS) if self.function.normalize else pooled
+
+    @property
+    def text_tokenizer(self) -> TextTokenizer:
+        """The tokenizer of a model that reads texts.
+
+        Raises
+        ------
+        UnsupportedError
+            The model has none.
+        """
+        if self.tokenizer is None:
+            raise UnsupportedError(
+                f"model {self.version.label} has no tokenizer, so it cannot read text; import a "
+                "folder with tokenizer.json or a vocabulary, or use infer() with rows of numbers"
+            )
+        return self.tokenizer
+
+    def plan(self, output: str) -> Node:
+        """Logical plan of :data:`HIDDEN`, :data:`POOLED`, or a kind of head, as stored."""
+        if output == HIDDEN:
+            return self.hidden_plan
+        return self.pooled_plan if output == POOLED else plan_from_json(self.heads[output].plan)
 
     @property
     def width(self) -> int:
@@ -129,37 +129,47 @@ class Encoder:
         assert isinstance(width, int)  # plans of encoders end in rows of a known width
         return width
 
-    def joined(self, pooled: bool) -> PreparedPlan:
+    @property
+    def vector_width(self) -> int:
+        """Numbers in one vector."""
+        return int(self.pooled_plan.schema.shape[1]) if self.function.dense else self.width
+
+    def joined(self, output: str) -> PreparedPlan:
         """The plan with its keys joined and no weight read, made at the first call and kept."""
         with self._lock:
-            if pooled not in self._joined:
-                plan = self.pooled_plan if pooled else self.hidden_plan
+            if output not in self._joined:
+                plan = self.plan(output)
                 physical = pack_weights(lower(optimize(plan, self.rules)), self.backend.packs)
-                self._joined[pooled] = join_keys(physical, self.backend, self.source)
-            return self._joined[pooled]
+                self._joined[output] = join_keys(physical, self.backend, self.source)
+            return self._joined[output]
 
-    def placed(self, pooled: bool, placement: Placement) -> PreparedPlan:
-        """The plan ready to run; resident weights are kept, until the limit asks for streaming."""
-        plan = self.joined(pooled)
+    def placed(self, output: str, placement: Placement) -> PreparedPlan:
+        """The plan ready to run; resident weights are kept while the limit has room for them."""
+        plan = self.joined(output)
         with self._lock:
-            if placement.mode != "resident":
-                self._prepared.clear()
+            kept = {o: p.placement.held_nbytes for o, p in self._prepared.items() if o != output}
+            resident = placement.mode == "resident"
+            if not resident or sum(kept.values()) + placement.needed_nbytes > placement.limit:
+                for other in kept if resident else [*self._prepared]:
+                    del self._prepared[other]
+                    self._recordings.pop(other, None)
+            if not resident:
                 return plan.placed(placement)
-            if pooled not in self._prepared:
-                self._prepared[pooled] = plan.placed(placement)
-            return replace(self._prepared[pooled], placement=placement)
+            if output not in self._prepared:
+                self._prepared[output] = plan.placed(placement)
+            return replace(self._prepared[output], placement=placement)
 
-    def blockwise(self, pooled: bool, block: int) -> BlockwiseRuns:
+    def blockwise(self, output: str, block: int) -> BlockwiseRuns:
         """The encoder over blocks of ``block`` × ``block``; kept, with the weights it cuts."""
         with self._lock:
-            if (pooled, block) not in self._blockwise:
-                plan = self.pooled_plan if pooled else self.hidden_plan
+            if (output, block) not in self._blockwise:
+                plan = self.plan(output)
                 runs = BlockwiseRuns(plan, self.backend, self.source, block)
-                self._blockwise[pooled, block] = runs
-            return self._blockwise[pooled, block]
+                self._blockwise[output, block] = runs
+            return self._blockwise[output, block]
 
     def embed(
-        self, texts: pa.ChunkedArray, settings: Settings
+        self, texts: pa.ChunkedArray, settings: Settings, prompt: str | None = None
     ) -> tuple[HostArray, InferStatistics]:
         """One vector per text.
 
@@ -170,6 +180,8 @@ class Encoder:
         settings
             How to run; ``auto`` is the fused plan: its matrices are dense, and it does the same
             work in fewer steps.
+        prompt
+            Name of the prompt before each text; None for the model's default.
 
         Returns
         -------
@@ -180,33 +192,77 @@ class Encoder:
 
         Raises
         ------
+        InputError
+            There is no such prompt.
         UnsupportedError
             The model has no tokenizer.
         MemoryBudgetError
             Even one text at a time would exceed the memory limit.
         """
-        if self.tokenizer is None:
-            raise UnsupportedError(
-                f"model {self.version.label} has no tokenizer, so it cannot embed text; import a "
-                "folder with tokenizer.json or vocab.txt, or use infer() with rows of numbers"
-            )
         started = perf_counter()
-        if self.function.prompt:
-            prompt = self.function.prompt
-            texts = pa.chunked_array([[prompt + t for t in texts.to_pylist()]], pa.large_string())
-        tokens = self.tokenizer.encode(texts)
+        tokenizer = self.text_tokenizer
+        if before := self.function.prompt_named(prompt, self.version.label):
+            texts = pa.chunked_array([[before + t for t in texts.to_pylist()]], pa.large_string())
+        tokens = tokenizer.encode(texts)
         tokenized = perf_counter() - started
-        ids, offsets = tokens.values, tokens.offsets
-        vectors = np.zeros((len(texts), self.width), np.float32)
-
-        def inputs(batch: Batch) -> Mapping[str, HostArray]:
-            return self._completed({"token_ids": ids[batch.rows]}, batch)
+        vectors = np.zeros((len(texts), self.vector_width), np.float32)
 
         def keep(batch: Batch, result: HostArray) -> None:
             vectors[batch.sequences] = result
 
-        statistics = self._run(True, offsets, inputs, keep, settings, started, tokenized)
-        return vectors, statistics
+        return vectors, self.over_tokens(POOLED, tokens, keep, settings, started, tokenized)
+
+    def over_tokens(
+        self,
+        output: str,
+        tokens: Tokens,
+        keep: Callable[[Batch, HostArray], None],
+        settings: Settings,
+        started: float,
+        tokenized: float,
+    ) -> InferStatistics:
+        """Run a plan over tokenised texts.
+
+        Parameters
+        ----------
+        output
+            Name of a plan: see :meth:`plan`.
+        tokens
+            Of the texts.
+        keep
+            Is given every batch and its rows of the result, by several threads.
+        settings
+            How to run.
+        started, tokenized
+            When the call began, and seconds that tokenising took.
+        """
+        ids, types = tokens.values, tokens.types
+
+        def inputs(batch: Batch) -> Mapping[str, HostArray]:
+            given = {"token_ids": ids[batch.rows]}
+            if types is not None:
+                given["type_ids"] = types[batch.rows]
+            return self._completed(given, batch)
+
+        return self._run(output, tokens.offsets, inputs, keep, settings, started, tokenized)
+
+    def over_rows(
+        self,
+        output: str,
+        rows: HostArray,
+        keep: Callable[[Batch, HostArray], None],
+        settings: Settings,
+    ) -> InferStatistics:
+        """Run a plan whose input is rows of hidden states ``(n, width)``, each by itself."""
+        return self._run(
+            output,
+            np.arange(len(rows) + 1),
+            lambda batch: {"rows": rows[batch.rows]},
+            keep,
+            settings,
+            perf_counter(),
+            0.0,
+        )
 
     def infer(
         self, inputs: Mapping[str, HostArray], offsets: HostArray, settings: Settings
@@ -240,7 +296,7 @@ class Encoder:
         def keep(batch: Batch, result: HostArray) -> None:
             hidden[batch.rows] = result
 
-        statistics = self._run(False, offsets, batch_inputs, keep, settings, perf_counter(), 0.0)
+        statistics = self._run(HIDDEN, offsets, batch_inputs, keep, settings, perf_counter(), 0.0)
         return hidden, statistics
 
     def _completed(self, given: Mapping[str, HostArray], batch: Batch) -> Mapping[str, HostArray]:
@@ -253,7 +309,7 @@ class Encoder:
 
     def _run(
         self,
-        pooled: bool,
+        output: str,
         offsets: HostArray,
         inputs: Callable[[Batch], Mapping[str, HostArray]],
         keep: Callable[[Batch, HostArray], None],
@@ -261,7 +317,7 @@ class Encoder:
         started: float,
         tokenized: float,
     ) -> InferStatistics:
-        known = pooled in self._prepared
+        known = output in self._prepared
         relational = settings.execution == "relational"
         if relational and self.backend.packs not in (None, "float32"):
             raise UnsupportedError(
@@ -274,13 +330,13 @@ class Encoder:
         if relational:
             budget = self._budget(longest, tokens)
             batches = list(plan_batches(offsets, budget))
-            runs = self._blockwise_batches(pooled, settings.block_size, batches)
+            runs = self._blockwise_batches(output, settings.block_size, batches)
             placement = runs.plan.placement
         else:
-            placement, budget = self.fit(pooled, longest, tokens)
+            placement, budget = self.fit(output, longest, tokens)
             placement.check(f"model {self.version.label} over one text of {longest} tokens")
             batches = list(plan_batches(offsets, budget))
-            runs = self._fused_runs(pooled, placement)
+            runs = self._fused_runs(output, placement)
         computed: list[int] = []
         # A batch by itself would leave the other threads idle.
         share = self.limits.threads if len(batches) == 1 and not relational else 1
@@ -317,72 +373,34 @@ class Encoder:
         limits = self.limits
         return max(longest, min(limits.token_budget, -(-tokens // limits.threads)))
 
-    def fit(self, pooled: bool, longest: int, tokens: int) -> tuple[Placement, int]:
-        """Where the weights are, for how many threads, and the token budget, within the limit.
-
-        Resident with smaller batches, then fewer threads, before streamed. Every batch of every
-        thread reads the streamed weights anew: most tokens at work at once win. ``refused`` where
-        even one text at a time is too much.
-        """
+    def fit(self, output: str, longest: int, tokens: int) -> tuple[Placement, int]:
+        """See :func:`fit_batches`; what came out is kept."""
         first = self._budget(longest, tokens)
-        key = (pooled, longest, first)
+        key = (output, longest, first)
         found = self._fits.get(key)
         if found is None:
-            found = self._fit(*key)
+            found = fit_batches(self.joined(output), self.limits, longest, first)
             if len(self._fits) >= KEPT_FITS:
                 self._fits.clear()
             self._fits[key] = found
         return found
 
-    def _fit(self, pooled: bool, longest: int, most: int) -> tuple[Placement, int]:
-        """The same for a token budget of ``most``."""
-        plan, limit = self.joined(pooled), self.limits.memory_nbytes
-        budgets = [most]
-        while budgets[-1] > longest:
-            budgets.append(max(longest, budgets[-1] // 2))
-        fewer = range(self.limits.threads - 1, 0, -1)
-        resident = [(self.limits.threads, b) for b in budgets] + [(n, longest) for n in fewer]
-        streamed = [(n, b) for n in range(self.limits.threads, 0, -1) for b in budgets]
-        streamed.sort(key=lambda choice: -choice[0] * choice[1])
-        for mode, choices in (("resident", resident), ("streamed", streamed)):
-            for threads, budget in choices:
-                placement = plan.place(fullest_sizes(budget, longest), limit, threads)
-                if placement.mode == mode:
-                    return placement, budget
-        return placement, budget
-
-    def _fused_runs(self, pooled: bool, placement: Placement) -> FusedRuns:
+    def _fused_runs(self, output: str, placement: Placement) -> FusedRuns:
         """The fused plan, placed; where it stays in place, with what was recorded of it."""
-        plan = self.placed(pooled, placement)
+        plan = self.placed(output, placement)
         if placement.mode != "resident":
             self._recordings.clear()
             return FusedRuns(plan, self.backend, None)
         with self._lock:
-            if pooled not in self._recordings:
-                self._recordings[pooled] = Recordings(plan, self.backend)
-            return FusedRuns(plan, self.backend, self._recordings[pooled])
+            if output not in self._recordings:
+                self._recordings[output] = Recordings(plan, self.backend)
+            return FusedRuns(plan, self.backend, self._recordings[output])
 
     def _blockwise_batches(
-        self, pooled: bool, block: int, batches: Sequence[Batch]
+        self, output: str, block: int, batches: Sequence[Batch]
     ) -> BlockwiseBatches:
         """Plans over blocks, placed like that of the first batch, which is the longest."""
-        runs = self.blockwise(pooled, block)
+        runs = self.blockwise(output, block)
         first = runs.joined(batches[0].offsets if batches else np.zeros(1, np.int32))
-        placement = self._fit_threads(first)
+        placement = fit_threads(first, self.limits, self.version.label)
         return BlockwiseBatches(runs, batches, runs.placed(first, placement), self.version.label)
-
-    def _fit_threads(self, plan: PreparedPlan) -> Placement:
-        """Placement of a plan over blocks, for as many threads as the limit allows."""
-        limit = self.limits.memory_nbytes
-        choices = [plan.place({}, limit, n) for n in range(self.limits.threads, 0, -1)]
-        for mode in ("resident", "streamed"):
-            for placement in choices:
-                if placement.mode == mode:
-                    return placement
-        choices[-1].check(f"model {self.version.label} over blocks")
-        return choices[-1]
-
-
-def fullest_sizes(budget: int, longest: int) -> Sizes:
-    """The batch that memory is planned for: full, and every sequence as long as the longest."""
-    return batch_sizes(tokens=budget, sequences=budget, pairs=budget * longest, longest=longest)

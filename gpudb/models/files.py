@@ -1,4 +1,4 @@
-"""Small text files of a model folder, read with errors that name the file."""
+"""Small files of a model folder, read with errors that name the file."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def read_text(path: Path) -> str:
         raise CheckpointError(
             f"{path}: byte {error.start} is not UTF-8; expected a UTF-8 text file. {AGAIN}"
         ) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of ``path``."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def read_json(path: Path) -> Any:

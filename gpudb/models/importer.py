@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from math import prod
 from os import PathLike
 from pathlib import Path
@@ -12,25 +13,38 @@ from time import perf_counter
 
 import numpy as np
 
+from gpudb.catalog import StoredHead, StoredTensor
 from gpudb.catalog.blocks import pages
-from gpudb.catalog.models import add_tokenizer, add_version
+from gpudb.catalog.heads import add_head
+from gpudb.catalog.models import add_tokenizer, add_version, drop_version
+from gpudb.catalog.tensors import record_error
 from gpudb.errors import CheckpointError, InputError
-from gpudb.models.architecture import Architecture
+from gpudb.models.accuracy import Cosines, compare_vectors, scan_as_it_lies
+from gpudb.models.architecture import Architecture, ScanWeight
 from gpudb.models.architectures import find_architecture
 from gpudb.models.checkpoint import Checkpoint, read_checkpoint
+from gpudb.models.dense import dense_plan
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.formats.weight import Weight
+from gpudb.models.head_function import HeadFunction, read_head_function
+from gpudb.models.heads import FoundHead, find_head, head_plan
+from gpudb.models.limits import Limits
 from gpudb.models.names import torch_weights
 from gpudb.models.tokenizer import TextTokenizer
+from gpudb.models.weight_dtypes import (
+    WEIGHT_DTYPES,
+    StoredWeight,
+    check_dtype,
+    check_range,
+    converted,
+    stored_weight,
+)
 from gpudb.plan.node import Node, walk
 from gpudb.plan.serialize import plan_to_json
 from gpudb.plan.tensor import Scan
 from gpudb.progress import progress_bar
 from gpudb.store import TensorStore
-from gpudb.store.panels import row_panels
 from gpudb.types import HostArray, TensorSchema, widen
-
-WEIGHT_DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +61,28 @@ class ImportReport:
     """Bytes of all blocks of this version, shared or not."""
     new_nbytes: int
     """Bytes of pages that had to be written; 0 when every block was stored already."""
-    format: str
-    """Format the weights were read from, e.g. ``"safetensors"``."""
-    other_formats: tuple[str, ...]
-    """Files of weights in other formats, which were not read."""
     ignored: tuple[str, ...]
-    """Weights of the checkpoint that the encoder does not use."""
+    """Weights of the checkpoint that no plan uses."""
+    head: str | None
+    """What the model answers beside ``embed``: ``classify``, ``tag``, ``fill_mask`` or nothing."""
+    labels: tuple[str, ...]
+    """Of that head."""
     nonfinite: Mapping[str, int]
     """NaN and infinite elements by weight."""
+    format: str
+    """File format of the weights."""
+    file: str
+    """Name of the file they were read from."""
+    unused: tuple[str, ...]
+    """Other weight files of the folder, which were not read."""
     seconds: float
+    dtypes: Mapping[str, int]
+    """Bytes of all blocks by dtype."""
+    errors: Mapping[str, float]
+    """Relative Frobenius error of each weight that was rounded."""
+    cosines: Cosines | None
+    """Of vectors with those of the model as it came; None where nothing was rounded, where the
+    model has no tokenizer, or where it does not fit the memory limit."""
 
 
 def import_model(
@@ -63,8 +90,10 @@ def import_model(
     folder: str | PathLike[str],
     name: str,
     *,
+    limits: Limits | None = None,
     block: tuple[int, int] | None = None,
     allow_nonfinite: bool = False,
+    dtype: str | None = None,
 ) -> ImportReport:
     """Import a Hugging Face or sentence-transformers folder as a new version of model ``name``.
 
@@ -77,15 +106,20 @@ def import_model(
         tokenizer, and ``modules.json`` if sentence-transformers made it.
     name
         What SQL will call the model.
+    limits
+        What measuring accuracy may take; None for one thread and all memory.
     block
         Rows and columns of the blocks that matrices are cut into; None for row panels.
     allow_nonfinite
         Import weights that hold NaN or infinity, which are an error otherwise.
+    dtype
+        What matrices are stored as, see :mod:`gpudb.models.weight_dtypes`; None for the dtype they
+        come in.
 
     Raises
     ------
     InputError
-        ``folder``, ``name`` or ``block`` cannot be one.
+        ``folder``, ``name``, ``block`` or ``dtype`` cannot be one.
     CheckpointError
         Something is missing, unexpected, misshapen or not finite; all of it is listed.
     UnsupportedError
@@ -93,9 +127,12 @@ def import_model(
     """
     started = perf_counter()
     _check_block(block)
+    check_dtype(dtype)
     checkpoint = read_checkpoint(folder)
     architecture = find_architecture(checkpoint.config)
-    weights, ignored = match_weights(checkpoint, architecture)
+    head = _head(checkpoint, architecture)
+    weights, ignored = match_weights(checkpoint, architecture, head)
+    weights |= {name: w for module in checkpoint.dense for name, w in module.weights.items()}
     nonfinite = _nonfinite(weights)
     if nonfinite and not allow_nonfinite:
         found = ", ".join(f"{weight} ({count})" for weight, count in nonfinite.items())
@@ -103,10 +140,17 @@ def import_model(
             f"{checkpoint.folder}: NaN or infinity in {found}; the checkpoint is probably broken. "
             "Import it with allow_nonfinite=True if that is what you want"
         )
-    schemas = {n: _schema(n, w, block) for n, w in weights.items()}
-    plan = architecture.build(checkpoint.config, lambda n: Scan(schemas[n]))
+    stored = {n: stored_weight(n, w, block, dtype) for n, w in weights.items()}
+    check_range(stored, checkpoint.folder)
+    plans = _plans(checkpoint, architecture, head, lambda n: stored[n].scan())
     function = _function(checkpoint, architecture)
-    used = _scan_order(plan)
+    if plans.dense is not None:
+        function = replace(function, dense=plan_to_json(plans.dense))
+    used = {n: stored[n] for n in _scan_order(plans)}
+    schemas = [schema for weight in used.values() for schema in weight.schemas]
+    nbytes = _nbytes_by_dtype(schemas)
+    errors: dict[str, float] = {}
+    cosines: Cosines | None = None
     with store.catalog.transaction():
         before = _page_nbytes(store)
         tokenizer = checkpoint.tokenizer_json
@@ -115,44 +159,63 @@ def import_model(
             name,
             architecture=architecture.name,
             config=checkpoint.config,
-            plan=plan_to_json(plan),
+            plan=plan_to_json(plans.hidden),
             function=asdict(function),
             tokenizer=add_tokenizer(store.catalog, tokenizer) if tokenizer else None,
-            dtype=Counter(w.dtype for w in weights.values()).most_common(1)[0][0],
+            dtype=_most_common_dtype(used),
             source=_readable(checkpoint.folder.absolute()),
-            parameters=sum(prod(schemas[n].numbers) for n in used),
-            nbytes=sum(schemas[n].nbytes for n in used),
+            parameters=sum(prod(w.schema.numbers) for w in used.values()),
+            nbytes=sum(nbytes.values()),
         )
-        store.put_many(_with_progress(name, used, schemas, weights), version.id)
+        tensors = store.put_many(_with_progress(name, used, errors), version.id)
+        _record_errors(store, tensors, errors)
+        if head is not None and plans.head is not None:
+            add_head(store.catalog, version.id, _stored_head(checkpoint, head, plans.head))
         new_nbytes = _page_nbytes(store) - before
+    # Not in the transaction, which other threads would wait for.
+    if errors and tokenizer is not None and architecture.reads == "tokens":
+        original = _plans(checkpoint, architecture, head, lambda n: scan_as_it_lies(n, weights[n]))
+        try:
+            cosines = compare_vectors(
+                store, version, original.hidden, original.dense, weights, limits
+            )
+        except BaseException:
+            drop_version(store.catalog, version.label)
+            raise
     return ImportReport(
         name=version.model,
         version=version.number,
         architecture=architecture.name,
         parameters=version.parameters,
-        tensors=len(used),
-        blocks=sum(schemas[n].blocks for n in used),
+        tensors=len(schemas),
+        blocks=sum(schema.blocks for schema in schemas),
         nbytes=version.nbytes,
         new_nbytes=new_nbytes,
-        format=checkpoint.opened.format,
-        other_formats=checkpoint.opened.others,
         ignored=ignored,
+        head=head.head.kind if head is not None else None,
+        labels=head.labels if head is not None else (),
         nonfinite=nonfinite,
+        format=checkpoint.opened.format,
+        file=checkpoint.opened.path.name,
+        unused=checkpoint.opened.others,
         seconds=perf_counter() - started,
+        dtypes=nbytes,
+        errors=errors,
+        cosines=cosines,
     )
 
 
 def match_weights(
-    checkpoint: Checkpoint, architecture: Architecture
+    checkpoint: Checkpoint, architecture: Architecture, head: FoundHead | None = None
 ) -> tuple[dict[str, Weight], tuple[str, ...]]:
     """Give every weight of the checkpoint its place.
 
     Returns
     -------
     weights
-        Our name -> weight, for every weight of the architecture.
+        Our name -> weight, for every weight of the architecture and the head.
     ignored
-        Names of the weights that an encoder does not use.
+        Names of the weights that are neither's.
 
     Raises
     ------
@@ -161,12 +224,13 @@ def match_weights(
         compute with.
     """
     expected = architecture.weights(checkpoint.config)
+    if head is not None:
+        expected = expected | head.head.weights(checkpoint.config, head.outputs)
     found: dict[str, Weight] = {}
     ignored, problems = [], []
-    for torch_name, weight in torch_weights(checkpoint.opened.weights):
+    for name, weight in _our_names(checkpoint, architecture):
         original = weight.name
-        name = None if torch_name is None else architecture.rename(torch_name)
-        if name is None:
+        if name is None or (name not in expected and name.startswith(architecture.head_names)):
             ignored.append(original)
         elif name not in expected:
             problems.append(f"unexpected: {original} {list(weight.shape)}")
@@ -205,14 +269,6 @@ def _are_equal(one: Weight, other: Weight) -> bool:
     )
 
 
-def _schema(name: str, weight: Weight, block: tuple[int, int] | None) -> TensorSchema:
-    if block is None or len(weight.shape) != 2:
-        return TensorSchema(
-            name, weight.shape, row_panels(weight.shape, weight.dtype), weight.dtype
-        )
-    return TensorSchema(name, weight.shape, tuple(block), weight.dtype)
-
-
 def _check_block(block: object) -> None:
     if block is None:
         return
@@ -224,9 +280,61 @@ def _check_block(block: object) -> None:
         raise InputError(f"block is {block!r}; expected two whole numbers of at least 1")
 
 
-def _scan_order(plan: Node) -> tuple[str, ...]:
-    """Names in the order the plan reads them: what is used together is stored together."""
-    return tuple(dict.fromkeys(n.tensor.name for n in walk(plan) if isinstance(n, Scan)))
+@dataclass(frozen=True, slots=True)
+class _Plans:
+    """What is computed of a checkpoint."""
+
+    hidden: Node
+    """From inputs to hidden states."""
+    head: Node | None
+    """The same of its head."""
+    dense: Node | None
+    """From pooled vectors to those of texts, where they differ."""
+
+
+def _scan_order(plans: _Plans) -> tuple[str, ...]:
+    """Names in the order the plans read them: what is used together is stored together."""
+    made = [plan for plan in (plans.hidden, plans.head, plans.dense) if plan is not None]
+    nodes = chain.from_iterable(map(walk, made))
+    return tuple(dict.fromkeys(n.tensor.name for n in nodes if isinstance(n, Scan)))
+
+
+def _head(checkpoint: Checkpoint, architecture: Architecture) -> FoundHead | None:
+    """What the checkpoint computes beside hidden states."""
+    named = _our_names(checkpoint, architecture)
+    vectors = {n: w.shape[0] for n, w in named if n is not None and len(w.shape) == 1}
+    return find_head(architecture, checkpoint.config, vectors)
+
+
+def _our_names(
+    checkpoint: Checkpoint, architecture: Architecture
+) -> Iterator[tuple[str | None, Weight]]:
+    """Each weight with our name for it; None for what no plan uses."""
+    for name, weight in torch_weights(checkpoint.weights):
+        yield None if name is None else architecture.rename(name), weight
+
+
+def _plans(
+    checkpoint: Checkpoint, architecture: Architecture, head: FoundHead | None, scan: ScanWeight
+) -> _Plans:
+    hidden = architecture.build(checkpoint.config, scan)
+    width = hidden.schema.shape[1]
+    assert isinstance(width, int)  # plans of encoders end in rows of a known width
+    return _Plans(
+        hidden,
+        None if head is None else head_plan(head.head, checkpoint.config, scan, hidden),
+        dense_plan(checkpoint.dense, width, scan) if checkpoint.dense else None,
+    )
+
+
+def _stored_head(checkpoint: Checkpoint, head: FoundHead, plan: Node) -> StoredHead:
+    if head.head.kind == "classify":
+        function = read_head_function(
+            checkpoint.config, head.outputs, checkpoint.activation, checkpoint.pair_types
+        )
+    else:
+        function = HeadFunction(mask=checkpoint.mask_token)
+    return StoredHead(head.head.kind, plan_to_json(plan), head.labels, asdict(function))
 
 
 def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFunction:
@@ -268,15 +376,40 @@ def _nonfinite(weights: Mapping[str, Weight]) -> dict[str, int]:
 
 
 def _with_progress(
-    model: str,
-    names: tuple[str, ...],
-    schemas: Mapping[str, TensorSchema],
-    weights: Mapping[str, Weight],
+    model: str, weights: Mapping[str, StoredWeight], errors: dict[str, float]
 ) -> Iterator[tuple[TensorSchema, HostArray]]:
-    with progress_bar(f"importing {model}", len(names), "tensors") as advance:
-        for name in names:
-            yield schemas[name], weights[name].array()
+    """The tensors of all weights, made one weight at a time; ``errors`` gets what rounding did."""
+    with progress_bar(f"importing {model}", len(weights), "weights") as advance:
+        for name, weight in weights.items():
+            made = converted(weight)
+            if made.error is not None:
+                errors[name] = made.error
+            yield from zip(weight.schemas, made.values, strict=True)
+            del made  # or two weights would be in memory while the next one is made
             advance(1)
+
+
+def _nbytes_by_dtype(schemas: Iterable[TensorSchema]) -> dict[str, int]:
+    nbytes: Counter[str] = Counter()
+    for schema in schemas:
+        nbytes[schema.dtype] += schema.nbytes
+    return dict(nbytes.most_common())
+
+
+def _most_common_dtype(weights: Mapping[str, StoredWeight]) -> str:
+    """The dtype of most elements; vectors are many, but short."""
+    elements: Counter[str] = Counter()
+    for weight in weights.values():
+        elements[weight.schema.dtype] += prod(weight.schema.numbers)
+    return elements.most_common(1)[0][0]
+
+
+def _record_errors(
+    store: TensorStore, tensors: Iterable[StoredTensor], errors: Mapping[str, float]
+) -> None:
+    for stored in tensors:
+        if stored.schema.name in errors:
+            record_error(store.catalog, stored.id, errors[stored.schema.name])
 
 
 def _page_nbytes(store: TensorStore) -> int:

@@ -10,18 +10,24 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from gpudb.backend import Backend
 from gpudb.catalog import StoredTensor
 from gpudb.catalog import models as catalog_models
+from gpudb.catalog.heads import heads
 from gpudb.catalog.tensors import tensor
+from gpudb.distinct import distinct_rows
 from gpudb.errors import GpudbError, InputError
+from gpudb.functions import NO_OPTIONS, Options
 from gpudb.models.architectures import ARCHITECTURES
 from gpudb.models.batches import sizes_of_lengths
 from gpudb.models.embed_function import EmbedFunction
-from gpudb.models.encoder import Encoder, Limits
+from gpudb.models.encoder import POOLED, Encoder
+from gpudb.models.functions import ANSWERING
 from gpudb.models.importer import ImportReport, import_model
 from gpudb.models.inputs import check_offsets, check_rows
+from gpudb.models.limits import Limits
 from gpudb.models.report import optimized_text, relational_text, report_encoder, stored_text
 from gpudb.models.sequence_column import as_sequences
 from gpudb.models.statistics import InferStatistics
@@ -89,9 +95,18 @@ class ModelLibrary:
         *,
         block: tuple[int, int] | None = None,
         allow_nonfinite: bool = False,
+        dtype: str | None = None,
     ) -> ImportReport:
         """See :func:`gpudb.models.importer.import_model`."""
-        return import_model(self._store, folder, name, block=block, allow_nonfinite=allow_nonfinite)
+        return import_model(
+            self._store,
+            folder,
+            name,
+            limits=self._limits,
+            block=block,
+            allow_nonfinite=allow_nonfinite,
+            dtype=dtype,
+        )
 
     def names(self) -> list[str]:
         """All models."""
@@ -134,12 +149,9 @@ class ModelLibrary:
                     if text is not None
                     else None,
                     function=function,
+                    heads=heads(catalog, version.id),
                 )
             return self._open[key]
-
-    def embedding_width(self, name: str) -> int:
-        """Numbers in one vector of a model."""
-        return self.encoder(name).width
 
     @contextmanager
     def profiling(self) -> Iterator[None]:
@@ -151,9 +163,44 @@ class ModelLibrary:
         finally:
             self.settings = before
 
-    def embed(self, name: str, texts: object) -> tuple[HostArray, InferStatistics]:
-        """Vectors of distinct texts without nulls: ``(n,)`` -> ``(n, width)`` float32."""
-        return self.encoder(name).embed(as_text_column(texts, "text"), self.settings)
+    def returns(self, function: str, name: str, options: Options) -> pa.DataType:
+        """Type of a function's answers; what the model cannot answer is refused.
+
+        Raises
+        ------
+        UnsupportedError
+            The model has no head for it.
+        """
+        return ANSWERING[function].kind(self.encoder(name), options)
+
+    def ask(
+        self, function: str, name: str, texts: Sequence[object], options: Options
+    ) -> tuple[pa.Array, InferStatistics]:
+        """Run what a function runs, over distinct rows of texts without nulls."""
+        encoder, columns = self.encoder(name), [as_text_column(column) for column in texts]
+        return ANSWERING[function].run(encoder, columns, options, self.settings)
+
+    def formed(self, function: str, name: str, rows: pa.Array, options: Options) -> pa.Array:
+        """A function's answers, of what :meth:`ask` returned."""
+        return ANSWERING[function].form(self.encoder(name), rows, options)
+
+    def answers(
+        self,
+        functions: Sequence[str],
+        name: str,
+        texts: Sequence[pa.ChunkedArray],
+        options: Options = NO_OPTIONS,
+    ) -> tuple[list[pa.Array], InferStatistics]:
+        """Answers for each row of columns of text, null where one of them is.
+
+        ``functions`` have the model compute the same; a column is returned for each.
+        """
+        for function in functions:
+            self.returns(function, name, options)
+        distinct, numbers = distinct_rows(texts)
+        rows, statistics = self.ask(functions[0], name, distinct, options)
+        found = [self.formed(f, name, rows, options).take(numbers) for f in functions]
+        return found, statistics.over_rows(len(numbers))
 
     def infer(
         self, name: str, inputs: Mapping[str, Any] | Any, offsets: Any = None
@@ -184,23 +231,17 @@ class ModelLibrary:
         check_rows(inputs, encoder.inputs.by_row, needed, int(offsets[-1]))
         return encoder.infer(encoder.inputs.converted(inputs), offsets, self.settings)
 
-    def report(self, name: str, statistics: object = None, into: str = "") -> PlanReport:
-        """A model's logical and physical plan.
+    def report(self, name: str, statistics: object = None) -> PlanReport:
+        """A model's logical and physical plan, from texts to vectors; what was measured, too."""
+        return self.reporter("embed", name)(statistics, "")
 
-        Parameters
-        ----------
-        name
-            A model.
-        statistics
-            An :class:`InferStatistics`, to add what was measured.
-        into
-            What its vectors are called in a statement.
+    def reporter(self, function: str, name: str) -> Callable[[object, str], PlanReport]:
+        """What reports on a function of a model as it is now, even after it is dropped.
+
+        It takes an :class:`InferStatistics`, to add what was measured, or None; and what the
+        answers are called in a statement.
         """
-        return self.reporter(name)(statistics, into)
-
-    def reporter(self, name: str) -> Callable[[object, str], PlanReport]:
-        """What reports on a model as it is now, even after it is dropped."""
-        encoder = self.encoder(name)
+        encoder, plans = self.encoder(name), ANSWERING[function].plans
         block, precision = self.settings.block_size, self.settings.precision
         computed = f"products in {precision}"
         notes = self._notes if precision == "float32" else (*self._notes, computed)
@@ -208,24 +249,21 @@ class ModelLibrary:
         def report(statistics: object, into: str) -> PlanReport:
             known = statistics if isinstance(statistics, InferStatistics) else None
             relational = known is not None and known.execution == "relational"
-            text = relational_text(encoder, block) if relational else self._optimized(encoder)
-            return report_encoder(encoder, known, into=into, notes=notes, texts=(text,))
+            texts = tuple(
+                relational_text(encoder, plan, block)
+                if relational
+                else self._optimized(encoder, plan)
+                for plan in plans
+            )
+            return report_encoder(encoder, plans[0], known, into=into, notes=notes, texts=texts)
 
         return report
 
-    def report_relational(self, name: str, into: str = "") -> PlanReport:
-        """A model's plan as joins, aggregates and maps over blocks of ``block_size``."""
-        encoder = self.encoder(name)
-        return PlanReport(
-            encoder.version.label, into, self._backend().name, (), (self._relational(encoder),)
-        )
-
-    def stored(self, name: str) -> PlanText:
-        """A model's plan as it was imported, before any rule."""
-        return stored_text(self.encoder(name))
-
-    def _relational(self, encoder: Encoder) -> PlanText:
-        return relational_text(encoder, self.settings.block_size)
+    def report_relational(self, function: str, name: str, into: str = "") -> PlanReport:
+        """A model's plans as joins, aggregates and maps over blocks of ``block_size``."""
+        encoder, block = self.encoder(name), self.settings.block_size
+        texts = tuple(relational_text(encoder, p, block) for p in ANSWERING[function].plans)
+        return PlanReport(encoder.version.label, into, self._backend().name, (), texts)
 
     def predict(self, name: str, lengths: Sequence[int], setting: Setting) -> Prediction:
         """See :meth:`gpudb.Database.predict`."""
@@ -234,23 +272,23 @@ class ModelLibrary:
             raise InputError(
                 f"predict: lengths are {lengths!r:.80}; expected tokens of each text, at least 1"
             )
-        steps = self.encoder(name).joined(True).steps
+        steps = self.encoder(name).joined(POOLED).steps
         return predict(steps, sizes_of_lengths(numbers), setting)
 
     def explained(self, name: str, relational: bool, stored: bool, format: str) -> str:
         """The plans of a model, rendered: see :meth:`gpudb.Database.explain`."""
         if format not in RENDERERS:
             raise InputError(f"format is {format!r}; expected one of {', '.join(RENDERERS)}")
-        plan = self.report_relational(name) if relational else self.report(name)
+        plan = self.report_relational("embed", name) if relational else self.report(name)
         if stored:
-            plan = replace(plan, texts=(self.stored(name), *plan.texts))
+            plan = replace(plan, texts=(stored_text(self.encoder(name), POOLED), *plan.texts))
         return RENDERERS[format](Report(plan.name, plans=(plan,)))
 
-    def _optimized(self, encoder: Encoder) -> PlanText:
+    def _optimized(self, encoder: Encoder, plan: str) -> PlanText:
         """The logical plan after the rules; made once, for every statement is reported on."""
-        key = encoder.version.id, encoder.version.created
+        key = encoder.version.id, encoder.version.created, plan
         if key not in self._texts:
-            self._texts[key] = optimized_text(encoder)
+            self._texts[key] = optimized_text(encoder, plan)
         return self._texts[key]
 
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from gpudb.exec.report import Setting, report_plan
 from gpudb.machine import read_ceilings
-from gpudb.models.encoder import Encoder, fullest_sizes
+from gpudb.models.encoder import POOLED, Encoder
+from gpudb.models.fitting import fullest_sizes
 from gpudb.models.statistics import InferStatistics
 from gpudb.plan.blockwise import blockwise
 from gpudb.plan.explain import explain
@@ -17,35 +18,40 @@ EXAMPLE = (0, 20, 32)
 """The sequences that a relational plan is shown for: it depends on which blocks share one."""
 
 
-def stored_text(encoder: Encoder) -> PlanText:
-    """The plan as it was imported, before any rule."""
+def stored_text(encoder: Encoder, plan: str) -> PlanText:
+    """A plan as it was imported, before any rule."""
     return PlanText(
-        f"logical plan of {encoder.version.label}, as stored", explain(encoder.pooled_plan)
+        f"logical plan of {_named(encoder, plan)}, as stored", explain(encoder.plan(plan))
     )
 
 
-def relational_text(encoder: Encoder, block: int) -> PlanText:
-    """The plan as joins, aggregates and maps over blocks, for a batch of two sequences."""
-    plan = blockwise(encoder.pooled_plan, EXAMPLE, block)
+def relational_text(encoder: Encoder, plan: str, block: int) -> PlanText:
+    """A plan as joins, aggregates and maps over blocks, for a batch of two sequences."""
     lengths = " and ".join(str(b - a) for a, b in pairwise(EXAMPLE))
     return PlanText(
-        f"relational plan of {encoder.version.label} over {block}×{block} blocks, "
+        f"relational plan of {_named(encoder, plan)} over {block}×{block} blocks, "
         f"for two sequences of {lengths} rows",
-        explain(plan),
+        explain(blockwise(encoder.plan(plan), EXAMPLE, block)),
     )
 
 
-def optimized_text(encoder: Encoder) -> PlanText:
+def optimized_text(encoder: Encoder, plan: str) -> PlanText:
     """The logical plan that is lowered to operators."""
     rules = ", ".join(rule.__name__ for rule in encoder.rules)
     return PlanText(
-        f"logical plan of {encoder.version.label}, after the rules {rules}",
-        explain(optimize(encoder.pooled_plan, encoder.rules)),
+        f"logical plan of {_named(encoder, plan)}, after the rules {rules}",
+        explain(optimize(encoder.plan(plan), encoder.rules)),
     )
+
+
+def _named(encoder: Encoder, plan: str) -> str:
+    label = encoder.version.label
+    return label if plan == POOLED else f"{label} ({plan})"
 
 
 def report_encoder(
     encoder: Encoder,
+    plan: str,
     statistics: InferStatistics | None,
     *,
     into: str,
@@ -56,10 +62,10 @@ def report_encoder(
     if statistics is None:
         most = encoder.limits.token_budget
         longest = min(most, encoder.function.max_tokens or most)
-        placement, budget = encoder.fit(True, longest, most * encoder.limits.threads)
+        placement, budget = encoder.fit(plan, longest, most * encoder.limits.threads)
         setting = Setting(fullest_sizes(budget, longest), placement.runs)
         return report_plan(
-            encoder.placed(True, placement),
+            encoder.placed(plan, placement),
             encoder.version.label,
             setting,
             into=into,

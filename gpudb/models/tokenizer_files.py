@@ -7,17 +7,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenizers import AddedToken, Tokenizer
-from tokenizers.decoders import WordPiece as WordPieceDecoder
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
-from tokenizers.processors import TemplateProcessing
+from tokenizers import Tokenizer
 
-from gpudb.errors import CheckpointError
+from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.files import AGAIN, file_names, parse_json, read_json_object, read_text
+from gpudb.models.vocabularies import byte_level, sentencepiece
+from gpudb.models.vocabularies.added_tokens import read_added_tokens
+from gpudb.models.vocabularies.word_piece import MPNET, bert_tokenizer, mpnet_tokenizer
 
-BERT_CLASSES = (None, "BertTokenizer", "BertTokenizerFast")
+WORD_PIECE_CLASSES = (
+    None, "BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer", "MPNetTokenizer",
+)  # fmt: skip
+
+KINDS: Mapping[str, str] = {
+    "albert": "AlbertTokenizer",
+    "bart": "RobertaTokenizer",
+    "camembert": "CamembertTokenizer",
+    "deberta": "DebertaTokenizer",
+    "deberta-v2": "DebertaV2Tokenizer",
+    "mpnet": "MPNetTokenizer",
+    "mt5": "T5Tokenizer",
+    "roberta": "RobertaTokenizer",
+    "t5": "T5Tokenizer",
+    "xlm-roberta": "XLMRobertaTokenizer",
+}
+"""``model_type`` of ``config.json`` -> class of the tokenizer, where no file names it."""
+TRUNCATED_LEFT = {"direction": "Left", "max_length": 512, "strategy": "LongestFirst", "stride": 0}
 SPECIAL_TOKENS = {
     "pad_token": "[PAD]",
     "unk_token": "[UNK]",
@@ -37,13 +52,17 @@ NEEDED_TOKENS = ("unk_token", "cls_token", "sep_token")
 def read_tokenizer(folder: Path, lower_case: bool = False) -> str | None:
     """The tokenizer in ``folder`` as the text of a ``tokenizer.json``; None if there is none.
 
-    Read from ``tokenizer.json``, else from ``vocab.txt``, with the settings of
-    ``tokenizer_config.json``. ``lower_case`` puts lower-casing before everything else.
+    Read from ``tokenizer.json``, else from ``vocab.txt``, else from ``vocab.json`` and
+    ``merges.txt`` or a model file of SentencePiece, with the settings of ``tokenizer_config.json``.
+    ``lower_case`` puts lower-casing before everything else. The side on which long texts are cut
+    is that of ``truncation`` in the result.
 
     Raises
     ------
     CheckpointError
         The files are not what their names say, or the vocabulary lacks a special token.
+    UnsupportedError
+        There are only files of which gpudb cannot make a tokenizer.
     """
     names = file_names(folder)
     config = _optional(folder, "tokenizer_config.json", names)
@@ -58,15 +77,32 @@ def read_tokenizer(folder: Path, lower_case: bool = False) -> str | None:
             document["normalizer"].update(_bert_settings(folder, config))
     elif "vocab.txt" in names:
         source = folder / "vocab.txt"
-        special = _special_tokens(config, _optional(folder, "special_tokens_map.json", names))
-        document = json.loads(_from_vocabulary(source, _bert_settings(folder, config), special))
+        document = json.loads(_from_vocabulary(source, config, names))
+    elif found := _from_other_files(folder, config, names):
+        source, document = found[0], json.loads(found[1])
     else:
         return None
+    _set_truncation(document, config, folder)
     if lower_case:
         _lower_case_first(document)
     stored = json.dumps(document)
     _check_tokenizer(stored, source)
     return stored
+
+
+def read_mask_token(folder: Path) -> str:
+    """The token that stands for a word to be guessed, as the tokenizer's files name it."""
+    names = file_names(folder)
+    config = _optional(folder, "tokenizer_config.json", names)
+    saved = _optional(folder, "special_tokens_map.json", names)
+    return _special_tokens(config, saved)["mask_token"]
+
+
+def read_pair_types(folder: Path) -> bool:
+    """Whether a model is told which text of a pair a token is of: yes, unless a file denies it."""
+    config = _optional(folder, "tokenizer_config.json", file_names(folder))
+    inputs = config.get("model_input_names")
+    return not isinstance(inputs, list) or "token_type_ids" in inputs
 
 
 def _check_tokenizer(text: str, source: Path) -> None:
@@ -130,8 +166,22 @@ def _is_bert(document: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
     return (
         isinstance(normalizer, dict)
         and normalizer.get("type") == "BertNormalizer"
-        and config.get("tokenizer_class") in BERT_CLASSES
+        and _class(config) in WORD_PIECE_CLASSES
     )
+
+
+def _class(config: Mapping[str, Any]) -> str | None:
+    """The class of the tokenizer; since transformers 5 those called Fast are the same ones."""
+    found = config.get("tokenizer_class")
+    return found.removesuffix("Fast") if isinstance(found, str) else None
+
+
+def _kind(folder: Path, config: Mapping[str, Any], names: frozenset[str]) -> str:
+    """The class of the tokenizer, that of its kind of model where no file names it."""
+    found = _class(config)
+    if found is None:
+        found = KINDS.get(str(_optional(folder, "config.json", names).get("model_type")))
+    return "RobertaTokenizer" if found == "BartTokenizer" else str(found)
 
 
 def _special_tokens(config: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, str]:
@@ -146,11 +196,18 @@ def _content(token: Any) -> str:
     return str(token["content"] if isinstance(token, dict) and "content" in token else token)
 
 
-def _from_vocabulary(source: Path, settings: Mapping[str, Any], special: Mapping[str, str]) -> str:
+def _from_vocabulary(source: Path, config: Mapping[str, Any], names: frozenset[str]) -> str:
+    folder = source.parent
+    settings = _bert_settings(folder, config)
     lines = read_text(source).split("\n")
     if lines[-1] == "":
         lines.pop()
     vocabulary = {token: number for number, token in enumerate(lines)}
+    if is_mpnet := _kind(folder, config, names) == "MPNetTokenizer":
+        added = read_added_tokens(folder, config, MPNET)
+        special = {f"{role}_token": added.name(role) for role in MPNET.tokens}
+    else:
+        special = _special_tokens(config, _optional(folder, "special_tokens_map.json", names))
     for role in NEEDED_TOKENS:
         if special[role] not in vocabulary:
             raise CheckpointError(
@@ -158,7 +215,11 @@ def _from_vocabulary(source: Path, settings: Mapping[str, Any], special: Mapping
                 "expected one token a line, special tokens included"
             )
     try:
-        return _bert_tokenizer(vocabulary, settings, special).to_str()
+        if is_mpnet:
+            return str(mpnet_tokenizer(vocabulary, settings, added).to_str())
+        return str(bert_tokenizer(vocabulary, settings, special).to_str())
+    except CheckpointError:
+        raise
     # The library raises plain Exception, e.g. for a special token its template cannot hold.
     except Exception as error:
         raise CheckpointError(
@@ -167,23 +228,37 @@ def _from_vocabulary(source: Path, settings: Mapping[str, Any], special: Mapping
         ) from error
 
 
-def _bert_tokenizer(
-    vocabulary: dict[str, int], settings: Mapping[str, Any], special: Mapping[str, str]
-) -> Tokenizer:
-    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token=special["unk_token"]))
-    tokenizer.normalizer = BertNormalizer(clean_text=True, **settings)
-    tokenizer.pre_tokenizer = BertPreTokenizer()
-    tokenizer.decoder = WordPieceDecoder(prefix="##")
-    cls, sep = special["cls_token"], special["sep_token"]
-    tokenizer.post_processor = TemplateProcessing(
-        single=f"{cls}:0 $A:0 {sep}:0",
-        pair=f"{cls}:0 $A:0 {sep}:0 $B:1 {sep}:1",
-        special_tokens=[(cls, vocabulary[cls]), (sep, vocabulary[sep])],
+def _from_other_files(
+    folder: Path, config: Mapping[str, Any], names: frozenset[str]
+) -> tuple[Path, str] | None:
+    """The file that a tokenizer was made of, and the tokenizer; None if there is none."""
+    found = [name for name in ("vocab.json", *sentencepiece.FILES) if name in names]
+    if not found:
+        return None
+    kind = _kind(folder, config, names)
+    if kind in byte_level.FAMILIES and "vocab.json" in names:
+        return folder / "vocab.json", byte_level.byte_level_bpe(folder, kind, config)
+    pieces = [name for name in found if name in sentencepiece.FILES]
+    if kind in sentencepiece.FAMILIES and pieces:
+        return folder / pieces[0], sentencepiece.unigram(folder / pieces[0], kind, config)
+    known = ", ".join([*byte_level.FAMILIES, *sentencepiece.FAMILIES])
+    raise UnsupportedError(
+        f"{folder}: found {' and '.join(found)} of a tokenizer of class {kind}; gpudb reads these "
+        f"files of {known}. {sentencepiece.MAKE_TOKENIZER_JSON}"
     )
-    # A token beyond the vocabulary would get an id for which the model has no embedding.
-    known = [token for token in special.values() if token in vocabulary]
-    tokenizer.add_special_tokens([AddedToken(token, normalized=False) for token in known])
-    return tokenizer
+
+
+def _set_truncation(document: dict[str, Any], config: Mapping[str, Any], folder: Path) -> None:
+    """The side on which long texts are cut, where ``tokenizer_config.json`` says it."""
+    side = config.get("truncation_side")
+    if side is None:
+        return
+    if side not in ("left", "right"):
+        raise CheckpointError(
+            f"{folder / 'tokenizer_config.json'}: truncation_side is {side!r}; expected left or "
+            "right"
+        )
+    document["truncation"] = TRUNCATED_LEFT if side == "left" else None
 
 
 def _lower_case_first(document: dict[str, Any]) -> None:

@@ -38,6 +38,9 @@ SEGMENTS = "segments"
 STARTS = "starts"
 """Input of a blockwise plan: the first row of each sequence that has one."""
 
+ENDS = "ends"
+"""Input of a blockwise plan: the last row of each sequence that has one."""
+
 STARTED = "started"
 """Input of a blockwise plan: the numbers of those sequences."""
 
@@ -58,7 +61,7 @@ def blockwise(plan: Node, offsets: tuple[int, ...], block: int) -> Node:
     -------
     Node
         A plan with bound extents. Its inputs are those of ``plan`` without ``sequences``, and
-        :data:`SEGMENTS`, :data:`STARTS` and :data:`STARTED` if it pools.
+        :data:`SEGMENTS`, :data:`STARTS`, :data:`ENDS` and :data:`STARTED` if it pools.
     """
     form = _Form(offsets, block)
     return rewrite(plan, lambda _, node: form.of(node))
@@ -135,12 +138,17 @@ class _Form:
     def pooled(self, child: Node, kind: str) -> Node:
         """One row per sequence."""
         sequences = self.sizes["sequences"]
-        if kind != "cls":
+        if kind in ("mean", "max"):
             segments = self.numbers(SEGMENTS, self.offsets[-1])
             return SegmentAggregate(child, segments, sequences, kind)
+        if kind not in ("cls", "last"):
+            raise UnsupportedError(
+                f"pooling {kind!r} has no form over blocks; set execution='fused'"
+            )
         started = sum(a < b for a, b in pairwise(self.offsets))
-        first = self.cut(Gather(_whole_rows(child), self.numbers(STARTS, started)))
-        return SegmentAggregate(first, self.numbers(STARTED, started), sequences, "sum")
+        chosen = self.numbers(STARTS if kind == "cls" else ENDS, started)
+        rows = self.cut(Gather(_whole_rows(child), chosen))
+        return SegmentAggregate(rows, self.numbers(STARTED, started), sequences, "sum")
 
     def numbers(self, name: str, extent: int) -> Node:
         return self.cut(Input(TensorSchema.one_block(name, (extent,), "int32")))

@@ -11,6 +11,7 @@ from dataclasses import fields
 from gpudb.keys import describe_tests
 from gpudb.plan.node import Node, walk
 from gpudb.plan.tensor import Coalesce, ConcatRows, Input, Reblock, Scan
+from gpudb.types import TensorSchema
 
 
 def explain(root: Node) -> str:
@@ -59,6 +60,8 @@ def _name(node: Node, numbers: dict[int, int]) -> str:
     match node:
         case Scan(tensor=tensor, tests=tests) if tests:
             return f"{tensor.name}[{describe_tests(tests)}]"
+        case Scan(tensor=tensor, scales=TensorSchema()):
+            return f"{tensor.name} * scales"
         case Scan() | Input():
             return node.tensor.name
         case Coalesce():

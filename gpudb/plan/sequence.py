@@ -17,7 +17,7 @@ from gpudb.plan.node import Node
 from gpudb.plan.tensor import check_floating
 from gpudb.types import Extent, TensorSchema, computed_dtype
 
-POOLINGS = ("mean", "cls", "max")
+POOLINGS = ("mean", "cls", "max", "last", "root_mean", "rising_mean")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -213,7 +213,10 @@ class Attention(Node):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pool(Node):
-    """Group rows by sequence: mean, max or first. ``(tokens, w)`` -> ``(sequences, w)``."""
+    """Group rows by sequence: a mean, max, first or last. ``(tokens, w)`` -> ``(sequences, w)``.
+
+    :mod:`gpudb.kernels.pool` says what the kinds mean.
+    """
 
     child: Node
     sequences: Node

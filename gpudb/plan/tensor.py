@@ -6,7 +6,7 @@ which relational operation it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -37,21 +37,29 @@ ZIP_FUNCTIONS = ("add", "divide", "maximum", "minimum", "multiply", "subtract")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scan(Node):
-    """Read the blocks of a stored tensor whose keys pass all tests; the others count as zero."""
+    """Read the blocks of a stored tensor whose keys pass all tests; the others count as zero.
+
+    With ``scales``, a stored column, each row of an int8 matrix is joined with its scale and
+    multiplied by it.
+    """
 
     tensor: TensorSchema
     tests: KeyTests = ()
+    scales: TensorSchema | None = None
 
     def __post_init__(self) -> None:
         check_tests(self.tests, self.tensor.ndim)
+        if self.scales is not None:
+            _check_scales(self.tensor, self.scales)
 
     @cached_property
     def schema(self) -> TensorSchema:
-        return self.tensor
+        return self.tensor if self.scales is None else replace(self.tensor, dtype="float32")
 
     def label(self) -> str:
         where = f" where {describe_tests(self.tests)}" if self.tests else ""
-        return f"Scan({self.tensor.name}: {self.tensor}{where})"
+        scales = f" * {self.scales.name}" if self.scales is not None else ""
+        return f"Scan({self.tensor.name}: {self.tensor}{scales}{where})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -332,6 +340,16 @@ def check_floating(step: str, *schemas: TensorSchema) -> None:
                 f"{step}: {s.name} is {s}; gpudb computes with floating-point numbers: "
                 "cast it, or store it as float32 or float64"
             )
+
+
+def _check_scales(tensor: TensorSchema, scales: TensorSchema) -> None:
+    """Raise unless there is a scale for each row of an int8 matrix, cut as its rows are."""
+    expected = TensorSchema(scales.name, (*tensor.shape[:1], 1), (*tensor.block[:1], 1))
+    if tensor.ndim != 2 or tensor.dtype != "int8" or scales != expected:
+        raise SchemaError(
+            f"Scan: {tensor.name} is {tensor}, its scales {scales.name} are {scales}; expected an "
+            "int8 matrix, and a float32 column cut as its rows are"
+        )
 
 
 def _number(extent: Any) -> int:

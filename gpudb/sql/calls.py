@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
 
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
+from gpudb.functions import FUNCTIONS, ModelFunction, Options
 from gpudb.sql.connection import Parameters, missing_parameter
 
-FUNCTION = "embed"
+CallKey: TypeAlias = tuple[str, str, tuple[str, ...], Options]
+
+_NAMED = (exp.Kwarg, exp.PropertyEQ)
+"""``name => value`` and ``name := value``."""
 _VARYING = frozenset({"random", "gen_random_uuid", "uuidv4", "uuidv7", "nextval"})
 _UNNEST = frozenset({"unnest", "generate_subscripts"})
 _AGGREGATES = frozenset(
@@ -24,40 +29,60 @@ _AGGREGATES = frozenset(
     }
 )  # fmt: skip
 """DuckDB's aggregates that sqlglot takes for ordinary functions."""
-IN_FROM = (
-    "embed in FROM: a model runs over rows, so it cannot make them; call it in the SELECT list or "
-    "in WHERE"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One ``embed(model, text)``."""
+    """One call of a function that a model answers, perhaps with options."""
 
     node: exp.Expr
+    function: ModelFunction
     model: str
-    text: exp.Expr
+    texts: tuple[exp.Expr, ...]
+    options: Options
 
     @property
     def is_constant(self) -> bool:
-        """True when the text needs no row: literals and parameters only."""
-        needs_rows = any(self.text.find_all(exp.Column, exp.Star, exp.Query))
-        return not (needs_rows or varies(self.text) or has_unnest(self.text))
+        """True when the texts need no row: literals and parameters only."""
+        return not any(
+            varies(text) or has_unnest(text) or any(text.find_all(exp.Column, exp.Star, exp.Query))
+            for text in self.texts
+        )
 
     @property
-    def key(self) -> tuple[str, str]:
-        """Equal for calls that give equal vectors in one scope."""
-        return (self.model, self.text.sql("duckdb"))
+    def key(self) -> CallKey:
+        """Equal for calls that give equal answers in one scope."""
+        texts = tuple(text.sql("duckdb") for text in self.texts)
+        return (self.function.name, self.model, texts, self.options)
+
+    @property
+    def shown(self) -> str:
+        """The texts, for people."""
+        return ", ".join(text.sql("duckdb") for text in self.texts)
 
 
 def is_call(node: exp.Expr) -> bool:
     """True for a model call."""
-    return isinstance(node, exp.Anonymous) and node.name.lower() == FUNCTION
+    return isinstance(node, exp.Anonymous) and node.name.lower() in FUNCTIONS
+
+
+def called(node: exp.Expr | None) -> str:
+    """The function of a model call anywhere below; empty where there is none."""
+    calls = node.find_all(exp.Anonymous) if node is not None else ()
+    return next((n.name.lower() for n in calls if is_call(n)), "")
 
 
 def has_call(node: exp.Expr | None) -> bool:
     """True when there is a model call anywhere below."""
-    return node is not None and any(is_call(n) for n in node.find_all(exp.Anonymous))
+    return bool(called(node))
+
+
+def in_from(function: str) -> UnsupportedError:
+    """The error of a call in FROM."""
+    return UnsupportedError(
+        f"{function} in FROM: a model runs over rows, so it cannot make them; call it in the "
+        "SELECT list or in WHERE"
+    )
 
 
 def is_aggregate(node: exp.Expr) -> bool:
@@ -126,16 +151,35 @@ def scopes(node: exp.Expr) -> Iterator[exp.Select]:
 
 def as_call(node: exp.Expr, parameters: Parameters) -> Call:
     """Check the arguments of a call."""
-    arguments = node.expressions
+    function = FUNCTIONS[node.name.lower()]
     shown = node.sql("duckdb", normalize_functions=False)
-    if len(arguments) != 2:
+    arguments = [a for a in node.expressions if not isinstance(a, _NAMED)]
+    named = {a.name.lower(): a.expression for a in node.expressions if isinstance(a, _NAMED)}
+    options = [field.name for field in fields(function.options)]
+    least = 1 + len(function.texts)
+    if not least <= len(arguments) <= least + bool(options):
         raise SqlError(
-            f"{shown}: embed takes a model and a text, found {len(arguments)} "
-            "arguments; write embed('model', text)"
+            f"{shown}: {function.name} takes a model and "
+            f"{'a text' if least == 2 else f'{least - 1} texts'}, found {len(arguments)} "
+            f"arguments; write {function.example}{', and options by name' if options else ''}"
         )
-    model, text = arguments
+    model, *texts = arguments[:least]
+    if arguments[least:]:
+        named[options[0]] = arguments[least]
     if isinstance(node.parent, exp.Table):
-        raise UnsupportedError(IN_FROM)
+        raise in_from(function.name)
+    for text in texts:
+        _check_text(text, node, function, shown)
+    return Call(
+        node,
+        function,
+        _model_name(model, function, parameters),
+        tuple(texts),
+        _options(shown, function, named, parameters),
+    )
+
+
+def _check_text(text: exp.Expr, node: exp.Expr, function: ModelFunction, shown: str) -> None:
     if has_call(text):
         raise UnsupportedError(
             f"{shown}: a model call inside another; compute the inner one in a CTE first"
@@ -149,9 +193,8 @@ def as_call(node: exp.Expr, parameters: Parameters) -> Call:
         raise UnsupportedError(
             f"{shown}: {inner.sql('duckdb')} is computed after the rows that reach "
             "the model; put it in a CTE: "
-            "WITH g AS (SELECT … AS t …) SELECT embed('model', t) FROM g"
+            f"WITH g AS (SELECT … AS t …) SELECT {function.name}('model', t) FROM g"
         )
-    return Call(node, _model_name(model, parameters), text)
 
 
 def _same(inner: exp.Expr, call: exp.Expr) -> bool:
@@ -159,7 +202,36 @@ def _same(inner: exp.Expr, call: exp.Expr) -> bool:
     return inner.find_ancestor(exp.Select) is call.find_ancestor(exp.Select)
 
 
-def _model_name(model: exp.Expr, parameters: Parameters) -> str:
+def _options(
+    shown: str, function: ModelFunction, named: Mapping[str, exp.Expr], parameters: Parameters
+) -> Options:
+    known = [field.name for field in fields(function.options)]
+    if unknown := sorted(named.keys() - set(known)):
+        raise SqlError(
+            f"{shown}: {function.name} has no option {', '.join(unknown)}; options are: "
+            f"{', '.join(known) or 'none'}"
+        )
+    values = {n: _constant(function, n, value, parameters) for n, value in named.items()}
+    return function.options(**values)
+
+
+def _constant(function: ModelFunction, name: str, value: exp.Expr, parameters: Parameters) -> Any:
+    """The value of an option: a literal, NULL or a parameter."""
+    if isinstance(value, exp.Placeholder):
+        if value.name not in parameters:
+            raise missing_parameter(value.name, parameters)
+        return parameters[value.name]
+    if isinstance(value, exp.Null):
+        return None
+    if isinstance(value, exp.Literal):
+        return value.to_py()
+    raise SqlError(
+        f"{function.name}: {name} is {value.sql('duckdb')}; expected a literal or a parameter: "
+        "what type the answers have must be known before a row is read"
+    )
+
+
+def _model_name(model: exp.Expr, function: ModelFunction, parameters: Parameters) -> str:
     if isinstance(model, exp.Literal) and model.is_string:
         return str(model.this)
     if isinstance(model, exp.Placeholder):
@@ -169,6 +241,6 @@ def _model_name(model: exp.Expr, parameters: Parameters) -> str:
         if isinstance(value, str):
             return value
     raise SqlError(
-        f"embed: the model is {model.sql('duckdb')}; expected its name as a string, "
-        "e.g. embed('minilm', text), or a parameter that holds one"
+        f"{function.name}: the model is {model.sql('duckdb')}; expected its name as a string, "
+        f"e.g. {function.example}, or a parameter that holds one"
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from threading import RLock
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+from sqlglot import exp
 
-from gpudb.errors import SqlError
+from gpudb.errors import SqlError, UnsupportedError
+from gpudb.functions import FUNCTIONS, ModelFunction, Options
 from gpudb.sql.explain import for_duckdb
 from gpudb.sql.protocols import TableStore
 from gpudb.sql.tensors import ddl
@@ -36,14 +39,9 @@ MACROS = (
     "CREATE MACRO block_mean(block) AS list_avg(block)",
     "CREATE MACRO block_min(block) AS list_min(block)",
     "CREATE MACRO block_max(block) AS list_max(block)",
-    # Lets a query with calls be bound, not run: the variable gives the width of the model's
-    # vectors (see ``placeholder``), and running it fails in the inner cast. error() would say it
-    # better, but counts as a side effect, and DuckDB lets no alias refer to one.
-    "CREATE MACRO embed(model, text) AS getvariable('gpudb_embed_' || model)"
-    "[CAST('embed() reached DuckDB: ' || CAST(text AS VARCHAR) AS BIGINT)]",
 )
 BLOCK_MACROS = ("norm", "block_sum", "block_mean", "block_min", "block_max")
-OUR_MACROS = ("cosine", "dot", "l2", "embed", *BLOCK_MACROS)
+OUR_MACROS = ("cosine", "dot", "l2", *FUNCTIONS, *BLOCK_MACROS)
 DUCKDB_LEAST_NBYTES = 8 << 20
 """DuckDB cannot even define a macro in a few kilobytes; a smaller limit holds for models only."""
 _OURS = re.compile(r"\bgpudb\b", re.IGNORECASE)
@@ -73,6 +71,7 @@ class Connection:
         self._tables = tables
         self._views: dict[str, str] = {}
         self._unreadable: dict[str, str] = {}
+        self._types: dict[pa.DataType, str] = {}
         self._seen: object = None
         self._listed: object = None
         self._duck = duckdb.connect(":memory:")
@@ -83,7 +82,7 @@ class Connection:
             least = max(memory_limit, DUCKDB_LEAST_NBYTES)
             self._duck.execute(f"SET memory_limit = '{least}B'")
         self._duck.execute("CREATE SCHEMA gpudb")
-        for macro in MACROS:
+        for macro in (*MACROS, *map(_binding_macro, FUNCTIONS.values())):
             self._duck.execute(macro)
 
     def query(self, sql: str, parameters: Parameters) -> pa.Table:
@@ -119,10 +118,34 @@ class Connection:
         """Forget an Arrow table."""
         self._duck.unregister(name)
 
-    def placeholder(self, model: str, width: int) -> None:
-        """Let calls of a model be bound, not run: what binds tells names and types of a query."""
-        variable = quoted(f"gpudb_embed_{model}")
-        self._duck.execute(f"SET VARIABLE {variable} = CAST([] AS FLOAT[{width}][])")
+    def placeholder(
+        self, function: ModelFunction, model: str, options: Options, kind: pa.DataType
+    ) -> None:
+        """Let calls be bound, not run: what binds tells names and types of a query.
+
+        Raises
+        ------
+        UnsupportedError
+            DuckDB has no type for answers of ``kind``.
+        """
+        chosen = [getattr(options, field.name) for field in fields(options)]
+        parts = [f"gpudb_{function.name}_{model}", *("" if c is None else str(c) for c in chosen)]
+        answers = self._sql_type(kind, function)
+        variable = quoted("|".join(parts))
+        self._duck.execute(f"SET VARIABLE {variable} = CAST([] AS {answers}[])")
+
+    def _sql_type(self, kind: pa.DataType, function: ModelFunction) -> str:
+        """DuckDB's name of an Arrow type."""
+        if kind not in self._types:
+            try:
+                relation = self._duck.from_arrow(pa.table({"x": pa.array([], kind)}))
+            except duckdb.Error as error:
+                raise UnsupportedError(
+                    f"{function.name}: SQL has no type for {kind}; choose another, or ask "
+                    f"Database.{function.name}"
+                ) from error
+            self._types[kind] = str(relation.types[0])
+        return self._types[kind]
 
     def is_temporary(self, name: str) -> bool:
         """True for a table or view of this session, which hides a stored table of its name."""
@@ -186,6 +209,24 @@ class Connection:
             for name, reason in self._unreadable.items():
                 message += f"\nTable {name!r} cannot be read: {reason}"
         return SqlError(message)
+
+
+def _binding_macro(function: ModelFunction) -> str:
+    """Lets a query with calls be bound, not run.
+
+    A variable gives the type of the answers (see :meth:`Connection.placeholder`), and running it
+    fails in the inner cast. error() would say it better, but counts as a side effect, and DuckDB
+    lets no alias refer to one.
+    """
+    options = fields(function.options)
+    defaults = [f"{o.name} := {exp.convert(o.default).sql('duckdb')}" for o in options]
+    chosen = [f" || '|' || coalesce(CAST({o.name} AS VARCHAR), '')" for o in options]
+    texts = " || ".join(f"CAST({text} AS VARCHAR)" for text in function.texts)
+    return (
+        f"CREATE MACRO {function.name}({', '.join(['model', *function.texts, *defaults])}) AS "
+        f"getvariable('gpudb_{function.name}_' || model{''.join(chosen)})"
+        f"[CAST('{function.name}() reached DuckDB: ' || {texts} AS BIGINT)]"
+    )
 
 
 def quoted(identifier: str) -> str:

@@ -35,7 +35,7 @@ class SqlEngine:
     Parameters
     ----------
     models
-        What ``embed`` calls.
+        What answers ``embed`` and its like.
     tables
         What queries read, and where CREATE TABLE puts its rows.
     threads

@@ -27,16 +27,21 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Infer:
-    """A model runs over the distinct texts of a column."""
+    """A model runs over the distinct texts of a column, or rows of columns."""
 
+    function: str
     model: str
     text: str
-    """The expression that gives the text."""
+    """The expressions that give the texts."""
     into: str
+    options: str = ""
+    """Of the call, for people."""
 
     def label(self) -> str:
         """One line for EXPLAIN."""
-        return f"model   {self.into} = {self.model} over distinct {self.text}"
+        options = f", {self.options}" if self.options else ""
+        asked = f"{self.function} of {self.model}"
+        return f"model   {self.into} = {asked} over distinct {self.text}{options}"
 
 
 @dataclass(frozen=True, slots=True)

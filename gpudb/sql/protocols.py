@@ -9,9 +9,9 @@ from typing import Protocol, TypeAlias
 import pyarrow as pa
 
 from gpudb.catalog import NamedTensor, StoredTensor
+from gpudb.functions import Options
 from gpudb.plan.node import Node
 from gpudb.report import PlanReport
-from gpudb.types import HostArray
 
 
 class ModelCounts(Protocol):
@@ -50,20 +50,25 @@ called."""
 class ModelFunctions(Protocol):
     """The models a query may call."""
 
-    def embedding_width(self, model: str, /) -> int:
-        """Numbers in one vector; a GpudbError if there is no such model."""
+    def returns(self, function: str, model: str, options: Options, /) -> pa.DataType:
+        """Type of a function's answers; a GpudbError if the model cannot answer it."""
 
-    def embed(self, model: str, texts: object, /) -> tuple[HostArray, ModelCounts]:
-        """Distinct texts without nulls ``(n,)`` -> ``(n, width)`` float32, and what it took."""
+    def ask(
+        self, function: str, model: str, texts: Sequence[pa.Array], options: Options, /
+    ) -> tuple[pa.Array, ModelCounts]:
+        """Distinct rows of texts without nulls -> a row for each, and what it took."""
+
+    def formed(self, function: str, model: str, rows: pa.Array, options: Options, /) -> pa.Array:
+        """A function's answers, of rows that :meth:`ask` returned."""
 
     def profiling(self) -> AbstractContextManager[None]:
         """While it is entered, operators are timed one by one."""
 
-    def reporter(self, model: str, /) -> Reporter:
-        """What reports on the model as it is now."""
+    def reporter(self, function: str, model: str, /) -> Reporter:
+        """What reports on a function of the model as it is now."""
 
-    def report_relational(self, model: str, into: str = "", /) -> PlanReport:
-        """The model's plan before any rule."""
+    def report_relational(self, function: str, model: str, into: str = "", /) -> PlanReport:
+        """The plan of a function of the model before any rule."""
 
 
 class TableStore(Protocol):

@@ -16,13 +16,13 @@ def later_report(
 
     The models are looked up now; they may be dropped by then.
     """
-    names = {step.model for step in plan.steps if isinstance(step, Infer)}
-    reporters = {name: models.reporter(name) for name in names}
+    calls = {(step.function, step.model) for step in plan.steps if isinstance(step, Infer)}
+    reporters = {call: models.reporter(*call) for call in calls}
     return lambda: _report(reporters, plan, statement, stats)
 
 
 def _report(
-    reporters: Mapping[str, Reporter],
+    reporters: Mapping[tuple[str, str], Reporter],
     plan: SqlPlan,
     statement: str,
     stats: SqlStatistics | None,
@@ -33,16 +33,16 @@ def _report(
     """
     plans: list[PlanReport] = []
     parts = []
-    shown: set[str] = set()
+    shown: set[tuple[str, str]] = set()
     for number, step in enumerate(plan.steps):
         took = stats.steps[number] if stats is not None else None
         index = None
         if isinstance(step, Infer):
-            counts = took.counts if took is not None else None
-            if counts is not None or (took is None and step.model not in shown):
-                shown.add(step.model)
+            counts, call = took.counts if took is not None else None, (step.function, step.model)
+            if counts is not None or (took is None and call not in shown):
+                shown.add(call)
                 index = len(plans)
-                plans.append(reporters[step.model](counts, step.into))
+                plans.append(reporters[call](counts, step.into))
         parts.append(
             PartReport(
                 engine="model" if isinstance(step, Infer) else "duckdb",
@@ -62,8 +62,12 @@ def _report(
 def report_relational(models: ModelFunctions, plan: SqlPlan, statement: str) -> Report:
     """The plans of a statement's models before any rule: joins, aggregates and maps."""
     steps = [step for step in plan.steps if isinstance(step, Infer)]
-    named = {step.model: step for step in reversed(steps)}
-    plans = tuple(models.report_relational(s.model, s.into) for s in steps if named[s.model] is s)
+    first = {(step.function, step.model): step for step in reversed(steps)}
+    plans = tuple(
+        models.report_relational(s.function, s.model, s.into)
+        for s in steps
+        if first[s.function, s.model] is s
+    )
     return Report("EXPLAIN (RELATIONAL)", statement, (), plans)
 
 

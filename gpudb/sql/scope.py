@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
-from gpudb.sql.calls import IN_FROM, has_call, has_unnest, is_aggregated, is_call, varies
+from gpudb.sql.calls import called, has_call, has_unnest, in_from, is_aggregated, is_call, varies
 
 Describe: TypeAlias = Callable[[exp.Query], list[tuple[str, str]]]
 """Query -> name and type of its columns; SqlError if it cannot be bound."""
@@ -76,10 +76,10 @@ class Scope:
 
     def is_source(self, column: exp.Column) -> bool:
         """True for a column of the source, false for the alias of another item."""
-        if column.args.get("table") is not None:
-            return True
         if _is_bound_inside(column):
             return False
+        if column.args.get("table") is not None:
+            return True
         name = column.name.lower()
         return name in self.source_columns or name not in self.aliases
 
@@ -112,7 +112,7 @@ class Scope:
         if any(isinstance(key, exp.Rollup | exp.Cube | exp.GroupingSets) for key in keys):
             raise UnsupportedError(
                 f"{node.sql('duckdb', normalize_functions=False)} beside ROLLUP, CUBE or GROUPING "
-                "SETS: group in a CTE first, and call embed in a SELECT over it"
+                f"SETS: group in a CTE first, and call {called(node)} in a SELECT over it"
             )
         return True
 
@@ -269,10 +269,11 @@ def is_star(item: exp.Expr) -> bool:
 
 
 def _is_bound_inside(column: exp.Column) -> bool:
-    """True for the variable of a list comprehension."""
+    """True for the variable of a list comprehension, or a field of it."""
+    variable = (column.table or column.name).lower()
     around = column.find_ancestor(exp.Comprehension)
     while around is not None:
-        if around.expression.name.lower() == column.name.lower():
+        if around.expression.name.lower() == variable:
             return True
         around = around.find_ancestor(exp.Comprehension)
     return False
@@ -290,8 +291,8 @@ def _check_not_recursive(cte: exp.Expr, with_: exp.With) -> None:
     reads_itself = any(t.name.lower() == cte.alias.lower() for t in cte.find_all(exp.Table))
     if with_.args.get("recursive") and reads_itself:
         raise UnsupportedError(
-            f"embed in the recursive CTE {cte.alias!r}: the rows that reach the model are not "
-            "known before it runs; call embed in a SELECT over the finished CTE"
+            f"{called(cte)} in the recursive CTE {cte.alias!r}: the rows that reach the model are "
+            f"not known before it runs; call {called(cte)} in a SELECT over the finished CTE"
         )
 
 
@@ -299,17 +300,15 @@ def _check_stars(select: exp.Select) -> None:
     for item in select.expressions:
         if (is_star(item) and has_call(item)) or (not is_star(item) and item.find(exp.Columns)):
             raise UnsupportedError(
-                f"{item.sql('duckdb')}: a star with a function around or inside it, beside embed; "
+                f"{item.sql('duckdb')}: a star with a function around or inside it, beside "
+                f"{called(select)}; "
                 "name the columns"
             )
     source = [select.args.get("from_"), *(j.this for j in select.args.get("joins") or [])]
-    if any(
-        is_call(n) and n.find_ancestor(exp.Select) is select
-        for part in source
-        if part is not None
-        for n in part.find_all(exp.Anonymous)
-    ):
-        raise UnsupportedError(IN_FROM)
+    for part in source:
+        for n in part.find_all(exp.Anonymous) if part is not None else ():
+            if is_call(n) and n.find_ancestor(exp.Select) is select:
+                raise in_from(n.name.lower())
 
 
 def _check_unnest(select: exp.Select) -> None:
@@ -322,8 +321,8 @@ def _check_unnest(select: exp.Select) -> None:
             call.replace(exp.null())
     if inside and any(has_unnest(item) for item in items if not is_call(item)):
         raise UnsupportedError(
-            "unnest inside embed beside another unnest; unnest in a CTE, and call embed in a "
-            "SELECT over it"
+            f"unnest inside {called(select)} beside another unnest; unnest in a CTE, and call "
+            f"{called(select)} in a SELECT over it"
         )
 
 
@@ -344,7 +343,7 @@ def _move_join_conditions(select: exp.Select) -> None:
             continue
         if join.side or join.kind not in ("", "INNER"):
             raise UnsupportedError(
-                f"embed in ON of a {join.side or join.kind} JOIN; compute the vectors in a CTE on "
+                f"{called(on)} in ON of a {join.side or join.kind} JOIN; compute it in a CTE on "
                 "each side first, and join those"
             )
         join.set("on", exp.true())

@@ -7,18 +7,20 @@ distinct texts among them, and the rest of the SELECT takes place over rows and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 
 import pyarrow as pa
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
-from gpudb.sql.calls import Call, as_call, has_call, is_call, own_calls, scopes
+from gpudb.sql.answers import Answers
+from gpudb.sql.calls import Call, CallKey, as_call, called, has_call, is_call, own_calls, scopes
 from gpudb.sql.connection import Connection, Parameters
 from gpudb.sql.plan import Infer, Measured, Rows, Step
 from gpudb.sql.protocols import ModelFunctions
 from gpudb.sql.scope import SOURCE_ARGS, Scope, is_star
-from gpudb.sql.vectors import Vectors
 
 ROWS, CONSTANT = "gpudb_rows_", "gpudb_constant_"
 """How the names of intermediate tables begin."""
@@ -54,8 +56,8 @@ class Splitter:
         self._models = models
         self._parameters = parameters
         self._dry = dry
-        self._vectors = Vectors(models)
-        self._constants: dict[tuple[str, str], str] = {}
+        self._answers = Answers(models)
+        self._constants: dict[CallKey, str] = {}
         self._registered: list[str] = []
         self.steps: list[Step] = []
         self.measured: list[Measured] = []
@@ -70,10 +72,11 @@ class Splitter:
                 )
         for node in statement.find_all(exp.Anonymous):
             if is_call(node):
-                model = as_call(node, self._parameters).model
-                self._connection.placeholder(model, self._models.embedding_width(model))
+                call = as_call(node, self._parameters)
+                kind = self._models.returns(call.function.name, call.model, call.options)
+                self._connection.placeholder(call.function, call.model, call.options, kind)
         if statement.find(exp.Ordered):
-            self._check_order()
+            self._check_order(called(statement))
         # DuckDB evaluates what FROM unnests as soon as it is bound.
         unnested = any(has_call(n) for n in statement.find_all(exp.Unnest))
         if unnested or not isinstance(statement, exp.Query):
@@ -103,19 +106,20 @@ class Splitter:
         if name is None:
             name = f"{CONSTANT}{len(self._constants) + 1}"
             self._constants[call.key] = name
-            query = exp.Select(expressions=[call.text.copy()])
-            texts = self._connection.query(query.sql("duckdb"), self._parameters).column(0)
-            vectors = self._infer(call.model, texts, call.text.sql("duckdb"), f"{name}.vector")
+            items = [exp.alias_(text.copy(), f"t{i}") for i, text in enumerate(call.texts)]
+            query = exp.Select(expressions=items)
+            texts = self._connection.query(query.sql("duckdb"), self._parameters).columns
+            vectors = self._infer(call, texts, f"{name}.vector")
             self._register(name, pa.table({"vector": vectors}))
         return exp.Subquery(this=exp.select("vector").from_(name))
 
-    def _check_order(self) -> None:
+    def _check_order(self, function: str) -> None:
         """Refuse settings of ORDER BY that sqlglot, which leaves defaults out, does not know."""
         for setting, default in (("default_null_order", "NULLS_LAST"), ("default_order", "ASC")):
             found = self._connection.setting(setting)
             if found.upper() not in (default, f"{default}ENDING"):
                 raise UnsupportedError(
-                    f"embed beside ORDER BY while {setting} is {found}: only {default} is "
+                    f"{function} beside ORDER BY while {setting} is {found}: only {default} is "
                     f"supported; RESET {setting}, and write NULLS FIRST or DESC where you mean it"
                 )
 
@@ -123,8 +127,8 @@ class Splitter:
         """A call that is in no SELECT: in VALUES, or in ORDER BY of a UNION."""
         if not call.is_constant:
             raise UnsupportedError(
-                f"embed of {call.text.sql('duckdb')} outside a SELECT, as in ORDER BY of a UNION; "
-                "put the rows in a CTE, and call embed in a SELECT over it"
+                f"{call.function.name} of {call.shown} outside a SELECT, as in ORDER BY of a "
+                f"UNION; put the rows in a CTE, and call {call.function.name} in a SELECT over it"
             )
         call.node.replace(self._constant(call))
 
@@ -137,10 +141,11 @@ class Splitter:
             if select.find_ancestor(exp.Select) is None:
                 raise
             # The whole statement is bound already: what is missing here is around this SELECT.
+            function = called(select)
             raise UnsupportedError(
-                "embed in a subquery that refers to the query around it; compute the vectors in a "
-                "CTE first, WITH v AS (SELECT *, embed(…) AS e FROM …), and use v in the subquery. "
-                f"DuckDB says: {error}"
+                f"{function} in a subquery that refers to the query around it; compute it in a CTE "
+                f"first, WITH v AS (SELECT *, {function}(…) AS e FROM …), and use v in the "
+                f"subquery. DuckDB says: {error}"
             ) from error
 
     def _split_select(self, select: exp.Select, calls: list[Call]) -> None:
@@ -158,9 +163,8 @@ class Splitter:
             rows.set(arg, value)
         into = f"{ROWS}{sum(isinstance(s, Rows) for s in self.steps) + 1}"
         table = self._rows(rows, into, items.columns)
-        for call, text, vector in items.calls:
-            sql = call.text.sql("duckdb")
-            vectors = self._infer(call.model, table.column(text), sql, f"{into}.{vector}")
+        for call, texts, vector in items.calls:
+            vectors = self._infer(call, [table.column(t) for t in texts], f"{into}.{vector}")
             table = table.append_column(vector, vectors)
         self._register(into, table)
 
@@ -183,26 +187,20 @@ class Splitter:
         self.measured.append(Measured(table.num_rows, perf_counter() - started))
         return table
 
-    def _infer(self, model: str, texts: pa.ChunkedArray, sql: str, into: str) -> pa.Array:
-        """Vectors of a column of texts; null for null."""
-        self.steps.append(Infer(model, sql, into))
+    def _infer(self, call: Call, texts: Sequence[pa.ChunkedArray], into: str) -> pa.Array:
+        """Answers for rows of texts; null where a text is."""
+        function, model, options = call.function, call.model, call.options
+        self.steps.append(Infer(function.name, model, call.shown, into, str(options)))
         started = perf_counter()
-        width = self._models.embedding_width(model)
-        if pa.types.is_null(texts.type):
-            texts = texts.cast(pa.string())
-        if not (pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type)):
-            raise SqlError(
-                f"embed('{model}', {sql}): the text is {texts.type}; expected VARCHAR: "
-                f"write CAST({sql} AS VARCHAR)"
-            )
+        columns = [_as_text(c, call, text) for c, text in zip(texts, call.texts, strict=True)]
         computed, counts = 0, None
         if self._dry:
-            vectors = pa.nulls(len(texts), pa.list_(pa.float32(), width))
+            answers = self._answers.nulls(function, model, len(columns[0]), options)
         else:
-            vectors, computed, counts = self._vectors.of(model, texts)
+            answers, computed, counts = self._answers.of(function, model, columns, options)
         seconds = perf_counter() - started
-        self.measured.append(Measured(len(texts), seconds, computed, counts))
-        return vectors
+        self.measured.append(Measured(len(answers), seconds, computed, counts))
+        return answers
 
     def _register(self, name: str, table: pa.Table) -> None:
         self._connection.register(name, table)
@@ -210,6 +208,17 @@ class Splitter:
 
     def _describe(self, query: exp.Query) -> list[tuple[str, str]]:
         return self._connection.describe(query.sql("duckdb"), self._parameters)
+
+
+def _as_text(column: pa.ChunkedArray, call: Call, text: exp.Expr) -> pa.ChunkedArray:
+    if pa.types.is_null(column.type):
+        return column.cast(pa.string())
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return column
+    raise SqlError(
+        f"{call.function.name}('{call.model}', {call.shown}): the text is {column.type}; expected "
+        f"VARCHAR: write CAST({text.sql('duckdb')} AS VARCHAR)"
+    )
 
 
 class Items:
@@ -221,10 +230,10 @@ class Items:
         self.expressions: list[exp.Expr] = []
         self.columns: list[str] = []
         """Their names, star items spelled out."""
-        self.calls: list[tuple[Call, str, str]] = []
-        """Each distinct call, the column of its text and the column of its vector."""
+        self.calls: list[tuple[Call, list[str], str]] = []
+        """Each distinct call, the columns of its texts and the column of its answers."""
         self._names: dict[tuple[str, ...], str] = {}
-        self._vectors: dict[tuple[str, str], str] = {}
+        self._vectors: dict[CallKey, str] = {}
         self.stars = {id(i): self._star(i) for i in scope.select.expressions if is_star(i)}
         for call in calls:
             self._vector(call)
@@ -248,12 +257,11 @@ class Items:
         return list(zip(internal, originals, strict=True))
 
     def _vector(self, call: Call) -> str:
-        text = self._scope.expanded(call.text)
-        full = Call(call.node, call.model, text)
+        full = replace(call, texts=tuple(map(self._scope.expanded, call.texts)))
         if full.key not in self._vectors:
             vector = f"vector_{len(self._vectors) + 1}"
             self._vectors[full.key] = vector
-            self.calls.append((full, self._column(text), vector))
+            self.calls.append((full, [self._column(text) for text in full.texts], vector))
         return self._vectors[full.key]
 
     def _column(self, node: exp.Expr) -> str:

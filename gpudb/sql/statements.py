@@ -12,11 +12,11 @@ from duckdb import StatementType
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
-from gpudb.sql.calls import FUNCTION
+from gpudb.functions import FUNCTIONS
 from gpudb.sql.connection import OUR_MACROS
 from gpudb.sql.explain import COMMENTS as _COMMENTS
 
-_CALL = re.compile(rf"\b{FUNCTION}\b", re.IGNORECASE)
+_CALL = re.compile(rf'\b({"|".join(FUNCTIONS)})\b"?{_COMMENTS}\(', re.IGNORECASE | re.DOTALL)
 
 
 class Kind(Enum):
@@ -134,13 +134,14 @@ def may_call(kind: Any, text: str) -> bool:
     UnsupportedError
         A statement that would keep the call for later.
     """
-    if not mentions_call(text):
+    mentioned = _CALL.search(text)
+    if mentioned is None:
         return False
     words = _words(text)
     if kind == StatementType.PREPARE or (kind == StatementType.CREATE and "TABLE" not in words):
         raise UnsupportedError(
-            f"embed in {' '.join(words[:2])} would run later, without gpudb; keep its rows with "
-            "CREATE TEMP TABLE … AS SELECT …"
+            f"{mentioned[1].lower()} in {' '.join(words[:2])} would run later, without gpudb; keep "
+            "its rows with CREATE TEMP TABLE … AS SELECT …"
         )
     return kind in _MAY_CALL or kind == StatementType.CREATE
 

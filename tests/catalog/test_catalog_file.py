@@ -10,8 +10,10 @@ from contextlib import closing
 import pytest
 
 from gpudb import catalog as package
-from gpudb.catalog import Catalog
+from gpudb.catalog import Catalog, StoredHead, listing
+from gpudb.catalog.heads import add_head, heads
 from gpudb.catalog.migrate import APPLICATION_ID, migrate, scripts, statements
+from gpudb.catalog.models import drop_version, versions
 from gpudb.errors import CatalogError
 from tests.children import ROOT, run, start
 
@@ -115,7 +117,7 @@ def test_damaged_catalog_is_one_error(path):
     content = bytearray(path.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
     path.write_bytes(content)
-    with Catalog(path) as catalog, pytest.raises(CatalogError, match=r"damaged.*backup"):
+    with pytest.raises(CatalogError, match=r"damaged.*backup"), Catalog(path) as catalog:
         _names(catalog)
 
 
@@ -318,3 +320,29 @@ def test_old_sqlite_is_refused(path, monkeypatch):
     with pytest.raises(CatalogError, match=r"needs 3\.37\.0 or newer"):
         Catalog(path)
     assert not path.exists()
+
+
+def test_a_catalog_from_before_heads_keeps_its_models_and_takes_heads(path):
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, scripts()[:2])
+        connection.execute("INSERT INTO model (name, last_number) VALUES ('m', 1)")
+        connection.execute(
+            "INSERT INTO version VALUES (7, 1, 1, 'bert', '{}', '[]', '{}', NULL, 'float32', 'x', "
+            "'2025-01-01T00:00:00+00:00', 0, 0)"
+        )
+    with Catalog(path) as catalog:
+        (old,) = versions(catalog)
+        assert (old.id, old.label) == (7, "m@1")
+        assert heads(catalog, 7) == {}
+        tags = StoredHead("tag", "[1]", ("O", "B-ä"), {"mask": ""})
+        words = StoredHead("fill_mask", "[2]", (), {})
+        for head in (words, tags):
+            add_head(catalog, 7, head)
+        assert heads(catalog, 7) == {"fill_mask": words, "tag": tags}
+        columns, rows = listing(catalog, "heads")
+        assert columns == ("model", "version", "kind", "labels")
+        assert rows == [("m", 1, "fill_mask", []), ("m", 1, "tag", ["O", "B-ä"])]
+        drop_version(catalog, "m")
+        assert heads(catalog, 7) == {}
+        with pytest.raises(CatalogError):
+            add_head(catalog, 7, tags)

@@ -23,6 +23,7 @@ from gpudb.cli import doctor, main, measure, query
 from gpudb.report import from_json
 from gpudb.sql.history import FILE as HISTORY
 from gpudb.store.folder import PAGES
+from tests.tiny_model import write_tiny_model
 
 TEXTS = ["good", 'bad, "quoted"', "שלום 👩‍👩‍👧", None, ""]
 Run = Callable[..., str]
@@ -88,6 +89,19 @@ def test_import_model(run: Run, minilm_folder: Path, tmp_path: Path) -> None:
     assert first.startswith("Imported m version 1 (")
     assert again.startswith("Imported m version 2 (")
     assert "; 0 bytes written; " in again
+
+
+def test_import_model_in_fewer_bits(run: Run, tmp_path: Path) -> None:
+    folder, path = write_tiny_model(tmp_path / "model"), tmp_path / "new.gpudb"
+    said = run("import-model", folder, "--name", "m", "--dtype", "int8", "-d", path)
+    assert re.search(r"Bytes by dtype: [\d,]+ of int8, [\d,]+ of float32\.\n", said)
+    assert re.search(r"Relative error of 15 rounded weights: at most 0\.\d+ \(", said)
+    assert re.search(r"Cosine .* 0\.99\d+ on average over 8 texts, 0\.99\d+ at least", said)
+    described = json.loads(run("describe", "m", "-d", path, "--format", "json"))
+    errors = {row["name"]: row["error"] for row in described}
+    weight = "encoder.layer.0.output.dense.weight"
+    assert errors[weight] > 0
+    assert errors[f"{weight}.scales"] is None
 
 
 def test_sql_formats_agree(run: Run, database: Path, tmp_path: Path) -> None:
@@ -251,6 +265,7 @@ def test_doctor_finds_a_damaged_page(
         (("ls", "-d", "no/such.gpudb"), "there is no database at no/such.gpudb"),
         (("describe", "x", "-d", "no/such.gpudb"), "there is no database"),
         (("import-model", "no/such/folder", "--name", "m", "-d", ":memory:"), "no/such/folder"),
+        (("import-model", ".", "--name", "m", "--dtype", "int4", "-d", ":memory:"), "int4"),
         (("sql", "-d", ":memory:", "--memory-limit", "lots", "SELECT 1"), "lots"),
     ],
 )

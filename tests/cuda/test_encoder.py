@@ -69,6 +69,17 @@ def test_minilm(folder: Path, expected: Any, precision: str) -> None:
     assert cosines.min() > 0.9999
 
 
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_minilm_in_int8(minilm_folder: Path, tmp_path: Path, precision: str) -> None:
+    """Scales stay float32 where everything else is float16: most would be denormal there."""
+    with gpudb.connect(tmp_path / "db", device="numpy") as db:
+        db.import_model(minilm_folder, "minilm", dtype="int8")
+        expected = _vectors(db, TEXTS)
+    with connected(tmp_path / "db", precision=precision) as (db, _):
+        found = _vectors(db, TEXTS)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=PRECISIONS[precision])
+
+
 def test_launches_of_a_layer(folder: Path) -> None:
     """Beside the products, of which there are four: eight launches a layer in all."""
     with connected(folder) as (db, engine):

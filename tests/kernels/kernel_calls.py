@@ -62,7 +62,7 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
         "pool": [
             (x(n, 3), o, kind, eps)
             for o, n, _ in sequences
-            for kind in ("mean", "max", "cls")
+            for kind in ("mean", "max", "cls", "last", "root_mean", "rising_mean")
             for eps in (None, 1e-6)
         ],
         "quantize": [(x(n, 4), np.abs(x(n)).astype(np.float32)) for n in (0, 1, 7)],

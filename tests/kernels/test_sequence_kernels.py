@@ -18,6 +18,7 @@ from gpudb.kernels.distance_scores import distance_scores
 from gpudb.kernels.pair_softmax import pair_softmax
 from gpudb.kernels.pool import pool
 from gpudb.kernels.sequences import equal_length_runs, pair_starts
+from gpudb.plan.sequence import POOLINGS
 from tests import reference_encoder
 from tests.tiny_plans import offsets_of
 
@@ -326,7 +327,7 @@ def test_both_forms_of_attention_agree(lengths: list[int], heads: int, d: int, s
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("kind", ["mean", "max", "cls"])
+@pytest.mark.parametrize("kind", POOLINGS)
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
 def test_pool(lengths: list[int], kind: str, dtype: str) -> None:
     offsets = offsets_of(lengths)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,10 @@ def test_modules_go_by_the_last_part_of_their_type(
         ({"pooling_mode_max_tokens": True}, "max"),
         ({"pooling_mode": "cls", "pooling_mode_mean_tokens": True}, "cls"),
         ({"word_embedding_dimension": 4}, "mean"),
+        ({"pooling_mode": "lasttoken"}, "last"),
+        ({"pooling_mode_lasttoken": True}, "last"),
+        ({"pooling_mode": "weightedmean"}, "rising_mean"),
+        ({"pooling_mode_mean_sqrt_len_tokens": True}, "root_mean"),
     ],
 )
 def test_pooling(folder: Path, pooling: object, expected: str) -> None:
@@ -136,13 +141,10 @@ def test_pooling(folder: Path, pooling: object, expected: str) -> None:
 @pytest.mark.parametrize(
     "pooling",
     [
-        {"pooling_mode": "weightedmean"},
-        {"pooling_mode": "lasttoken"},
+        {"pooling_mode": "attention"},
         {"pooling_mode": ["cls", "mean"]},
         {"pooling_mode": 5},
-        {"pooling_mode_mean_sqrt_len_tokens": True},
         {"pooling_mode_mean_tokens": True, "pooling_mode_max_tokens": True},
-        {"pooling_mode_lasttoken": True},
     ],
 )
 def test_other_poolings_are_refused(folder: Path, pooling: object) -> None:
@@ -154,7 +156,8 @@ def test_other_poolings_are_refused(folder: Path, pooling: object) -> None:
 @pytest.mark.parametrize(
     "kinds",
     [
-        ["Transformer", "Pooling", "Dense"],
+        ["Transformer", "Dense", "Pooling"],
+        ["Transformer", "Pooling", "Normalize", "Dense"],
         ["Transformer", "CNN", "Pooling"],
         ["Transformer"],
         ["Pooling", "Transformer"],
@@ -248,6 +251,14 @@ def test_prompt(folder: Path, settings: object, expected: str) -> None:
     assert read_checkpoint(folder).function.prompt == expected
 
 
+@pytest.mark.parametrize("prompts", [{"q": 3}, ["x"], "x"])
+def test_prompts_that_are_no_texts(folder: Path, prompts: object) -> None:
+    put_modules(folder, OLD + "Transformer", OLD + "Pooling")
+    put(folder / "config_sentence_transformers.json", {"prompts": prompts})
+    with pytest.raises(CheckpointError, match="expected an object of texts"):
+        read_checkpoint(folder)
+
+
 @pytest.mark.parametrize("prompts", [{}, None, {"x": 3}, ["x"]])
 def test_prompt_that_is_none(folder: Path, prompts: object) -> None:
     put_modules(folder, OLD + "Transformer", OLD + "Pooling")
@@ -316,7 +327,9 @@ def test_what_sentence_transformers_saves(
     model[1] = type(model[1])(384, pooling)
     model.save(str(tmp_path), create_model_card=False)
     checkpoint = read_checkpoint(tmp_path)
-    assert checkpoint.function == EmbedFunction(pooling, True, 77, "query: ")
+    function = checkpoint.function
+    assert function.prompts["query"] == "query: "
+    assert replace(function, prompts={}) == EmbedFunction(pooling, True, 77, "query: ")
     state = model[0].auto_model.state_dict()
     for name, weight in checkpoint.opened.weights.items():
         np.testing.assert_array_equal(weight.array(), state[name].numpy())

@@ -20,7 +20,8 @@ from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.weights import ResidentWeights
 from gpudb.models import encoder as encoder_module
 from gpudb.models.batches import Batch, plan_batches
-from gpudb.models.encoder import NORM_EPS, Encoder, Limits, batch_limits
+from gpudb.models.encoder import HIDDEN, NORM_EPS, POOLED, Encoder
+from gpudb.models.limits import Limits, batch_limits
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
 from gpudb.plan.rules import NEEDED
@@ -145,7 +146,7 @@ def test_joins_happen_once_per_plan(encoder: Encoder, monkeypatch: pytest.Monkey
         if "join" in vars(kind):
             monkeypatch.setattr(kind, "join", _counted(kind, joins))
     first, statistics = measured(encoder, ["the cat", "a dog"])
-    steps = len(encoder.joined(pooled=True).steps)
+    steps = len(encoder.joined(POOLED).steps)
     assert len(joins) >= steps
     assert statistics.prepare_seconds > 0
     joins.clear()
@@ -171,13 +172,26 @@ def _counted(kind: type[PhysicalOp], joins: list[str]) -> Any:
 
 def test_weights_are_views_of_the_pages(encoder: Encoder) -> None:
     """Only what must lie side by side and does not (Q, K, V of one layer) may be copied."""
-    placement, _ = encoder.fit(pooled=True, longest=4, tokens=4)
+    placement, _ = encoder.fit(POOLED, longest=4, tokens=4)
     assert placement.mode == "resident"
-    weights = encoder.placed(True, placement).weights
+    weights = encoder.placed(POOLED, placement).weights
     assert isinstance(weights, ResidentWeights)
     arrays = weights.arrays.values()
     views = [a for a in arrays if not a.flags.owndata and not a.flags.writeable]
     assert len(views) >= len(arrays) // 2
+
+
+def test_weights_of_two_plans_are_kept_together_only_where_they_fit(encoder: Encoder) -> None:
+    placement, _ = encoder.fit(POOLED, longest=4, tokens=4)
+    kept = placement.held_nbytes
+    for room, expected in ((2 * kept + 50_000, [POOLED, HIDDEN]), (2 * kept - 1, [HIDDEN])):
+        limits = replace(encoder.limits, threads=1, memory_nbytes=room)
+        one = fresh(encoder, limits=limits)
+        for output in (POOLED, HIDDEN):
+            placement, _ = one.fit(output, longest=4, tokens=4)
+            assert placement.mode == "resident"
+            assert one.placed(output, placement).placement is placement
+        assert list(one._prepared) == expected
 
 
 def test_the_memory_limit_makes_batches_smaller_before_it_refuses(encoder: Encoder) -> None:
@@ -329,5 +343,5 @@ def test_placements_are_kept_for_some_lengths_only(
     monkeypatch.setattr("gpudb.models.encoder.KEPT_FITS", 3)
     one = fresh(encoder)
     for longest in (*range(1, 9), 1, 8):
-        assert one.fit(True, longest, longest) == fresh(encoder).fit(True, longest, longest)
+        assert one.fit(POOLED, longest, longest) == fresh(encoder).fit(POOLED, longest, longest)
         assert len(one._fits) <= 3

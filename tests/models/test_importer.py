@@ -249,11 +249,11 @@ def _words(*words: str) -> Callable[[Path], object]:
 
 DAMAGE: dict[str, tuple[Callable[[Path], object], type[GpudbError], str]] = {
     "no config": (_remove("config.json"), CheckpointError, "no config.json"),
-    "no weights": (_remove("model.safetensors"), CheckpointError, "expected model.safetensors"),
+    "no weights": (_remove("model.safetensors"), CheckpointError, "found no weights; expected"),
     "cut": (_cut, CheckpointError, "ends at byte"),
     "header length": (_header(0, b"\xff" * 8), CheckpointError, "a header of"),
     "header text": (_header(8, b"!"), CheckpointError, "not JSON"),
-    "pickle": (_pickle, UnsupportedError, "pytorch_model.bin, a pickle.*save_pretrained"),
+    "pickle": (_pickle, UnsupportedError, r"pytorch_model\.bin.*save_pretrained"),
     "unknown": (
         _configure(model_type="gpt2"),
         UnsupportedError,

@@ -109,9 +109,9 @@ def test_what_cannot_fit_is_refused_before_anything_is_read(
 def test_explain_says_streamed_and_why(folder: Path, weights_nbytes: int) -> None:
     limit = weights_nbytes // 2
     with gpudb.connect(folder, device="numpy", threads=1, memory_limit=limit) as db:
-        report = db._library.report("large", None)
+        report = db._library.report("large")
         stats = db.embed("large", ["w30 w31"]).stats
-        analyzed = db._library.report("large", stats)
+        analyzed = db._library.reporter("embed", "large")(stats, "")
     for (note,) in (report.notes, analyzed.notes):
         assert note.startswith("streamed: ")
         assert f"of {limit:,} bytes" in note

@@ -61,6 +61,25 @@ def test_the_vectors_are_those_of_sentence_transformers(
     _compare(ours, theirs, report)
 
 
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("dtype", "least"), [("float16", 0.99999), ("bfloat16", 0.9999), ("int8", 0.995)]
+)
+def test_rounded_weights_give_nearly_the_vectors_of_sentence_transformers(
+    minilm_folder: Path, dtype: str, least: float, report: Report
+) -> None:
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    model = sentence_transformers.SentenceTransformer(str(minilm_folder), device="cpu")
+    few = TEXTS[::10]
+    theirs = model.encode(few, show_progress_bar=False)
+    with gpudb.connect(device="numpy") as db:
+        db.import_model(minilm_folder, "minilm", dtype=dtype)
+        found = db.embed("minilm", few).numpy("embedding")
+    cosine = (found * theirs).sum(axis=1)
+    report(f"{len(few)} texts, cosine {cosine.mean():.6f} on average, {cosine.min():.6f} at least")
+    assert least <= cosine.min() < 1 + 1e-6
+
+
 def _compare(ours: HostArray, theirs: HostArray, report: Report) -> None:
     difference = float(np.abs(ours - theirs).max())
     a, b = ours.astype(np.float64), theirs.astype(np.float64)

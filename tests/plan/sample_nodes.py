@@ -121,6 +121,10 @@ def sample_nodes() -> list[Node]:
         column,
         product,
         Scan(cube.tensor, ((0, ">=", 1), (2, "in", (0, 2)), (0, "<=", "i1"))),
+        Scan(
+            TensorSchema("steps", (WIDTH, 5), (3, 2), "int8"),
+            scales=TensorSchema("steps.scales", (WIDTH, 1), (3, 1)),
+        ),
         FilterKeys(cube, ((1, "=", 0),)),
         Join(cube, vector, ((0, 0),), "multiply"),
         Contract(cube, panels, ((2, 0),), (2, 0)),

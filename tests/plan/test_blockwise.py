@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gpudb.errors import UnsupportedError
 from gpudb.models.architecture import SEQUENCES
-from gpudb.plan.blockwise import SEGMENTS, STARTED, STARTS, blockwise
+from gpudb.plan.blockwise import ENDS, SEGMENTS, STARTED, STARTS, blockwise
 from gpudb.plan.node import Node, walk
 from gpudb.plan.relational import Contract, Join
 from gpudb.plan.rules import RELATIONAL, RULES, optimize
@@ -40,6 +41,7 @@ def batch_arrays(encoder: Encoder) -> dict[str, HostArray]:
         **encoder.inputs,
         SEGMENTS: np.repeat(np.arange(len(lengths)), lengths).astype(np.int32),
         STARTS: offsets[:-1][lengths > 0],
+        ENDS: offsets[1:][lengths > 0] - 1,
         STARTED: np.flatnonzero(lengths).astype(np.int32),
     }
 
@@ -60,7 +62,7 @@ def test_hidden_states_are_those_of_the_fused_plan(build, lengths, block) -> Non
     np.testing.assert_allclose(run, fused, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["mean", "max", "cls"])
+@pytest.mark.parametrize("kind", ["mean", "max", "cls", "last"])
 def test_pooled_vectors_are_those_of_the_fused_plan(kind: str) -> None:
     encoder = bert_encoder([0, 5, 1, 0, 9], dtype="float64")
     pooled: Node = Normalize(Pool(encoder.plan, SEQUENCES, kind), 1e-12)
@@ -69,6 +71,12 @@ def test_pooled_vectors_are_those_of_the_fused_plan(kind: str) -> None:
     np.testing.assert_allclose(dense(plan, batch_arrays(encoder)), fused, rtol=1e-9, atol=1e-12)
     run = compute(plan, encoder.arrays, RELATIONAL, batch_arrays(encoder))
     np.testing.assert_allclose(run, fused, rtol=1e-9, atol=1e-12)
+
+
+def test_a_mean_with_weights_has_no_form_over_blocks() -> None:
+    pooled = Pool(bert_encoder([3]).plan, SEQUENCES, "rising_mean")
+    with pytest.raises(UnsupportedError, match="'rising_mean' has no form over blocks"):
+        blockwise(pooled, (0, 3), 4)
 
 
 def test_nothing_but_algebra_is_left() -> None:

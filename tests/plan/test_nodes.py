@@ -57,6 +57,16 @@ REFUSED: dict[str, tuple[Callable[[], Node], tuple[str, ...]]] = {
         lambda: Matmul(scan("left", 2, 3, dtype="int32"), scan("right", 3, 4)),
         ("left", "int32", "store it as float32"),
     ),
+    "scales of float32": (
+        lambda: Scan(scan("x", 2, 3).tensor, scales=scan("x.scales", 2, 1).tensor),
+        ("x is 2×3 float32", "x.scales are 2×1 float32", "int8 matrix"),
+    ),
+    "scales cut otherwise": (
+        lambda: Scan(
+            scan("x", 4, 3, dtype="int8").tensor, scales=scan("s", 4, 1, block=(2, 1)).tensor
+        ),
+        ("x is 4×3 int8", "s are 4×1", "cut as its rows are"),
+    ),
     "zip of other shapes": (
         lambda: Zip(scan("left", 2, 3), scan("right", 3, 2), "add"),
         ("add", "left", "2×3", "right", "3×2"),

@@ -7,16 +7,17 @@ the very text that gpudb splits, and rows, names, types and order must all be eq
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
+from gpudb.embed_options import VECTOR_DTYPES, EmbedOptions
 from gpudb.errors import CatalogError
+from gpudb.functions import Options
 from gpudb.report import PlanReport, PlanText
 from gpudb.sql import SqlEngine
 from gpudb.sql.plan import SqlResult
@@ -26,6 +27,15 @@ from gpudb.tables import UserTables
 
 ORACLE_MACROS = (
     "CREATE MACRO embed(model, text) AS getvariable(model)[text]",
+    "CREATE MACRO classify(model, text) AS CASE WHEN text IS NOT NULL THEN "
+    "{'label': text || '!', 'probability': CAST(len(text) AS FLOAT)} END",
+    "CREATE MACRO classify_all(model, text) AS CASE WHEN text IS NOT NULL THEN "
+    "MAP {'long': CAST(len(text) AS FLOAT), 'short': CAST(0.5 AS FLOAT)} END",
+    "CREATE MACRO tag(model, text) AS CASE WHEN text IS NOT NULL THEN "
+    "list_transform(range(len(text)), lambda n: {'label': text, 'start': CAST(n AS INTEGER)}) END",
+    "CREATE MACRO score(model, a, b) AS CAST(100 * len(a) + len(b) AS FLOAT)",
+    "CREATE MACRO fill_mask(model, text, top := 5) AS CASE WHEN text IS NOT NULL THEN "
+    "list_transform(range(top), lambda n: {'token': text, 'probability': CAST(n AS FLOAT)}) END",
     *(
         f"CREATE MACRO {name}(a, b) AS CASE WHEN a IS NOT NULL AND b IS NOT NULL THEN {f}(a, b) END"
         for name, f in (
@@ -35,6 +45,23 @@ ORACLE_MACROS = (
         )
     ),
 )
+TYPES = {
+    "classify": pa.struct([("label", pa.string()), ("probability", pa.float32())]),
+    "classify_all": pa.map_(pa.string(), pa.float32()),
+    "tag": pa.list_(pa.struct([("label", pa.string()), ("start", pa.int32())])),
+    "score": pa.float32(),
+    "fill_mask": pa.list_(pa.struct([("token", pa.string()), ("probability", pa.float32())])),
+}
+ANSWERS: Mapping[str, Callable[..., Any]] = {
+    "classify": lambda text, _: {"label": text + "!", "probability": len(text)},
+    "classify_all": lambda text, _: [("long", len(text)), ("short", 0.5)],
+    "tag": lambda text, _: [{"label": text, "start": n} for n in range(len(text))],
+    "score": lambda a, b, _: 100 * len(a) + len(b),
+    "fill_mask": lambda text, options: [
+        {"token": text, "probability": n} for n in range(options.top)
+    ],
+}
+"""What models answer, exactly; the macros below say the same in SQL."""
 WIDTHS = {"tiny": 4, "other": 3, "tiny@1": 4}
 
 
@@ -67,24 +94,39 @@ class HashModels:
         """Every text that reached a model, in order."""
         return [text for _, texts in self.seen for text in texts]
 
-    def embedding_width(self, model: str) -> int:
+    def returns(self, function: str, model: str, options: Options) -> pa.DataType:
         if model not in WIDTHS:
             raise CatalogError(f"no model {model!r}; models are: {', '.join(WIDTHS)}")
-        return WIDTHS[model]
+        if isinstance(options, EmbedOptions):
+            element = pa.from_numpy_dtype(VECTOR_DTYPES[options.dtype])
+            return pa.list_(element, options.width(model, WIDTHS[model]))
+        return TYPES[function]
 
-    def embed(self, model: str, texts: Any) -> tuple[np.ndarray[Any, Any], Counts]:
-        given = texts.to_pylist()
-        assert None not in given
+    def formed(self, function: str, model: str, rows: pa.Array, options: Options) -> pa.Array:
+        if not isinstance(options, EmbedOptions):
+            answers = [ANSWERS[function](*row, options) for row in rows.to_pylist()]
+            return pa.array(answers, TYPES[function])
+        vectors = rows.flatten().to_numpy().reshape(len(rows), WIDTHS[model])
+        made = options.applied(model, vectors, unit=False)
+        return pa.FixedSizeListArray.from_arrays(pa.array(made.reshape(-1)), made.shape[1])
+
+    def ask(
+        self, function: str, model: str, texts: Sequence[pa.Array], options: Options
+    ) -> tuple[pa.Array, Counts]:
+        given = list(zip(*(column.to_pylist() for column in texts), strict=True))
+        assert not any(None in row for row in given)
         assert len(set(given)) == len(given)
-        self.seen.append((model, given))
-        rows = [vector(model, text) for text in given]
-        values = np.array(rows, np.float32).reshape(len(given), WIDTHS[model])
-        return values, Counts(sum(map(len, given)))
+        self.seen.append((model, [" | ".join(row) for row in given]))
+        counts = Counts(sum(len(text) for row in given for text in row))
+        if not isinstance(options, EmbedOptions):
+            return pa.array([list(row) for row in given], pa.list_(pa.string())), counts
+        rows = [vector(model, (options.prompt or "") + text) for (text,) in given]
+        return pa.array(rows, pa.list_(pa.float32(), WIDTHS[model])), counts
 
     def profiling(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def reporter(self, model: str) -> Reporter:
+    def reporter(self, function: str, model: str) -> Reporter:
         def report(statistics: object, into: str) -> PlanReport:
             measured = f", measured {statistics}" if statistics else ""
             text = PlanText("logical plan", f"plan of {model}{measured}")
@@ -92,7 +134,7 @@ class HashModels:
 
         return report
 
-    def report_relational(self, model: str, into: str = "") -> PlanReport:
+    def report_relational(self, function: str, model: str, into: str = "") -> PlanReport:
         return PlanReport(model, into, "numpy", (), (PlanText(f"relational plan of {model}", ""),))
 
 

@@ -434,3 +434,39 @@ SELECT upper(text) AS text, embed('tiny', text) AS e, count(*) AS n FROM reviews
 SELECT DISTINCT text, embed('tiny', text) AS e FROM reviews
 SELECT id, embed('tiny', text) FROM reviews USING SAMPLE 100%
 SELECT id, embed('tiny', text) FROM reviews TABLESAMPLE 100%
+
+-- other functions of models
+SELECT classify('tiny', text) FROM reviews
+SELECT id, classify('tiny', text).label, classify('tiny', text).probability AS p FROM reviews
+SELECT (classify('tiny', text)).label AS l, count(*) AS n FROM reviews GROUP BY l
+SELECT classify('tiny', text)['label'] AS l FROM reviews WHERE classify('tiny', text).probability > 3
+SELECT classify('tiny', upper(text)).label FROM reviews ORDER BY classify('tiny', text).probability, id LIMIT 3
+SELECT classify('tiny', 'a').label, classify('tiny', 'a')
+SELECT struct_extract(classify('tiny', text), 'label') FROM reviews
+SELECT classify_all('tiny', text)['long'] AS p FROM reviews
+SELECT classify_all('tiny', text) FROM reviews
+SELECT map_keys(classify_all('tiny', text)), cardinality(classify_all('tiny', text)) FROM reviews
+SELECT id, tag('tiny', text) FROM reviews
+SELECT id, unnest(tag('tiny', text)) AS span FROM reviews
+SELECT id, unnest(tag('tiny', text), recursive := true) FROM reviews WHERE id < 3
+SELECT [s.start FOR s IN tag('tiny', text) IF s.start > 2] AS starts FROM reviews
+SELECT list_filter(tag('tiny', text), lambda s: s.start > 2 AND s.label != shop) AS late FROM reviews
+SELECT len(tag('tiny', text)) AS n, tag('tiny', text)[1].label FROM reviews
+SELECT score('tiny', text, shop) FROM reviews
+SELECT id, score('tiny', 'query', text) AS score FROM reviews ORDER BY score DESC NULLS LAST, id
+SELECT score('tiny', text, 'query') + score('tiny', 'query', text) FROM reviews
+SELECT score('tiny', 'a', 'b'), score('tiny', NULL, 'b'), score('tiny', 'a', NULL)
+SELECT r.id, s.city, score('tiny', r.text, s.text) AS x FROM reviews r JOIN shops s ON r.shop = s.shop
+SELECT max(score('tiny', text, shop)) AS best, shop FROM reviews GROUP BY shop
+SELECT id FROM reviews WHERE score('tiny', text, shop) > 500
+SELECT id, rank() OVER (ORDER BY score('tiny', text, 'q') DESC) AS r FROM reviews WHERE text IS NOT NULL
+SELECT fill_mask('tiny', text) FROM reviews
+SELECT fill_mask('tiny', text, top := 2)[1].token FROM reviews
+SELECT fill_mask('tiny', text, 1) FROM reviews
+SELECT len(fill_mask('tiny', 'a', top => 3))
+SELECT embed('tiny', text) AS e, classify('tiny', text).label AS l, score('tiny', text, text) AS s FROM reviews
+SELECT score FROM (SELECT id AS score FROM reviews) WHERE score > 3
+SELECT tag, score, classify FROM (SELECT id AS tag, stars AS score, shop AS classify FROM reviews)
+SELECT classify('tiny', text) FROM empty
+SELECT score('tiny', text, text) FROM empty
+SELECT "score"('tiny', text, shop), SCORE /* ( */ ('tiny', text, shop) FROM reviews

@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gpudb.errors import SqlError
+from gpudb.embed_options import EmbedOptions
+from gpudb.errors import SqlError, UnsupportedError
+from gpudb.functions import FUNCTIONS, ModelFunction
 from gpudb.sql.connection import Connection, quoted
 
 
@@ -117,12 +119,46 @@ def test_a_null_vector_compares_to_null(connection: Connection, name: str) -> No
     assert value(connection, f"SELECT {name}([1.0, 2.0]::FLOAT[2], NULL)") is None
 
 
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=lambda function: function.name)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (pa.float32(), "FLOAT"),
+        (
+            pa.list_(pa.struct([("to", pa.string()), ("b", pa.int32())])),
+            'STRUCT("to" VARCHAR, b INTEGER)[]',
+        ),
+        (pa.map_(pa.string(), pa.float32()), "MAP(VARCHAR, FLOAT)"),
+    ],
+)
+def test_calls_are_bound_to_the_type_of_the_answers(
+    connection: Connection, function: ModelFunction, kind: pa.DataType, name: str
+) -> None:
+    connection.placeholder(function, "m", function.options(), kind)
+    call = f"{function.name}('m', {', '.join('a' for _ in function.texts)})"
+    described = connection.describe(f"SELECT {call} AS e FROM (SELECT 'x' AS a)", {})
+    assert described == [("e", name)]
+
+
+def test_answers_that_sql_has_no_type_for(connection: Connection) -> None:
+    options = EmbedOptions(dtype="float16")
+    with pytest.raises(UnsupportedError, match=r"embed: SQL has no type for .*halffloat"):
+        connection.placeholder(FUNCTIONS["embed"], "m", options, pa.list_(pa.float16(), 3))
+
+
 def test_embed_can_be_bound_but_not_run(connection: Connection) -> None:
-    connection.placeholder("m", 3)
-    connection.placeholder("o'\"x@2", 5)
+    embed = FUNCTIONS["embed"]
+    for model, options, kind in (
+        ("m", EmbedOptions(), pa.list_(pa.float32(), 3)),
+        ("m", EmbedOptions(2, dtype="int8"), pa.list_(pa.int8(), 2)),
+        ("o'\"x@2", EmbedOptions(), pa.list_(pa.float32(), 5)),
+    ):
+        connection.placeholder(embed, model, options, kind)
     described = connection.describe("SELECT embed('m', 'a') AS e, embed($n, NULL)", {"n": "m"})
     assert described == [("e", "FLOAT[3]"), ("embed($n, NULL)", "FLOAT[3]")]
     assert connection.describe("SELECT embed('o''\"x@2', 'a') AS e", {}) == [("e", "FLOAT[5]")]
+    form = connection.describe("SELECT embed('m', 'a', $n, dtype => 'int8') AS e", {"n": 2})
+    assert form == [("e", "TINYINT[2]")]
     with pytest.raises(SqlError, match=r"embed\(\) reached DuckDB: a"):
         connection.query("SELECT embed('m', t) FROM (VALUES ('a')) v(t)", {})
 

@@ -279,11 +279,11 @@ def test_explain_runs_nothing(own: Pair) -> None:
     assert "\n".join(lines) == result.text
     assert lines[:3] == [
         "split",
-        "model   gpudb_constant_1.vector = tiny over distinct $q",
+        "model   gpudb_constant_1.vector = embed of tiny over distinct $q",
         "DuckDB  gpudb_rows_1 = SELECT text AS column_1, id AS column_2 FROM reviews "
         "WHERE stars > 3 LIMIT 2",
     ]
-    assert lines[3] == "model   gpudb_rows_1.vector_1 = tiny over distinct text"
+    assert lines[3] == "model   gpudb_rows_1.vector_1 = embed of tiny over distinct text"
     assert lines[-1] == "plan of tiny"
     assert result.text.count("plan of tiny") == 1
 

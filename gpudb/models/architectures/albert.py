@@ -16,6 +16,7 @@ from gpudb.models.architecture import (
     layer_count,
     whole_number,
 )
+from gpudb.models.heads import masked_words, sequence_classifier, token_classifier
 from gpudb.models.post_norm import PostNormLayer, linear_shapes, project
 from gpudb.models.post_norm_encoder import (
     Layer,
@@ -28,11 +29,8 @@ from gpudb.plan.node import Node
 
 _WIDENED = "encoder.embedding_hidden_mapping_in"
 
-# Buffers and heads that checkpoints carry and an encoder does not use.
-_UNUSED = re.compile(
-    r"embeddings\.(position_ids|token_type_ids)"
-    r"|(pooler|predictions|sop_classifier|classifier|qa_outputs)\..*"
-)
+# Buffers that checkpoints carry.
+_UNUSED = re.compile(r"embeddings\.(position_ids|token_type_ids)")
 
 
 def weights(config: Config) -> dict[str, tuple[int, ...]]:
@@ -92,6 +90,18 @@ def _layer(group: int, number: int) -> Layer:
     )
 
 
+HEADS = {
+    "SequenceClassification": sequence_classifier("pooler", "classifier"),
+    "TokenClassification": token_classifier(),
+    "MaskedLM": masked_words(
+        "predictions.dense",
+        "predictions.LayerNorm",
+        "predictions.decoder",
+        "predictions.bias",
+        inner="embedding_size",
+    ),
+}
+
 ALBERT = Architecture(
     name="albert",
     model_types=("albert",),
@@ -100,4 +110,6 @@ ALBERT = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings"),
+    heads=HEADS,
+    head_names=("pooler.", "predictions.", "sop_classifier.", "classifier.", "qa_outputs."),
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from gpudb.models.architecture import Architecture, Config, ScanWeight, whole_number
+from gpudb.models.heads import masked_words, sequence_classifier, token_classifier
 from gpudb.models.post_norm_encoder import (
     TextEmbeddings,
     bert_layers,
@@ -16,8 +17,8 @@ from gpudb.models.post_norm_encoder import (
 )
 from gpudb.plan.node import Node
 
-# Buffers and heads that checkpoints carry and an encoder does not use.
-_UNUSED = re.compile(r"embeddings\.(position_ids|token_type_ids)|(pooler|cls|classifier)\..*")
+# Buffers that checkpoints carry.
+_UNUSED = re.compile(r"embeddings\.(position_ids|token_type_ids)")
 _PREFIXES = ("bert.", "model.", "0.auto_model.")
 _OLD_NORM_NAMES = {"gamma": "weight", "beta": "bias"}
 
@@ -48,6 +49,19 @@ def build(config: Config, scan: ScanWeight) -> Node:
     return encoder.build(embeddings.build(scan, encoder.eps, encoder.dropout), scan)
 
 
+PREDICTIONS = masked_words(
+    "cls.predictions.transform.dense",
+    "cls.predictions.transform.LayerNorm",
+    "cls.predictions.decoder",
+    "cls.predictions.bias",
+)
+HEADS = {
+    "SequenceClassification": sequence_classifier("pooler.dense", "classifier"),
+    "TokenClassification": token_classifier(),
+    "MaskedLM": PREDICTIONS,
+    "PreTraining": PREDICTIONS,
+}
+
 BERT = Architecture(
     name="bert",
     model_types=("bert",),
@@ -56,4 +70,6 @@ BERT = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings"),
+    heads=HEADS,
+    head_names=("pooler.", "cls.", "classifier.", "qa_outputs."),
 )

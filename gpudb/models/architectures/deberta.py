@@ -24,6 +24,7 @@ from gpudb.models.architecture import (
     token_input,
     whole_number,
 )
+from gpudb.models.architectures.bert import PREDICTIONS
 from gpudb.models.disentangled import (
     TERMS,
     Projected,
@@ -33,14 +34,12 @@ from gpudb.models.disentangled import (
     vector_rows,
 )
 from gpudb.models.distances import constant_rows
+from gpudb.models.heads import sequence_classifier, token_classifier
 from gpudb.models.post_norm import PostNormLayer, linear_shapes, norm, norm_shapes, project
 from gpudb.plan.node import Node
 from gpudb.plan.tensor import Dropout, Gather, Matmul, Zip
 
-_UNUSED = re.compile(
-    r"embeddings\.position_ids|"
-    r"(pooler|cls|classifier|lm_predictions|mask_predictions|qa_outputs|lm_head)\..*"
-)
+_UNUSED = re.compile(r"embeddings\.position_ids")
 _VECTORS = "encoder.rel_embeddings.weight"
 
 
@@ -234,6 +233,16 @@ def _layers(config: Config) -> list[str]:
     return [f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers"))]
 
 
+HEADS = {
+    "SequenceClassification": sequence_classifier(
+        "pooler.dense",
+        "classifier",
+        lambda config: activation({"pooler_hidden_act": "gelu", **config}, "pooler_hidden_act"),
+    ),
+    "TokenClassification": token_classifier(),
+    "MaskedLM": PREDICTIONS,
+}
+
 DEBERTA = Architecture(
     name="deberta",
     model_types=("deberta", "deberta-v2"),
@@ -243,4 +252,14 @@ DEBERTA = Architecture(
     build=build,
     # What has no vectors of positions could be longer; it is not what such models are trained on.
     positions=lambda config: whole_number(config, "max_position_embeddings"),
+    heads=HEADS,
+    head_names=(
+        "pooler.",
+        "cls.",
+        "classifier.",
+        "lm_predictions.",
+        "mask_predictions.",
+        "qa_outputs.",
+        "lm_head.",
+    ),
 )

@@ -5,8 +5,6 @@ Sanh et al., "DistilBERT, a distilled version of BERT: smaller, faster, cheaper 
 
 from __future__ import annotations
 
-import re
-
 from gpudb.models.architecture import (
     Architecture,
     Config,
@@ -17,15 +15,13 @@ from gpudb.models.architecture import (
     layer_count,
     whole_number,
 )
+from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
 from gpudb.models.post_norm import PostNormLayer
 from gpudb.models.post_norm_encoder import Layer, PostNormEncoder, TextEmbeddings
 from gpudb.plan.node import Node
 
 EPS = 1e-12
 """Of every norm; the config does not say it."""
-
-# Heads that checkpoints carry and an encoder does not use.
-_UNUSED = re.compile(r"(vocab_\w+|pre_classifier|classifier|qa_outputs)\..*")
 
 
 def weights(config: Config) -> dict[str, tuple[int, ...]]:
@@ -35,8 +31,7 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
 
 def rename(name: str) -> str | None:
     """Take the prefix of a task model off."""
-    name = name.removeprefix("distilbert.")
-    return None if _UNUSED.fullmatch(name) else name
+    return name.removeprefix("distilbert.")
 
 
 def build(config: Config, scan: ScanWeight) -> Node:
@@ -84,6 +79,22 @@ def _layer(name: str) -> Layer:
     )
 
 
+HEADS = {
+    "SequenceClassification": sequence_classifier(
+        "pre_classifier", "classifier", always("relu"), "dim"
+    ),
+    "TokenClassification": token_classifier(width="dim"),
+    "MaskedLM": masked_words(
+        "vocab_transform",
+        "vocab_layer_norm",
+        "vocab_projector",
+        "vocab_projector.bias",
+        fn=lambda config: activation(config, "activation"),
+        width="dim",
+        inner="dim",
+    ),
+}
+
 DISTILBERT = Architecture(
     name="distilbert",
     model_types=("distilbert",),
@@ -92,4 +103,6 @@ DISTILBERT = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings"),
+    heads=HEADS,
+    head_names=("vocab_", "pre_classifier.", "classifier.", "qa_outputs."),
 )

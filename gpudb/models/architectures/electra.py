@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from gpudb.models.architecture import Architecture, Config, ScanWeight, whole_number
+from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
 from gpudb.models.post_norm import linear_shapes, project
 from gpudb.models.post_norm_encoder import (
     PostNormEncoder,
@@ -20,11 +21,8 @@ from gpudb.plan.node import Node
 
 _WIDENED = "embeddings_project"
 
-# Buffers and heads that checkpoints carry and an encoder does not use.
-_UNUSED = re.compile(
-    r"embeddings\.(position_ids|token_type_ids)"
-    r"|(discriminator_predictions|generator_\w+|classifier|sequence_summary|qa_outputs)\..*"
-)
+# Buffers that checkpoints carry.
+_UNUSED = re.compile(r"embeddings\.(position_ids|token_type_ids)")
 
 
 def weights(config: Config) -> dict[str, tuple[int, ...]]:
@@ -57,6 +55,21 @@ def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
     return embeddings, encoder_of(config, bert_layers(config))
 
 
+HEADS = {
+    "SequenceClassification": sequence_classifier(
+        "classifier.dense", "classifier.out_proj", always("gelu")
+    ),
+    "TokenClassification": token_classifier(),
+    "MaskedLM": masked_words(
+        "generator_predictions.dense",
+        "generator_predictions.LayerNorm",
+        "generator_lm_head",
+        "generator_lm_head.bias",
+        fn=always("gelu"),
+        inner="embedding_size",
+    ),
+}
+
 ELECTRA = Architecture(
     name="electra",
     model_types=("electra",),
@@ -65,4 +78,12 @@ ELECTRA = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings"),
+    heads=HEADS,
+    head_names=(
+        "discriminator_predictions.",
+        "generator_",
+        "classifier.",
+        "sequence_summary.",
+        "qa_outputs.",
+    ),
 )

@@ -15,6 +15,7 @@ from gpudb.models.architecture import (
     layer_count,
     whole_number,
 )
+from gpudb.models.architectures.roberta import HEAD_NAMES, HEADS
 from gpudb.models.attention import self_attention
 from gpudb.models.distances import added_by_distance
 from gpudb.models.post_norm import PostNormLayer
@@ -34,7 +35,7 @@ encoder of the authors, and of transformers, looks up these."""
 FIRST_POSITION = 2
 """Row of the first token: the rows before are for padding."""
 
-_UNUSED = re.compile(r"embeddings\.position_ids|(pooler|lm_head|classifier|qa_outputs)\..*")
+_UNUSED = re.compile(r"embeddings\.position_ids")
 _DISTANCES = "encoder.relative_attention_bias.weight"
 
 
@@ -96,4 +97,6 @@ MPNET = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings") - FIRST_POSITION,
+    heads=HEADS,
+    head_names=HEAD_NAMES,
 )

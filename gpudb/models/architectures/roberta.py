@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from gpudb.models.architecture import Architecture, Config, ScanWeight, whole_number
+from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
 from gpudb.models.post_norm_encoder import (
     PostNormEncoder,
     TextEmbeddings,
@@ -18,10 +19,8 @@ from gpudb.models.post_norm_encoder import (
 )
 from gpudb.plan.node import Node
 
-# Buffers and heads that checkpoints carry and an encoder does not use.
-_UNUSED = re.compile(
-    r"embeddings\.(position_ids|token_type_ids)|(pooler|lm_head|classifier|qa_outputs)\..*"
-)
+# Buffers that checkpoints carry.
+_UNUSED = re.compile(r"embeddings\.(position_ids|token_type_ids)")
 
 
 def weights(config: Config) -> dict[str, tuple[int, ...]]:
@@ -53,6 +52,15 @@ def _skipped(config: Config) -> int:
     return whole_number(config, "pad_token_id", 0) + 1
 
 
+HEADS = {
+    "SequenceClassification": sequence_classifier("classifier.dense", "classifier.out_proj"),
+    "TokenClassification": token_classifier(),
+    "MaskedLM": masked_words(
+        "lm_head.dense", "lm_head.layer_norm", "lm_head.decoder", "lm_head.bias", fn=always("gelu")
+    ),
+}
+HEAD_NAMES = ("pooler.", "lm_head.", "classifier.", "qa_outputs.")
+
 ROBERTA = Architecture(
     name="roberta",
     model_types=("roberta", "xlm-roberta", "camembert"),
@@ -61,4 +69,6 @@ ROBERTA = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings") - _skipped(config),
+    heads=HEADS,
+    head_names=HEAD_NAMES,
 )

@@ -1,4 +1,4 @@
-"""File formats of checkpoints, one reader per file."""
+"""File formats of checkpoints, one reader per file; :data:`FORMATS` lists them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,18 @@ FORMATS: tuple[Format, ...] = (
     FLAX_MSGPACK,
     ORBAX,
 )
-"""In order of preference: of several in a folder, the first is read."""
+"""In order of preference: of several in one folder, the first is read."""
 
-READABLE = "model.safetensors, or another of the formats in docs/formats.md"
-
-PICKLE_ENDINGS = (".bin", ".bin.index.json", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-NOT_WEIGHTS = frozenset({"training_args.bin"})
-FOREIGN_ENDINGS = {
+WEIGHT_ENDINGS = {
+    ".safetensors": "safetensors",
+    ".safetensors.index.json": "safetensors",
+    ".bin": "PyTorch",
+    ".bin.index.json": "PyTorch",
+    ".pt": "PyTorch",
+    ".pth": "PyTorch",
+    ".ckpt": "PyTorch Lightning",
+    ".pkl": "pickle",
+    ".pickle": "pickle",
     ".h5": "TensorFlow",
     ".keras": "Keras",
     ".pb": "TensorFlow",
@@ -40,19 +45,28 @@ FOREIGN_ENDINGS = {
     ".msgpack": "Flax",
     ".onnx": "ONNX",
     ".gguf": "GGUF",
+    ".npz": "NumPy",
+    ".params": "MXNet",
 }
+"""How names of weight files end, whether gpudb reads them or not -> who writes them."""
+
+NOT_WEIGHTS = frozenset(
+    {"training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt"}
+)
+"""What trainers leave beside the weights."""
+
 CONVERT = "transformers can convert it: model.save_pretrained(folder, safe_serialization=True)"
 
 
 def open_weights(folder: str | PathLike[str]) -> OpenedWeights:
-    """The weights of a model folder, in the first format of :data:`FORMATS` that is there.
+    """The weights of a model folder, in the first of :data:`FORMATS` that is there.
 
     Raises
     ------
     CheckpointError
-        No weights in the folder, or its files are damaged.
+        No weights in the folder, they are damaged, or it is not clear which file is meant.
     UnsupportedError
-        The folder holds weights in other formats only. Pickle is never read: it can run code.
+        The folder holds weights in other formats only, or they hold what gpudb does not read.
     """
     path = Path(folder)
     names = file_names(path)
@@ -60,25 +74,30 @@ def open_weights(folder: str | PathLike[str]) -> OpenedWeights:
     found = [(form, place) for form, place in places if place is not None]
     if not found:
         raise _nothing_readable(path, names)
-    (form, place), *others = found
-    unread = tuple(str(other.relative_to(path)) for _, other in others)
-    return OpenedWeights(form.name, place, MappingProxyType(form.read(place)), unread)
+    form, place = found[0]
+    weights = form.read(place)
+    used = {place, *(weight.file for weight in weights.values())}
+    others = {path / name for name in _weight_files(names)} | {other for _, other in found}
+    unread = sorted(str(other.relative_to(path)) for other in others - used)
+    return OpenedWeights(form.name, place, MappingProxyType(weights), tuple(unread))
+
+
+def _weight_files(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(n for n in names - NOT_WEIGHTS if n.endswith(tuple(WEIGHT_ENDINGS)))
 
 
 def _nothing_readable(path: Path, names: frozenset[str]) -> CheckpointError | UnsupportedError:
-    for name in sorted(names - NOT_WEIGHTS):
-        if name.endswith(PICKLE_ENDINGS):
-            return UnsupportedError(
-                f"{path}: found {name}, a pickle, which can run any code when it is read and is "
-                f"never read by gpudb; expected {READABLE}. {CONVERT}"
-            )
-    for name in sorted(names):
-        for ending, framework in FOREIGN_ENDINGS.items():
-            if name.endswith(ending):
-                return UnsupportedError(
-                    f"{path}: found {name} ({framework}); gpudb reads {READABLE}. Load it with "
-                    f"transformers as a PyTorch model and save it again: {CONVERT}"
-                )
-    others = sorted(name for name in names if name.endswith(".safetensors"))
-    found = f"only {', '.join(others)}" if others else "no weights"
-    return CheckpointError(f"{path}: found {found}; expected {READABLE}. {CONVERT}")
+    expected = f"weights in a format gpudb reads: {', '.join(f.name for f in FORMATS)}"
+    files = sorted(_weight_files(names))
+    foreign = [f"{name} ({_framework(name)})" for name in files if ".safetensors" not in name]
+    if foreign:
+        return UnsupportedError(
+            f"{path}: found {', '.join(foreign)}; expected {expected}. Load it with transformers "
+            f"as a PyTorch model and save it again: {CONVERT}"
+        )
+    found = f"only {', '.join(files)}" if files else "no weights"
+    return CheckpointError(f"{path}: found {found}; expected {expected}. {CONVERT}")
+
+
+def _framework(name: str) -> str:
+    return WEIGHT_ENDINGS[max((e for e in WEIGHT_ENDINGS if name.endswith(e)), key=len)]

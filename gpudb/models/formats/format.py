@@ -1,4 +1,4 @@
-"""What gpudb must know of a file format, and what it found in a folder."""
+"""What a file format is to the importer: a way to find its file in a folder, and to read it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,28 @@ from pathlib import Path
 
 from gpudb.models.formats.weight import Weight
 
+Find = Callable[[Path, frozenset[str]], Path | None]
+"""The file or folder to read, from a model folder and the names in it; None if there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A way to keep weights in files. To add one: one file that makes one of these."""
+    """A file format of weights.
+
+    Parameters
+    ----------
+    name
+        What messages and reports call it.
+    find
+        Where such weights lie in a folder. Raises CheckpointError if several files could be meant.
+    read
+        All weights of what ``find`` found, with the names and the layout of the file, memory-mapped
+        where the file allows it. Raises CheckpointError or UnsupportedError.
+    """
 
     name: str
-    """What reports call it."""
-    find: Callable[[Path, frozenset[str]], Path | None]
-    """Folder, names in it -> the file or folder to read, or None where there is none."""
+    find: Find
     read: Callable[[Path], dict[str, Weight]]
-    """That -> name in the checkpoint -> weight, as it lies there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +39,13 @@ class OpenedWeights:
     Parameters
     ----------
     format
-        Name of their format.
+        Name of the format they were read in.
     path
-        What was read.
+        The file they lie in; for a sharded checkpoint its index, for some formats a folder.
     weights
-        Name in the checkpoint -> weight, memory-mapped where the format allows.
+        Name -> tensor, in the order of the file.
     others
-        Weights in other formats, which were not read, by their paths in the folder.
+        Names of further weight files in the folder, which were not read.
     """
 
     format: str
@@ -43,8 +54,8 @@ class OpenedWeights:
     others: tuple[str, ...]
 
 
-def named(*files: str) -> Callable[[Path, frozenset[str]], Path | None]:
-    """Find the first of ``files`` that there is."""
+def named(*files: str) -> Find:
+    """Find the first of ``files`` that is there."""
 
     def find(folder: Path, names: frozenset[str]) -> Path | None:
         return next((folder / file for file in files if file in names), None)

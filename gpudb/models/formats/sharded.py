@@ -1,7 +1,8 @@
-"""A checkpoint cut into several safetensors files, with an index that says what lies where."""
+"""A checkpoint cut into several files, with an index that says what lies where."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gpudb.errors import CheckpointError
@@ -11,8 +12,8 @@ from gpudb.models.formats.safetensors import read_safetensors
 from gpudb.models.formats.weight import Weight
 
 
-def read_sharded(index: Path) -> dict[str, Weight]:
-    """The tensors of every shard named in ``index`` (``model.safetensors.index.json``).
+def read_sharded(index: Path, read_shard: Callable[[Path], dict[str, Weight]]) -> dict[str, Weight]:
+    """The tensors of every shard named in ``index``, e.g. ``model.safetensors.index.json``.
 
     Raises
     ------
@@ -27,7 +28,7 @@ def read_sharded(index: Path) -> dict[str, Weight]:
             raise CheckpointError(
                 f"{index}: names the shard {shard!r}, which is not in the folder. {AGAIN}"
             )
-        _add_shard(weights, read_safetensors(path), path, places)
+        _add_shard(weights, read_shard(path), path, places)
     missing = places.keys() - weights.keys()
     if missing:
         name = min(missing)
@@ -72,5 +73,7 @@ def _add_shard(
 
 
 SHARDED_SAFETENSORS = Format(
-    "sharded safetensors", named("model.safetensors.index.json"), read_sharded
+    "sharded safetensors",
+    named("model.safetensors.index.json"),
+    lambda index: read_sharded(index, read_safetensors),
 )

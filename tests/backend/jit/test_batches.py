@@ -11,7 +11,8 @@ import pytest
 
 import gpudb
 from gpudb.backend.jit.target import TARGET
-from gpudb.models.encoder import Encoder, Limits
+from gpudb.models.encoder import Encoder
+from gpudb.models.limits import Limits
 from gpudb.models.text_column import as_text_column
 from gpudb.settings import Settings
 from gpudb.types import HostArray

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ import pytest
 from gpudb.backend.jit.backend import JitBackend
 from gpudb.backend.jit.llvm import LANES
 from gpudb.kernels.pool import pool
+from gpudb.plan.sequence import POOLINGS as KINDS
 from gpudb.types import HostArray
+from tests import reference_encoder
 from tests.backend.jit.factors import LAID_OUT, numbers
 from tests.tiny_plans import offsets_of
 
-KINDS = ("mean", "max", "cls")
 LENGTHS = [[], [0], [1], [0, 0, 3], [5, 1, 0, 70, 2], [512]]
 WIDTHS = (1, LANES - 1, LANES, LANES + 1, 3 * LANES + 2)
 TOLERANCE = {"rtol": 1e-5, "atol": 1e-6}
@@ -27,11 +27,7 @@ def run(*args: Any) -> HostArray:
 
 
 def in_float64(x: HostArray, offsets: Any, kind: str, eps: float | None) -> HostArray:
-    combine = {"mean": np.mean, "max": np.max, "cls": lambda rows, axis: rows[0]}[kind]
-    out = np.zeros((len(offsets) - 1, x.shape[1]))
-    for s, (a, b) in enumerate(pairwise(offsets)):
-        if a < b:
-            out[s] = combine(x[a:b].astype(np.float64), axis=0)
+    out = reference_encoder.pool(x.astype(np.float64), offsets, kind)
     if eps is None:
         return out
     return out / np.maximum(np.sqrt((out * out).sum(axis=1, keepdims=True)), eps)

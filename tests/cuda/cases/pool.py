@@ -12,7 +12,7 @@ from tests.cuda.cases.values import EXTREMES, normal, offsets
 
 ALL = (*STORED, "float64")
 EPS = 1e-12
-KINDS = ("mean", "max", "cls")
+KINDS = ("mean", "max", "cls", "last", "root_mean", "rising_mean")
 
 
 def case(

@@ -14,21 +14,43 @@ from gpudb.backend.jit.vectors import at, fma, larger_or_nan, load_up_to, splat,
 from gpudb.types import HostArray
 
 f4 = types.float32
-KINDS = {"mean": 0, "max": 1, "cls": 2}
-MEAN, MAX, CLS = 0, 1, 2
+MEAN, MAX, CLS, LAST, ROOT_MEAN, RISING_MEAN = range(6)
+KINDS = {
+    "mean": MEAN,
+    "max": MAX,
+    "cls": CLS,
+    "last": LAST,
+    "root_mean": ROOT_MEAN,
+    "rising_mean": RISING_MEAN,
+}
+
+
+@part
+def _divisor(rows: np.float32, kind: int) -> np.float32:
+    """What a sum of so many rows is divided by."""
+    if kind == ROOT_MEAN:
+        return np.float32(np.sqrt(rows))
+    if kind == RISING_MEAN:
+        return rows * (rows + np.float32(1)) / np.float32(2)
+    return rows
 
 
 @part
 def _pooled(x: HostArray, first: int, last: int, j: int, kind: int) -> Any:
     """Elements ``j`` and the following of one sequence, which has the rows first to last - 1."""
     left = x.shape[1] - j
-    value = load_up_to(at(x, (first, j)), left)
-    if kind == CLS:
+    value = load_up_to(at(x, (last - 1 if kind == LAST else first, j)), left)
+    if kind in (CLS, LAST):
         return value
     for i in range(first + 1, last):
         row = load_up_to(at(x, (i, j)), left)
-        value = larger_or_nan(value, row) if kind == MAX else value + row
-    return value / splat(np.float32(last - first)) if kind == MEAN else value
+        if kind == MAX:
+            value = larger_or_nan(value, row)
+        elif kind == RISING_MEAN:
+            value = fma(row, splat(np.float32(i - first + 1)), value)
+        else:
+            value = value + row
+    return value if kind == MAX else value / splat(_divisor(np.float32(last - first), kind))
 
 
 @part

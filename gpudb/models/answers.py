@@ -1,0 +1,217 @@
+"""What models answer beside vectors: probabilities of labels, scores, spans, words.
+
+Each function takes texts without nulls, and returns a row for each of them and what it took. A
+model answers what its head is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+
+from gpudb.errors import InputError, UnsupportedError
+from gpudb.models.batches import Batch
+from gpudb.models.encoder import HIDDEN, Encoder
+from gpudb.models.head_function import HeadFunction, apply, check_score
+from gpudb.models.spans import SPANS, group_spans
+from gpudb.models.statistics import InferStatistics
+from gpudb.models.tokenizer import Tokens
+from gpudb.settings import Settings
+from gpudb.types import HostArray
+
+TASKS = {
+    "classify": "sequence classification",
+    "tag": "token classification",
+    "fill_mask": "masked language modelling",
+}
+"""Kind of head -> what it is called."""
+
+WORDS = pa.list_(pa.struct([("token", pa.string()), ("probability", pa.float32())]))
+"""Type of the answers of :func:`fill_mask`."""
+
+__all__ = [
+    "SPANS",
+    "TASKS",
+    "WORDS",
+    "check_scores",
+    "classify",
+    "fill_mask",
+    "labels",
+    "score",
+    "tag",
+]
+
+
+def labels(encoder: Encoder, kind: str, function: str) -> tuple[str, ...]:
+    """Names of what the head of that kind tells apart.
+
+    Raises
+    ------
+    UnsupportedError
+        The model has no such head; ``function`` is what was asked for.
+    """
+    if kind not in encoder.heads:
+        classes = encoder.version.config.get("architectures")
+        named = f" of class {classes[0]}" if isinstance(classes, list) and classes else ""
+        raise UnsupportedError(
+            f"{function}: model {encoder.version.label} has no head for {TASKS[kind]}; it was "
+            f"imported from a checkpoint{named}, and answers {', '.join(('embed', *encoder.heads))}"
+        )
+    return encoder.heads[kind].labels
+
+
+def classify(
+    encoder: Encoder, texts: pa.ChunkedArray, settings: Settings
+) -> tuple[HostArray, InferStatistics]:
+    """The probability of each label, ``(n, labels)`` float32."""
+    labels(encoder, "classify", "classify")
+    started = perf_counter()
+    tokens = encoder.text_tokenizer.encode(texts)
+    logits, statistics = _logits(encoder, tokens, settings, started)
+    return apply(_function(encoder, "classify").probabilities, logits), statistics
+
+
+def score(
+    encoder: Encoder, first: pa.ChunkedArray, second: pa.ChunkedArray, settings: Settings
+) -> tuple[HostArray, InferStatistics]:
+    """How well the texts of each pair belong together, ``(n,)`` float32."""
+    check_scores(encoder)
+    function, started = _function(encoder, "classify"), perf_counter()
+    tokens = encoder.text_tokenizer.encode_pairs(first, second)
+    if not function.pair_types:
+        tokens = Tokens(tokens.ids)
+    logits, statistics = _logits(encoder, tokens, settings, started)
+    return apply(function.score, logits[:, 0]), statistics
+
+
+def check_scores(encoder: Encoder) -> None:
+    """Refuse a model that makes no scores of pairs.
+
+    Raises
+    ------
+    UnsupportedError
+        It has no head with a single label, or makes scores in a way that gpudb does not compute.
+    """
+    found = labels(encoder, "classify", "score")
+    if len(found) != 1:
+        raise UnsupportedError(
+            f"score: model {encoder.version.label} tells {len(found)} labels apart "
+            f"({', '.join(found)!s:.80}); a score needs a head with one"
+        )
+    check_score(encoder.version.label, _function(encoder, "classify"))
+
+
+def tag(
+    encoder: Encoder, texts: pa.ChunkedArray, settings: Settings
+) -> tuple[pa.ListArray, InferStatistics]:
+    """The spans of each text that have a label, of type :data:`SPANS`."""
+    found = labels(encoder, "tag", "tag")
+    started = perf_counter()
+    tokens, places = encoder.text_tokenizer.encode_places(texts)
+    tokenized = perf_counter() - started
+    numbers = np.zeros(len(tokens.values), np.int32)
+    probabilities = np.zeros(len(tokens.values), np.float32)
+
+    def keep(batch: Batch, logits: HostArray) -> None:
+        likely = apply("softmax", logits)
+        best = likely.argmax(axis=1)
+        numbers[batch.rows] = best
+        probabilities[batch.rows] = likely[np.arange(len(best)), best]
+
+    statistics = encoder.over_tokens("tag", tokens, keep, settings, started, tokenized)
+    spans = group_spans(texts, tokens, places, numbers, probabilities, found)
+    return spans, replace(statistics, seconds=perf_counter() - started)
+
+
+def fill_mask(
+    encoder: Encoder, texts: pa.ChunkedArray, top: int, settings: Settings
+) -> tuple[pa.ListArray, InferStatistics]:
+    """The likeliest words for the one masked token of each text, of type :data:`WORDS`.
+
+    Raises
+    ------
+    InputError
+        A text has no masked token, or several.
+    """
+    labels(encoder, "fill_mask", "fill_mask")
+    started = perf_counter()
+    tokens = encoder.text_tokenizer.encode(texts)
+    masked = _masked(encoder, texts, tokens)
+    tokenized = perf_counter() - started
+    hidden = np.zeros((len(texts), encoder.width), np.float32)
+
+    def keep_masked(batch: Batch, result: HostArray) -> None:
+        hidden[batch.sequences] = result[masked[batch.rows]]
+
+    statistics = encoder.over_tokens(HIDDEN, tokens, keep_masked, settings, started, tokenized)
+    words = encoder.plan("fill_mask").schema.shape[1]
+    assert isinstance(words, int)  # the vocabulary
+    top = min(top, words)
+    ids = np.zeros((len(texts), top), np.int64)
+    probabilities = np.zeros((len(texts), top), np.float32)
+
+    def keep_likely(batch: Batch, logits: HostArray) -> None:
+        for row, each in zip(batch.rows, logits, strict=True):
+            likely = apply("softmax", each)
+            best = np.argpartition(-likely, top - 1)[:top]
+            best = best[np.lexsort((best, -likely[best]))]
+            ids[row], probabilities[row] = best, likely[best]
+
+    encoder.over_rows("fill_mask", hidden, keep_likely, settings)
+    statistics = replace(statistics, seconds=perf_counter() - started)
+    return _words(encoder, ids, probabilities), statistics
+
+
+def _logits(
+    encoder: Encoder, tokens: Tokens, settings: Settings, started: float
+) -> tuple[HostArray, InferStatistics]:
+    tokenized = perf_counter() - started
+    outputs = len(encoder.heads["classify"].labels)
+    logits = np.zeros((len(tokens.offsets) - 1, outputs), np.float32)
+
+    def keep(batch: Batch, result: HostArray) -> None:
+        logits[batch.sequences] = result
+
+    return logits, encoder.over_tokens("classify", tokens, keep, settings, started, tokenized)
+
+
+def _function(encoder: Encoder, kind: str) -> HeadFunction:
+    return HeadFunction(**encoder.heads[kind].function)
+
+
+def _masked(encoder: Encoder, texts: pa.ChunkedArray, tokens: Tokens) -> HostArray:
+    """Which tokens are to be guessed, ``(t,)`` bool: one of each text."""
+    mask = _function(encoder, "fill_mask").mask
+    number = encoder.text_tokenizer.id_of(mask)
+    if number is None:
+        raise UnsupportedError(
+            f"fill_mask: the tokenizer of model {encoder.version.label} has no token {mask!r}; "
+            "import the model with the tokenizer it was trained with"
+        )
+    masked: HostArray = tokens.values == number
+    # Not reduceat, which cannot count in a text without a token.
+    before = np.concatenate(([0], np.cumsum(masked)))[tokens.offsets]
+    counts = np.diff(before)
+    if (wrong := np.flatnonzero(counts != 1)).size:
+        text = texts[int(wrong[0])].as_py()
+        raise InputError(
+            f"fill_mask: {text!r:.80} has {counts[wrong[0]]} tokens {mask} after it is cut to "
+            f"{encoder.function.max_tokens} tokens; expected one in every text"
+        )
+    return masked
+
+
+def _words(encoder: Encoder, ids: HostArray, probabilities: HostArray) -> pa.ListArray:
+    distinct, places = np.unique(ids, return_inverse=True)
+    names = pa.array([encoder.text_tokenizer.text_of(int(n)) for n in distinct], pa.string())
+    fields: Sequence[pa.Array] = [
+        names.take(pa.array(places.reshape(-1))),
+        pa.array(probabilities.reshape(-1)),
+    ]
+    words = pa.StructArray.from_arrays(fields, fields=list(WORDS.value_type))
+    rows, top = ids.shape
+    return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32) * top), words)

@@ -1,0 +1,1 @@
+"""Tokenizers from the vocabulary files that came before ``tokenizer.json``."""

@@ -1,0 +1,81 @@
+"""Byte-level BPE from ``vocab.json`` and ``merges.txt``: tokens are made of bytes, none is unknown.
+
+Radford et al., "Language Models are Unsupervised Multitask Learners", 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.processors import RobertaProcessing
+
+from gpudb.errors import CheckpointError
+from gpudb.models.files import AGAIN, file_names
+from gpudb.models.vocabularies.added_tokens import Family, around, read_added_tokens
+
+_ROBERTA_TOKENS = {
+    "bos": "<s>", "eos": "</s>", "unk": "<unk>", "sep": "</s>", "pad": "<pad>", "cls": "<s>",
+    "mask": "<mask>",
+}  # fmt: skip
+_DEBERTA_TOKENS = {
+    "bos": "[CLS]", "eos": "[SEP]", "unk": "[UNK]", "sep": "[SEP]", "pad": "[PAD]", "cls": "[CLS]",
+    "mask": "[MASK]",
+}  # fmt: skip
+
+FAMILIES: Mapping[str, Family] = {
+    "RobertaTokenizer": Family(_ROBERTA_TOKENS, "{cls} $A {sep}", "{cls} $A {sep} {sep} $B {sep}"),
+    "DebertaTokenizer": Family(_DEBERTA_TOKENS, "{cls} $A {sep}", "{cls} $A {sep} {sep} $B {sep}"),
+}
+"""By class of the tokenizer."""
+
+
+def byte_level_bpe(folder: Path, kind: str, config: Mapping[str, Any]) -> str:
+    """A ``tokenizer.json`` of ``vocab.json`` and ``merges.txt``.
+
+    Parameters
+    ----------
+    folder
+        Where they are.
+    kind
+        The class of the tokenizer, one of :data:`FAMILIES`.
+    config
+        Its ``tokenizer_config.json``.
+
+    Raises
+    ------
+    CheckpointError
+        A file is missing or damaged, or the files contradict each other.
+    """
+    family = FAMILIES[kind]
+    if missing := {"vocab.json", "merges.txt"} - file_names(folder):
+        raise CheckpointError(
+            f"{folder}: a {kind} needs vocab.json and merges.txt, or tokenizer.json; there is no "
+            f"{' and no '.join(sorted(missing))}. {AGAIN}"
+        )
+    added = read_added_tokens(folder, config, family)
+    # The library raises plain Exception for anything wrong in the files.
+    try:
+        model = BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    except Exception as error:
+        raise CheckpointError(
+            f"{folder}: vocab.json and merges.txt are no byte-level BPE ({error}); expected an "
+            f"object of tokens and ids, and two tokens a line. {AGAIN}"
+        ) from error
+    tokenizer = Tokenizer(model)
+    spaced = config.get("add_prefix_space") is True
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=spaced)
+    tokenizer.decoder = ByteLevelDecoder()
+    added.add_to(tokenizer)
+    if kind == "RobertaTokenizer":
+        # As the template, but a token's place in the text is without the space before it.
+        sep, cls = (added.with_id(role, tokenizer) for role in ("sep", "cls"))
+        tokenizer.post_processor = RobertaProcessing(sep, cls, True, spaced)
+    else:
+        tokenizer.post_processor = around(family, tokenizer, added)
+    return str(tokenizer.to_str())
