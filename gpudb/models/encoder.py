@@ -123,9 +123,7 @@ class Encoder:
     @property
     def width(self) -> int:
         """Numbers in one output row."""
-        width = self.hidden_plan.schema.shape[1]
-        assert isinstance(width, int)  # plans of encoders end in rows of a known width
-        return width
+        return int(self.hidden_plan.schema.shape[1])
 
     @property
     def vector_width(self) -> int:
