@@ -10,7 +10,14 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from gpudb.errors import CheckpointError, UnsupportedError
-from gpudb.models.files import AGAIN, file_names, parse_json, read_json_object, read_text
+from gpudb.models.files import (
+    AGAIN,
+    MAKE_TOKENIZER_JSON,
+    file_names,
+    parse_json,
+    read_json_object,
+    read_text,
+)
 from gpudb.models.vocabularies import byte_level, sentencepiece
 from gpudb.models.vocabularies.added_tokens import read_added_tokens
 from gpudb.models.vocabularies.word_piece import MPNET, bert_tokenizer, mpnet_tokenizer
@@ -25,6 +32,7 @@ KINDS: Mapping[str, str] = {
     "camembert": "CamembertTokenizer",
     "deberta": "DebertaTokenizer",
     "deberta-v2": "DebertaV2Tokenizer",
+    "gpt2": "GPT2Tokenizer",
     "mpnet": "MPNetTokenizer",
     "mt5": "T5Tokenizer",
     "roberta": "RobertaTokenizer",
@@ -253,7 +261,7 @@ def _from_other_files(
     known = ", ".join([*byte_level.FAMILIES, *sentencepiece.FAMILIES])
     raise UnsupportedError(
         f"{folder}: found {' and '.join(found)} of a tokenizer of class {kind}; gpudb reads these "
-        f"files of {known}. {sentencepiece.MAKE_TOKENIZER_JSON}"
+        f"files of {known}. {MAKE_TOKENIZER_JSON}"
     )
 
 

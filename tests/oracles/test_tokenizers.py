@@ -19,6 +19,7 @@ pytestmark = pytest.mark.oracle
 NAMED = [
     "<s> a </s> b <pad> c <unk> d <mask> e",
     "x <mask>, y [MASK]. z [CLS]a[SEP]b [PAD] [UNK]",
+    "a<|endoftext|> b",
     "it''s ``quoted'' <extra_id_0> x<extra_id_99>",
 ]
 TEXTS = [*odd_texts(120), *NAMED]
