@@ -69,7 +69,7 @@ def _tensors(file: Path, graph: OnnxGraph) -> dict[str, Weight]:
 def _add(weights: dict[str, Weight], weight: Weight) -> None:
     """Put a weight under its name; it may be there already, but with the same numbers."""
     other = weights.setdefault(weight.name, weight)
-    if other is weight:  # its bytes are not read yet
+    if other.data is weight.data and other.axes == weight.axes:  # nothing to read
         return
     same = (weight.dtype, weight.shape) == (other.dtype, other.shape)
     if not same or weight.array().tobytes() != other.array().tobytes():
