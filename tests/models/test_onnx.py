@@ -261,6 +261,14 @@ def test_a_tensor_that_modules_share_has_the_name_of_each(tmp_path: Path) -> Non
         same(found[name], values)
 
 
+def test_the_bias_of_a_head_has_both_of_its_names(tmp_path: Path) -> None:
+    arrays = {"lm_head.decoder.bias": VECTOR, "both.decoder.bias": VECTOR, "both.bias": VECTOR + 1}
+    found = read(tmp_path, [], [tensor(name, values) for name, values in arrays.items()])
+    assert found.keys() == {*arrays, "lm_head.bias"}
+    same(found["lm_head.bias"], VECTOR)
+    same(found["both.bias"], VECTOR + 1)
+
+
 def test_a_module_that_is_used_again_has_one_name(tmp_path: Path) -> None:
     # As in ALBERT, whose layers are one; and a module whose own name ends in a number.
     nodes = [

@@ -28,6 +28,9 @@ QUANTISED = re.compile(
     "|ConvInteger|MatMulNBits|MatMulBnb4).*"
 )
 """Kinds of nodes that compute with quantised numbers."""
+TIED_BIAS = ".decoder.bias"
+"""Heads of masked words have their bias under two names, with and without ``decoder``; exporters
+with ``dynamo`` keep this one."""
 ONNX_RUNTIME = "com.microsoft"
 """Who defined the nodes that ONNX Runtime's optimiser makes of several."""
 
@@ -57,6 +60,9 @@ def read_onnx(file: Path) -> dict[str, Weight]:
             _add(weights, replace(weight, name=name))
     except ValueError as error:
         raise broken(file, str(error), "an ONNX model") from error
+    for name in [name for name in weights if name.endswith(TIED_BIAS)]:
+        other = f"{name.removesuffix(TIED_BIAS)}.bias"
+        weights.setdefault(other, replace(weights[name], name=other))
     return weights
 
 
