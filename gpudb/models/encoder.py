@@ -240,25 +240,7 @@ class Encoder:
                 given["type_ids"] = types[batch.rows]
             return self._completed(given, batch)
 
-        return self._run(output, tokens.offsets, inputs, keep, settings, started, tokenized)
-
-    def over_rows(
-        self,
-        output: str,
-        rows: HostArray,
-        keep: Callable[[Batch, HostArray], None],
-        settings: Settings,
-    ) -> InferStatistics:
-        """Run a plan whose input is rows of hidden states ``(n, width)``, each by itself."""
-        return self._run(
-            output,
-            np.arange(len(rows) + 1),
-            lambda batch: {"rows": rows[batch.rows]},
-            keep,
-            settings,
-            perf_counter(),
-            0.0,
-        )
+        return self.run(output, tokens.offsets, inputs, keep, settings, started, tokenized)
 
     def infer(
         self, inputs: Mapping[str, HostArray], offsets: HostArray, settings: Settings
@@ -292,7 +274,7 @@ class Encoder:
         def keep(batch: Batch, result: HostArray) -> None:
             hidden[batch.rows] = result
 
-        statistics = self._run(HIDDEN, offsets, batch_inputs, keep, settings, perf_counter(), 0.0)
+        statistics = self.run(HIDDEN, offsets, batch_inputs, keep, settings, perf_counter(), 0.0)
         return hidden, statistics
 
     def _completed(self, given: Mapping[str, HostArray], batch: Batch) -> Mapping[str, HostArray]:
@@ -303,7 +285,7 @@ class Encoder:
         }
         return {n: x for n, x in {**usual, **given}.items() if n in self.inputs.by_row}
 
-    def _run(
+    def run(
         self,
         output: str,
         offsets: HostArray,
@@ -313,6 +295,10 @@ class Encoder:
         started: float,
         tokenized: float,
     ) -> InferStatistics:
+        """Run a plan over sequences; ``inputs`` gives what it reads of a batch.
+
+        The other parameters are those of :meth:`over_tokens`.
+        """
         known = output in self._prepared
         relational = settings.execution == "relational"
         if relational and self.backend.packs not in (None, "float32"):

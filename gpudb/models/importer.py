@@ -12,7 +12,7 @@ from time import perf_counter
 
 import numpy as np
 
-from gpudb.catalog import StoredHead, StoredTensor
+from gpudb.catalog import StoredTensor
 from gpudb.catalog.blocks import pages
 from gpudb.catalog.heads import add_head
 from gpudb.catalog.models import add_tokenizer, add_version, drop_version
@@ -22,12 +22,11 @@ from gpudb.models.accuracy import Cosines, compare_vectors, scan_as_it_lies
 from gpudb.models.architecture import Architecture
 from gpudb.models.architectures import find_architecture
 from gpudb.models.checkpoint import Checkpoint, read_checkpoint
+from gpudb.models.checkpoint_head import head_of, our_names, stored_head
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.formats.weight import Weight
-from gpudb.models.head_function import HeadFunction, read_head_function
-from gpudb.models.heads import FoundHead, find_head
+from gpudb.models.heads import FoundHead
 from gpudb.models.limits import Limits
-from gpudb.models.names import torch_weights
 from gpudb.models.plans import build_plans
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.models.weight_dtypes import (
@@ -37,7 +36,6 @@ from gpudb.models.weight_dtypes import (
     converted,
     stored_weight,
 )
-from gpudb.plan.node import Node
 from gpudb.plan.serialize import plan_to_json
 from gpudb.progress import progress_bar
 from gpudb.store import TensorStore
@@ -129,7 +127,7 @@ def import_model(
     check_dtype(dtype)
     checkpoint = read_checkpoint(folder)
     architecture = find_architecture(checkpoint.config)
-    head = _head(checkpoint, architecture)
+    head = head_of(checkpoint, architecture)
     weights, ignored = match_weights(checkpoint, architecture, head)
     weights |= {name: w for module in checkpoint.dense for name, w in module.weights.items()}
     nonfinite = _nonfinite(weights)
@@ -169,7 +167,7 @@ def import_model(
         tensors = store.put_many(_with_progress(name, used, errors), version.id)
         _record_errors(store, tensors, errors)
         if head is not None and plans.head is not None:
-            add_head(store.catalog, version.id, _stored_head(checkpoint, head, plans.head))
+            add_head(store.catalog, version.id, stored_head(checkpoint, head, plans.head))
         new_nbytes = _page_nbytes(store) - before
     # Not in the transaction, which other threads would wait for.
     if errors and tokenizer is not None and architecture.reads == "tokens":
@@ -227,7 +225,7 @@ def match_weights(
         expected = expected | head.head.weights(checkpoint.config, head.outputs)
     found: dict[str, Weight] = {}
     ignored, problems = [], []
-    for name, weight in _our_names(checkpoint, architecture):
+    for name, weight in our_names(checkpoint, architecture):
         original = weight.name
         if name is None or (name not in expected and name.startswith(architecture.head_names)):
             ignored.append(original)
@@ -277,31 +275,6 @@ def _check_block(block: object) -> None:
         and all(type(extent) is int and extent >= 1 for extent in block)
     ):
         raise InputError(f"block is {block!r}; expected two whole numbers of at least 1")
-
-
-def _head(checkpoint: Checkpoint, architecture: Architecture) -> FoundHead | None:
-    """What the checkpoint computes beside hidden states."""
-    named = _our_names(checkpoint, architecture)
-    vectors = {n: w.shape[0] for n, w in named if n is not None and len(w.shape) == 1}
-    return find_head(architecture, checkpoint.config, vectors)
-
-
-def _our_names(
-    checkpoint: Checkpoint, architecture: Architecture
-) -> Iterator[tuple[str | None, Weight]]:
-    """Each weight with our name for it; None for what no plan uses."""
-    for name, weight in torch_weights(checkpoint.weights):
-        yield None if name is None else architecture.rename(name), weight
-
-
-def _stored_head(checkpoint: Checkpoint, head: FoundHead, plan: Node) -> StoredHead:
-    if head.head.kind == "classify":
-        function = read_head_function(
-            checkpoint.config, head.outputs, checkpoint.activation, checkpoint.pair_types
-        )
-    else:
-        function = HeadFunction(mask=checkpoint.mask_token)
-    return StoredHead(head.head.kind, plan_to_json(plan), head.labels, asdict(function))
 
 
 def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFunction:

@@ -338,3 +338,53 @@ def test_what_sentence_transformers_saves(
     long = "Sphinx of black quartz " * 40
     ids = TextTokenizer(text, checkpoint.function.max_tokens).encode([long]).values
     assert ids.tolist() == model.tokenizer(long, truncation=True).input_ids
+
+
+def test_a_cross_encoder_is_a_transformer_alone(folder: Path) -> None:
+    put_modules(folder, NEW["Transformer"])
+    task = {"transformer_task": "sequence-classification", "module_output_name": "scores"}
+    put(folder / "sentence_bert_config.json", {**task, "max_seq_length": 9})
+    checkpoint = read_checkpoint(folder)
+    assert (checkpoint.function.max_tokens, checkpoint.activation) == (9, None)
+    settings = folder / "config_sentence_transformers.json"
+    put(settings, {"activation_fn": "torch.nn.Identity"})
+    assert read_checkpoint(folder).activation == "torch.nn.Identity"
+    put(settings, {"prompts": {"q": "q: "}, "default_prompt_name": "q"})
+    with pytest.raises(UnsupportedError, match="default prompt is 'q: '; gpudb scores pairs"):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "modules Transformer alone, without a transformer_task"),
+        ({"transformer_task": "feature-extraction"}, "computes only 'sequence-classification'"),
+        (
+            {"transformer_task": "sequence-classification", "module_output_name": "x"},
+            "module_output_name is 'x'",
+        ),
+    ],
+)
+def test_other_transformers_alone_are_refused(
+    folder: Path, settings: dict[str, str], message: str
+) -> None:
+    put_modules(folder, NEW["Transformer"])
+    put(folder / "sentence_bert_config.json", settings)
+    with pytest.raises(UnsupportedError, match=message):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("config", "mask", "types"),
+    [
+        ({}, "[MASK]", True),
+        ({"mask_token": "<mask>", "model_input_names": ["input_ids"]}, "<mask>", False),
+        ({"mask_token": {"content": "<m>"}, "model_input_names": ["token_type_ids"]}, "<m>", True),
+    ],
+)
+def test_what_a_head_wants_of_the_tokenizer(
+    folder: Path, config: dict[str, object], mask: str, types: bool
+) -> None:
+    put(folder / "tokenizer_config.json", config)
+    checkpoint = read_checkpoint(folder)
+    assert (checkpoint.mask_token, checkpoint.pair_types) == (mask, types)
