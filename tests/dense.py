@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels.elementwise import MAPS, ZIPS
+from gpudb.kernels.rotary import turns
 from gpudb.keys import COMPARE, in_shared_sequences, matching
 from gpudb.plan import elementwise, fused, reduce, relational, reshape, sequence, tensor
 from gpudb.plan.node import Node, walk
@@ -62,6 +63,16 @@ def _(node: tensor.Map, x: HostArray) -> HostArray:
 @meaning.register
 def _(node: tensor.Zip, x: HostArray, y: HostArray) -> HostArray:
     return ZIPS[node.fn](x, y)
+
+
+@meaning.register
+def _(node: tensor.Columns, x: HostArray) -> HostArray:
+    return x[..., node.start : node.stop]
+
+
+@meaning.register
+def _(node: fused.Gated, x: HostArray, y: HostArray) -> HostArray:
+    return MAPS[node.fn](x) * y
 
 
 @meaning.register
@@ -253,6 +264,21 @@ def _(node: sequence.ByDistance, relative: HostArray) -> HostArray:
         out[i, h, j] = relative[h % len(relative), max(-most, min(most, j - i)) + most]
     step = node.schema.block_numbers[0]
     return _filtered(out, node.schema, (in_shared_sequences(node.offsets, step),))
+
+
+@meaning.register
+def _(node: sequence.Rotary, x: HostArray, positions: HostArray) -> HostArray:
+    out = x.copy()
+    half, width = node.part // 2, x.shape[1] // node.heads
+    cos, sin = turns(positions, node.base, node.part)  # float32, which is part of the meaning
+    for head in range(node.heads):
+        for pair in range(half):
+            first = head * width + (2 * pair if node.interleaved else pair)
+            other = first + (1 if node.interleaved else half)
+            # A pair is a complex number, and turned by another of length one.
+            turned = (x[:, first] + 1j * x[:, other]) * (cos[:, pair] + 1j * sin[:, pair])
+            out[:, first], out[:, other] = turned.real, turned.imag
+    return out
 
 
 @meaning.register

@@ -192,7 +192,7 @@ def bert_encoder(
     **config: Any,
 ) -> Encoder:
     """A BERT with random weights; ``block`` cuts matrices, and vectors by its first extent."""
-    return _token_encoder(bert, {**BERT_CONFIG, **config}, lengths, block, seed, dtype)
+    return token_encoder(bert, {**BERT_CONFIG, **config}, lengths, block, seed, dtype)
 
 
 def mpnet_encoder(
@@ -203,7 +203,7 @@ def mpnet_encoder(
     **config: Any,
 ) -> Encoder:
     """An MPNet, as :func:`bert_encoder`."""
-    return _token_encoder(mpnet, {**MPNET_CONFIG, **config}, lengths, block, seed, dtype)
+    return token_encoder(mpnet, {**MPNET_CONFIG, **config}, lengths, block, seed, dtype)
 
 
 def t5_encoder(
@@ -214,7 +214,7 @@ def t5_encoder(
     **config: Any,
 ) -> Encoder:
     """The encoder of a T5, as :func:`bert_encoder`."""
-    return _token_encoder(t5, {**T5_CONFIG, **config}, lengths, block, seed, dtype)
+    return token_encoder(t5, {**T5_CONFIG, **config}, lengths, block, seed, dtype)
 
 
 def deberta_encoder(
@@ -225,24 +225,25 @@ def deberta_encoder(
     **config: Any,
 ) -> Encoder:
     """A DeBERTa of the second version, as :func:`bert_encoder`."""
-    return _token_encoder(deberta, {**DEBERTA_CONFIG, **config}, lengths, block, seed, dtype)
+    return token_encoder(deberta, {**DEBERTA_CONFIG, **config}, lengths, block, seed, dtype)
 
 
-def _token_encoder(
+def token_encoder(
     module: Any,
     config: Mapping[str, Any],
     lengths: list[int],
-    block: tuple[int, int] | None,
-    seed: int,
-    dtype: str,
+    block: tuple[int, int] | None = None,
+    seed: int = 0,
+    dtype: str = "float32",
 ) -> Encoder:
+    """An encoder of token ids with random weights; ``module`` is that of its architecture."""
     random = np.random.default_rng(seed)
     arrays, scans = _weights(module.weights(config), block, random, dtype)
     offsets = offsets_of(lengths)
     sizes = sizes_of(offsets)
     tokens = sizes["tokens"]
     starts = np.repeat(offsets[:-1], np.diff(offsets))
-    types = config.get("type_vocab_size", 1)
+    types = config.get("type_vocab_size") or 1
     inputs = {
         "token_ids": random.integers(0, config["vocab_size"], tokens, dtype=np.int32),
         "type_ids": random.integers(0, types, tokens, dtype=np.int32),

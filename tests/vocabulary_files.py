@@ -25,6 +25,11 @@ Piece = tuple[str, float, int]
 
 ROBERTA_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 DEBERTA_TOKENS = ("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]")
+BYTE_LEVEL_TOKENS = {
+    "roberta": ROBERTA_TOKENS,
+    "deberta": DEBERTA_TOKENS,
+    "gpt2": ("<|endoftext|>",),
+}
 FIRST_PIECES: Mapping[str, tuple[tuple[str, int], ...]] = {
     "albert": (
         ("<pad>", CONTROL), ("<unk>", UNKNOWN), ("[CLS]", CONTROL), ("[SEP]", CONTROL),
@@ -47,7 +52,9 @@ def write_json(path: Path, value: object) -> None:
 def byte_level_folder(folder: Path, model_type: str = "roberta") -> Path:
     """``vocab.json`` and ``merges.txt``."""
     folder.mkdir(exist_ok=True)
-    special = ROBERTA_TOKENS if model_type == "roberta" else DEBERTA_TOKENS
+    special = {"roberta": ROBERTA_TOKENS, "gpt2": ("<|endoftext|>",)}.get(
+        model_type, DEBERTA_TOKENS
+    )
     _byte_level(special).model.save(str(folder))
     write_json(folder / "config.json", {"model_type": model_type})
     return folder
@@ -109,7 +116,7 @@ def word_piece_folder(folder: Path, model_type: str = "mpnet") -> Path:
     special = ("<s>", "<pad>", "</s>", "[UNK]", "<mask>")
     if model_type != "mpnet":
         special = DEBERTA_TOKENS
-    words = [*special, "the", "##s", *ascii_lowercase, *(f"##{c}" for c in ascii_lowercase)]
+    words = [*special, "the", "##he", *ascii_lowercase, *(f"##{c}" for c in ascii_lowercase)]
     (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
     write_json(folder / "config.json", {"model_type": model_type})
     return folder
@@ -118,6 +125,7 @@ def word_piece_folder(folder: Path, model_type: str = "mpnet") -> Path:
 FOLDERS: Mapping[str, Callable[[Path], Path]] = {
     "roberta": byte_level_folder,
     "deberta": lambda folder: byte_level_folder(folder, "deberta"),
+    "gpt2": lambda folder: byte_level_folder(folder, "gpt2"),
     "mpnet": word_piece_folder,
     "distilbert": lambda folder: word_piece_folder(folder, "distilbert"),
     "electra": lambda folder: word_piece_folder(folder, "electra"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.operators.distance_blocks import DistanceBlocks
 from gpudb.exec.operators.embedding_norm import EmbeddingNormRows
+from gpudb.exec.operators.gated_rows import GatedRows
 from gpudb.exec.operators.linear_gemm import LinearGemm
 from gpudb.exec.operators.normalize_rows import NormalizeCut, NormalizeRows
 from gpudb.exec.operators.pair_attention import (
@@ -16,6 +17,7 @@ from gpudb.exec.operators.pair_attention import (
 from gpudb.exec.operators.pool_rows import PoolRows
 from gpudb.exec.operators.residual_norm import ResidualNormRows
 from gpudb.exec.operators.rms_norm import RmsNormRows
+from gpudb.exec.operators.rotary_rows import RotaryRows
 from gpudb.exec.operators.sequence_attention import SequenceAttention
 from gpudb.exec.operators.sequence_softmax_blocks import SequenceSoftmaxBlocks
 from gpudb.lower.computed import computed
@@ -43,6 +45,8 @@ def lower_encoder(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | 
         case sequence.Attention():
             given = (node.bias is not None, node.relative is not None)
             return SequenceAttention(children, out, node.heads, node.scale, *given)
+        case sequence.Rotary():
+            return RotaryRows(children, out, node.heads, node.base, node.part, node.interleaved)
         case sequence.Pool():
             return PoolRows(children, out, node.kind, None)
         case sequence.PoolNormalize():
@@ -58,4 +62,6 @@ def lower_encoder(node: Node, children: tuple[PhysicalOp, ...]) -> PhysicalOp | 
             return RmsNormRows(children, out, node.eps)
         case fused.EmbeddingNorm():
             return EmbeddingNormRows(children, out, node.eps)
+        case fused.Gated():
+            return GatedRows(children, out, node.fn)
     return None

@@ -17,8 +17,8 @@ from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.encoder import Encoder
 from gpudb.models.formats.weight import Weight
 from gpudb.models.limits import NUMPY_TOKEN_BUDGET, Limits
+from gpudb.models.plans import Plans
 from gpudb.models.tokenizer import TextTokenizer
-from gpudb.plan.node import Node
 from gpudb.plan.serialize import plan_to_json
 from gpudb.plan.tensor import Scan
 from gpudb.settings import Settings
@@ -75,8 +75,7 @@ def scan_as_it_lies(name: str, weight: Weight) -> Scan:
 def compare_vectors(
     store: TensorStore,
     version: Version,
-    original: Node,
-    dense: Node | None,
+    original: Plans,
     weights: Mapping[str, Weight],
     limits: Limits | None,
 ) -> Cosines | None:
@@ -89,9 +88,7 @@ def compare_vectors(
     version
         The model, which has a tokenizer.
     original
-        The encoder's plan over scans of :func:`scan_as_it_lies`.
-    dense
-        What comes after the pooling, over such scans.
+        The checkpoint's plans over scans of :func:`scan_as_it_lies`.
     weights
         The checkpoint's, by name.
     limits
@@ -114,11 +111,12 @@ def compare_vectors(
         tokenizer=TextTokenizer(text, function.max_tokens, limits.threads),
         function=function,
     )
+    dense = original.dense
     as_it_came = replace(
         rounded,
-        version=replace(version, plan=plan_to_json(original)),
+        version=replace(version, plan=plan_to_json(original.hidden)),
         source=WeightSource(weights),
-        function=replace(function, dense=plan_to_json(dense) if dense is not None else ""),
+        function=function if dense is None else replace(function, dense=plan_to_json(dense)),
     )
     try:
         cosines = _cosines(rounded, as_it_came)

@@ -161,7 +161,16 @@ def fill_mask(
             best = best[np.lexsort((best, -likely[best]))]
             ids[row], probabilities[row] = best, likely[best]
 
-    encoder.over_rows("fill_mask", hidden, keep_likely, settings)
+    each_alone = np.arange(len(texts) + 1)
+    encoder.run(
+        "fill_mask",
+        each_alone,
+        lambda batch: {"rows": hidden[batch.rows]},
+        keep_likely,
+        settings,
+        perf_counter(),
+        0.0,
+    )
     statistics = replace(statistics, seconds=perf_counter() - started)
     return _words(encoder, ids, probabilities), statistics
 

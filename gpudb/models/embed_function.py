@@ -232,8 +232,8 @@ def _read_modules(file: Path) -> tuple[dict[str, str], list[str]]:
         else:
             modules[name] = path
     order = [entry["type"].rpartition(".")[2] for entry in entries]
-    first = ["Transformer", "Pooling", *["Dense"] * len(dense)]
-    if order not in ([*first, "Normalize"], first, ["Transformer"]):
+    pooled = ["Transformer", "Pooling", *["Dense"] * len(dense)]
+    if order not in ([*pooled, "Normalize"], pooled, ["Transformer"]):
         raise UnsupportedError(
             f"{file}: found the modules {', '.join(order) or 'none'}; gpudb computes {READABLE}"
         )

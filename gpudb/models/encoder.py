@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from gpudb.backend import Backend
 from gpudb.catalog import StoredHead, Version
+from gpudb.embed_options import LEAST_NORM
 from gpudb.errors import UnsupportedError
 from gpudb.exec.operator import Source
 from gpudb.exec.parallel import run_all
@@ -42,9 +43,6 @@ from gpudb.types import HostArray
 
 HIDDEN, POOLED = "hidden", "pooled"
 """Plans that every model has: one row per token, one vector per sequence."""
-
-NORM_EPS = 1e-12
-"""Least norm divided by when vectors are normalised, as PyTorch's ``normalize`` has it."""
 
 KEPT_FITS = 1024
 """Placements that are kept: one for each length of text and budget that came along."""
@@ -98,7 +96,7 @@ class Encoder:
         pooled: Node = Pool(self.hidden_plan, SEQUENCES, self.function.pooling)
         if self.function.dense:
             pooled = after_pooling(self.function.dense, pooled)
-        return Normalize(pooled, NORM_EPS) if self.function.normalize else pooled
+        return Normalize(pooled, LEAST_NORM) if self.function.normalize else pooled
 
     @property
     def text_tokenizer(self) -> TextTokenizer:
@@ -125,9 +123,7 @@ class Encoder:
     @property
     def width(self) -> int:
         """Numbers in one output row."""
-        width = self.hidden_plan.schema.shape[1]
-        assert isinstance(width, int)  # plans of encoders end in rows of a known width
-        return width
+        return int(self.hidden_plan.schema.shape[1])
 
     @property
     def vector_width(self) -> int:
@@ -244,25 +240,7 @@ class Encoder:
                 given["type_ids"] = types[batch.rows]
             return self._completed(given, batch)
 
-        return self._run(output, tokens.offsets, inputs, keep, settings, started, tokenized)
-
-    def over_rows(
-        self,
-        output: str,
-        rows: HostArray,
-        keep: Callable[[Batch, HostArray], None],
-        settings: Settings,
-    ) -> InferStatistics:
-        """Run a plan whose input is rows of hidden states ``(n, width)``, each by itself."""
-        return self._run(
-            output,
-            np.arange(len(rows) + 1),
-            lambda batch: {"rows": rows[batch.rows]},
-            keep,
-            settings,
-            perf_counter(),
-            0.0,
-        )
+        return self.run(output, tokens.offsets, inputs, keep, settings, started, tokenized)
 
     def infer(
         self, inputs: Mapping[str, HostArray], offsets: HostArray, settings: Settings
@@ -296,7 +274,7 @@ class Encoder:
         def keep(batch: Batch, result: HostArray) -> None:
             hidden[batch.rows] = result
 
-        statistics = self._run(HIDDEN, offsets, batch_inputs, keep, settings, perf_counter(), 0.0)
+        statistics = self.run(HIDDEN, offsets, batch_inputs, keep, settings, perf_counter(), 0.0)
         return hidden, statistics
 
     def _completed(self, given: Mapping[str, HostArray], batch: Batch) -> Mapping[str, HostArray]:
@@ -307,7 +285,7 @@ class Encoder:
         }
         return {n: x for n, x in {**usual, **given}.items() if n in self.inputs.by_row}
 
-    def _run(
+    def run(
         self,
         output: str,
         offsets: HostArray,
@@ -317,6 +295,10 @@ class Encoder:
         started: float,
         tokenized: float,
     ) -> InferStatistics:
+        """Run a plan over sequences; ``inputs`` gives what it reads of a batch.
+
+        The other parameters are those of :meth:`over_tokens`.
+        """
         known = output in self._prepared
         relational = settings.execution == "relational"
         if relational and self.backend.packs not in (None, "float32"):

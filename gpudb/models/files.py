@@ -9,6 +9,10 @@ from typing import Any
 from gpudb.errors import CheckpointError
 
 AGAIN = "Download or export the model again."
+MAKE_TOKENIZER_JSON = (
+    "Write a tokenizer.json, which gpudb reads, with transformers: "
+    "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
+)
 
 
 def file_names(folder: Path) -> frozenset[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from itertools import chain
 from math import prod
 from os import PathLike
 from pathlib import Path
@@ -13,38 +12,36 @@ from time import perf_counter
 
 import numpy as np
 
-from gpudb.catalog import StoredHead, StoredTensor
+from gpudb.catalog import StoredTensor
 from gpudb.catalog.blocks import pages
 from gpudb.catalog.heads import add_head
 from gpudb.catalog.models import add_tokenizer, add_version, drop_version
 from gpudb.catalog.tensors import record_error
 from gpudb.errors import CheckpointError, InputError
 from gpudb.models.accuracy import Cosines, compare_vectors, scan_as_it_lies
-from gpudb.models.architecture import Architecture, ScanWeight
+from gpudb.models.architecture import Architecture
 from gpudb.models.architectures import find_architecture
 from gpudb.models.checkpoint import Checkpoint, read_checkpoint
-from gpudb.models.dense import dense_plan
+from gpudb.models.checkpoint_head import head_of, our_names, stored_head
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.formats.weight import Weight
-from gpudb.models.head_function import HeadFunction, read_head_function
-from gpudb.models.heads import FoundHead, find_head, head_plan
+from gpudb.models.heads import FoundHead
 from gpudb.models.limits import Limits
-from gpudb.models.names import torch_weights
+from gpudb.models.plans import build_plans
 from gpudb.models.tokenizer import TextTokenizer
 from gpudb.models.weight_dtypes import (
-    WEIGHT_DTYPES,
     StoredWeight,
     check_dtype,
     check_range,
     converted,
     stored_weight,
 )
-from gpudb.plan.node import Node, walk
 from gpudb.plan.serialize import plan_to_json
-from gpudb.plan.tensor import Scan
 from gpudb.progress import progress_bar
 from gpudb.store import TensorStore
 from gpudb.types import HostArray, TensorSchema, widen
+
+WEIGHT_DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +127,7 @@ def import_model(
     check_dtype(dtype)
     checkpoint = read_checkpoint(folder)
     architecture = find_architecture(checkpoint.config)
-    head = _head(checkpoint, architecture)
+    head = head_of(checkpoint, architecture)
     weights, ignored = match_weights(checkpoint, architecture, head)
     weights |= {name: w for module in checkpoint.dense for name, w in module.weights.items()}
     nonfinite = _nonfinite(weights)
@@ -142,11 +139,11 @@ def import_model(
         )
     stored = {n: stored_weight(n, w, block, dtype) for n, w in weights.items()}
     check_range(stored, checkpoint.folder)
-    plans = _plans(checkpoint, architecture, head, lambda n: stored[n].scan())
+    plans = build_plans(checkpoint, architecture, head, lambda n: stored[n].scan())
     function = _function(checkpoint, architecture)
     if plans.dense is not None:
         function = replace(function, dense=plan_to_json(plans.dense))
-    used = {n: stored[n] for n in _scan_order(plans)}
+    used = {n: stored[n] for n in plans.weights}
     schemas = [schema for weight in used.values() for schema in weight.schemas]
     nbytes = _nbytes_by_dtype(schemas)
     errors: dict[str, float] = {}
@@ -170,15 +167,15 @@ def import_model(
         tensors = store.put_many(_with_progress(name, used, errors), version.id)
         _record_errors(store, tensors, errors)
         if head is not None and plans.head is not None:
-            add_head(store.catalog, version.id, _stored_head(checkpoint, head, plans.head))
+            add_head(store.catalog, version.id, stored_head(checkpoint, head, plans.head))
         new_nbytes = _page_nbytes(store) - before
     # Not in the transaction, which other threads would wait for.
     if errors and tokenizer is not None and architecture.reads == "tokens":
-        original = _plans(checkpoint, architecture, head, lambda n: scan_as_it_lies(n, weights[n]))
+        original = build_plans(
+            checkpoint, architecture, None, lambda n: scan_as_it_lies(n, weights[n])
+        )
         try:
-            cosines = compare_vectors(
-                store, version, original.hidden, original.dense, weights, limits
-            )
+            cosines = compare_vectors(store, version, original, weights, limits)
         except BaseException:
             drop_version(store.catalog, version.label)
             raise
@@ -228,7 +225,7 @@ def match_weights(
         expected = expected | head.head.weights(checkpoint.config, head.outputs)
     found: dict[str, Weight] = {}
     ignored, problems = [], []
-    for name, weight in _our_names(checkpoint, architecture):
+    for name, weight in our_names(checkpoint, architecture):
         original = weight.name
         if name is None or (name not in expected and name.startswith(architecture.head_names)):
             ignored.append(original)
@@ -278,63 +275,6 @@ def _check_block(block: object) -> None:
         and all(type(extent) is int and extent >= 1 for extent in block)
     ):
         raise InputError(f"block is {block!r}; expected two whole numbers of at least 1")
-
-
-@dataclass(frozen=True, slots=True)
-class _Plans:
-    """What is computed of a checkpoint."""
-
-    hidden: Node
-    """From inputs to hidden states."""
-    head: Node | None
-    """The same of its head."""
-    dense: Node | None
-    """From pooled vectors to those of texts, where they differ."""
-
-
-def _scan_order(plans: _Plans) -> tuple[str, ...]:
-    """Names in the order the plans read them: what is used together is stored together."""
-    made = [plan for plan in (plans.hidden, plans.head, plans.dense) if plan is not None]
-    nodes = chain.from_iterable(map(walk, made))
-    return tuple(dict.fromkeys(n.tensor.name for n in nodes if isinstance(n, Scan)))
-
-
-def _head(checkpoint: Checkpoint, architecture: Architecture) -> FoundHead | None:
-    """What the checkpoint computes beside hidden states."""
-    named = _our_names(checkpoint, architecture)
-    vectors = {n: w.shape[0] for n, w in named if n is not None and len(w.shape) == 1}
-    return find_head(architecture, checkpoint.config, vectors)
-
-
-def _our_names(
-    checkpoint: Checkpoint, architecture: Architecture
-) -> Iterator[tuple[str | None, Weight]]:
-    """Each weight with our name for it; None for what no plan uses."""
-    for name, weight in torch_weights(checkpoint.weights):
-        yield None if name is None else architecture.rename(name), weight
-
-
-def _plans(
-    checkpoint: Checkpoint, architecture: Architecture, head: FoundHead | None, scan: ScanWeight
-) -> _Plans:
-    hidden = architecture.build(checkpoint.config, scan)
-    width = hidden.schema.shape[1]
-    assert isinstance(width, int)  # plans of encoders end in rows of a known width
-    return _Plans(
-        hidden,
-        None if head is None else head_plan(head.head, checkpoint.config, scan, hidden),
-        dense_plan(checkpoint.dense, width, scan) if checkpoint.dense else None,
-    )
-
-
-def _stored_head(checkpoint: Checkpoint, head: FoundHead, plan: Node) -> StoredHead:
-    if head.head.kind == "classify":
-        function = read_head_function(
-            checkpoint.config, head.outputs, checkpoint.activation, checkpoint.pair_types
-        )
-    else:
-        function = HeadFunction(mask=checkpoint.mask_token)
-    return StoredHead(head.head.kind, plan_to_json(plan), head.labels, asdict(function))
 
 
 def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFunction:

@@ -10,7 +10,14 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from gpudb.errors import CheckpointError, UnsupportedError
-from gpudb.models.files import AGAIN, file_names, parse_json, read_json_object, read_text
+from gpudb.models.files import (
+    AGAIN,
+    MAKE_TOKENIZER_JSON,
+    file_names,
+    parse_json,
+    read_json_object,
+    read_text,
+)
 from gpudb.models.vocabularies import byte_level, sentencepiece
 from gpudb.models.vocabularies.added_tokens import read_added_tokens
 from gpudb.models.vocabularies.word_piece import MPNET, bert_tokenizer, mpnet_tokenizer
@@ -25,6 +32,7 @@ KINDS: Mapping[str, str] = {
     "camembert": "CamembertTokenizer",
     "deberta": "DebertaTokenizer",
     "deberta-v2": "DebertaV2Tokenizer",
+    "gpt2": "GPT2Tokenizer",
     "mpnet": "MPNetTokenizer",
     "mt5": "T5Tokenizer",
     "roberta": "RobertaTokenizer",
@@ -32,8 +40,9 @@ KINDS: Mapping[str, str] = {
     "xlm-roberta": "XLMRobertaTokenizer",
 }
 """``model_type`` of ``config.json`` -> class of the tokenizer, where no file names it."""
+FAMILIES = {**byte_level.FAMILIES, **sentencepiece.FAMILIES, "MPNetTokenizer": MPNET}
 TRUNCATED_LEFT = {"direction": "Left", "max_length": 512, "strategy": "LongestFirst", "stride": 0}
-SPECIAL_TOKENS = {
+SPECIAL_TOKENS: Mapping[str, str] = {
     "pad_token": "[PAD]",
     "unk_token": "[UNK]",
     "cls_token": "[CLS]",
@@ -95,7 +104,10 @@ def read_mask_token(folder: Path) -> str:
     names = file_names(folder)
     config = _optional(folder, "tokenizer_config.json", names)
     saved = _optional(folder, "special_tokens_map.json", names)
-    return _special_tokens(config, saved)["mask_token"]
+    usual = dict(SPECIAL_TOKENS)
+    if family := FAMILIES.get(_kind(folder, config, names)):
+        usual |= {f"{role}_token": token for role, token in family.tokens.items()}
+    return _special_tokens(config, saved, usual)["mask_token"]
 
 
 def read_pair_types(folder: Path) -> bool:
@@ -184,10 +196,15 @@ def _kind(folder: Path, config: Mapping[str, Any], names: frozenset[str]) -> str
     return "RobertaTokenizer" if found == "BartTokenizer" else str(found)
 
 
-def _special_tokens(config: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, str]:
+def _special_tokens(
+    config: Mapping[str, Any],
+    saved: Mapping[str, Any],
+    usual: Mapping[str, str] = SPECIAL_TOKENS,
+) -> dict[str, str]:
+    """Role -> token, that of ``usual`` where no file names one."""
     return {
         role: _content(config.get(role) or saved.get(role) or default)
-        for role, default in SPECIAL_TOKENS.items()
+        for role, default in usual.items()
     }
 
 
@@ -244,7 +261,7 @@ def _from_other_files(
     known = ", ".join([*byte_level.FAMILIES, *sentencepiece.FAMILIES])
     raise UnsupportedError(
         f"{folder}: found {' and '.join(found)} of a tokenizer of class {kind}; gpudb reads these "
-        f"files of {known}. {sentencepiece.MAKE_TOKENIZER_JSON}"
+        f"files of {known}. {MAKE_TOKENIZER_JSON}"
     )
 
 

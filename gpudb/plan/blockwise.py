@@ -9,7 +9,7 @@ what ``EXPLAIN (RELATIONAL)`` shows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from gpudb.errors import UnsupportedError
@@ -25,6 +25,7 @@ from gpudb.plan.sequence import (
     Context,
     DistanceScores,
     Pool,
+    Rotary,
     Scores,
     SequenceSoftmax,
     Softmax,
@@ -94,6 +95,8 @@ class _Form:
                 return _product(left, right, node.transpose_right)
             case Columns(child=child, start=start, stop=stop):
                 return self.cut(Slice(child, (0, start), (child.schema.numbers[0], stop)))
+            case Rotary(x=x):
+                return self.cut(replace(node, x=_whole_rows(x)))
             case Scores():
                 return self.scores(node)
             case DistanceScores():

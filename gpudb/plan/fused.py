@@ -74,3 +74,16 @@ class EmbeddingNorm(Node):
         shape = (rows.shape[0], table.shape[1])
         dtype = computed_dtype(*(t.schema.dtype for t in self.tables))
         return TensorSchema("embedding_norm", shape, (rows.block[0], table.shape[1]), dtype)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gated(Node):
+    """``fn(x) · y``, element by element: ``(n, w)`` twice -> ``(n, w)``."""
+
+    x: Node
+    y: Node
+    fn: str
+
+    @cached_property
+    def schema(self) -> TensorSchema:
+        return self.x.schema.renamed("gated")

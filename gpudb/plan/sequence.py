@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import isfinite
 
 from gpudb.errors import SchemaError
 from gpudb.plan.node import Node
@@ -212,6 +213,47 @@ class Attention(Node):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Rotary(Node):
+    """Join rows with their positions; turn pairs of columns of each head by them.
+
+    ``(tokens, heads · d)``, ``(tokens,)`` -> ``(tokens, heads · d)``.
+    Su et al., "RoFormer: Enhanced Transformer with Rotary Position Embedding", 2021.
+    """
+
+    x: Node
+    positions: Node
+    heads: int
+    base: float
+    """Pair ``i`` goes round by ``position · base^(-2i / part)``; also called theta."""
+    part: int
+    """Columns of each head that are turned, its first ones; the others stay as they are."""
+    interleaved: bool = False
+    """Whether pairs are neighbours; else they are half of the part apart."""
+
+    def __post_init__(self) -> None:
+        s, positions = self.x.schema, self.positions.schema
+        check_floating("rotary", s)
+        width = _check_heads(self.x, self.heads, "rotary") // self.heads
+        if positions.shape != s.shape[:1] or "int" not in positions.dtype:
+            raise SchemaError(
+                f"rotary: {positions.name} is {positions}; expected a whole number for each row of "
+                f"{s.name} ({s})"
+            )
+        if self.part % 2 or not 0 < self.part <= width:
+            raise SchemaError(
+                f"rotary: {self.part} columns of heads of width {width} cannot be turned in pairs; "
+                f"expected an even number from 2 to {width}"
+            )
+        if not (isfinite(self.base) and self.base > 0):
+            raise SchemaError(f"rotary: the base is {self.base}; expected a number above 0")
+
+    @cached_property
+    def schema(self) -> TensorSchema:
+        s = self.x.schema
+        return TensorSchema("rotary", s.shape, s.block, computed_dtype(s.dtype))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Pool(Node):
     """Group rows by sequence: a mean, max, first or last. ``(tokens, w)`` -> ``(sequences, w)``.
 
@@ -264,11 +306,11 @@ def _pooled(child: Node) -> TensorSchema:
     return TensorSchema("pool", shape, shape, computed_dtype(child.schema.dtype))
 
 
-def _check_heads(query: Node, heads: int) -> int:
+def _check_heads(query: Node, heads: int, step: str = "attention") -> int:
     """The width of the query, when it can be cut into so many heads."""
     width = query.schema.shape[1]
     if not isinstance(width, int) or heads < 1 or width % heads:
-        raise SchemaError(f"attention: width {width} cannot be cut into {heads} equal heads")
+        raise SchemaError(f"{step}: width {width} cannot be cut into {heads} equal heads")
     return width
 
 

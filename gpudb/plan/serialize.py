@@ -56,6 +56,7 @@ NODE_TYPES: dict[str, type[Node]] = {
         sequence.ByDistance,
         sequence.Context,
         sequence.Attention,
+        sequence.Rotary,
         sequence.Pool,
         sequence.Normalize,
         sequence.PoolNormalize,
@@ -63,6 +64,7 @@ NODE_TYPES: dict[str, type[Node]] = {
         fused.ResidualNorm,
         fused.RmsNorm,
         fused.EmbeddingNorm,
+        fused.Gated,
     )
 }
 

@@ -96,6 +96,7 @@ def _of_rows() -> Iterator[Given]:
         yield "cast", f"{label} to int8", (x, "int8")
         yield "filter_elements", label, (x, ">", 0.1)
         yield "map_elements", label, (x, "gelu")
+        yield "gated", label, (x, other, "silu")
         yield "zip_elements", label, (x, other, "add")
         yield "zip_elements", f"{label} and a row", (x, gamma, "add")
         yield "zip_elements", f"{label} and a column", (x, other[:, :1].copy(), "add")
@@ -213,7 +214,7 @@ def _of_cuts() -> Iterator[Given]:
 
 
 def _of_sequences() -> Iterator[Given]:
-    """Kernels over pairs of rows that meet in sequences."""
+    """Kernels over rows with positions, and over pairs of rows that meet in sequences."""
     for lengths, heads, width in (((64,) * 8, 12, 32), ((63, 1, 130, 40), 5, 33)):
         rows, pairs = sum(lengths), sum(n * n for n in lengths)
         label = f"sequences of {lengths[:4]}…, {heads} heads of {width}"
@@ -229,6 +230,11 @@ def _of_sequences() -> Iterator[Given]:
         yield "distance_scores", label, (q, vectors, chosen, o, pairs, heads, 0.2, False)
         yield "attention_context", label, (_x(pairs, heads), v, o)
         yield "pair_softmax", label, (_x(pairs, heads), o)
+        positions = np.arange(rows, dtype=np.int32)
+        for part in (width, 16):
+            for interleaved in (False, True) if part % 2 == 0 else ():
+                turned = f"{label}, {part} turned, {'neighbours' if interleaved else 'halves'}"
+                yield "rotary", turned, (q, positions, heads, 1e4, part, interleaved)
     for blocks, rows, heads, columns in ((8, 64, 12, 64), (8, 33, 5, 77)):
         label = f"{blocks} blocks of {rows}×{heads}×{columns}"
         number = np.zeros((blocks, rows), np.int64), np.zeros((blocks, columns), np.int64)

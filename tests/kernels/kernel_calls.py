@@ -54,6 +54,7 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             ([x(3, 4), x(5, 4)], [rows(3, n), rows(5, n)], x(4), x(4), 1e-5) for n in (0, 1, 7)
         ],
         "filter_elements": [(x(*n), ">", 0.1) for n in ((0, 2), (1, 1), (3, 2, 2))],
+        "gated": [(x(n, 4), x(n, 4), fn) for n in (0, 1, 7) for fn in ("gelu", "exp")],
         "layer_norm": [(x(n, 4), x(4), x(4), 1e-5) for n in (0, 1, 7)],
         "map_elements": [(x(*n), "gelu") for n in ((), (0, 2), (3, 2, 2))],
         "normalize": [(x(n, 4), 1e-5) for n in (0, 1, 7)],
@@ -155,6 +156,12 @@ def calls(dtype: str = "float32") -> dict[str, list[tuple[Any, ...]]]:
             for fn in ("sum", "mean", "max", "min", "variance", "norm")
         ]
         + [(x(2, 3, 4), np.array([3, 2]), 0, "sum"), (x(2, 4), np.array([4, 1]), 0, "max")],
+        "rotary": [
+            (x(n, 12), rows(9, n), 2, 1e4, part, interleaved)
+            for n in (0, 1, 7)
+            for part in (2, 6)
+            for interleaved in (False, True)
+        ],
         "row_scales": [(x(n, 4),) for n in (0, 1, 7)] + [(x(2, 0),)],
         "rms_norm": [(x(n, 4), x(4), 1e-5) for n in (0, 1, 7)],
         "row_softmax": [(x(n, 4), width) for n in (0, 1, 7) for width in (0, 1, 4)],

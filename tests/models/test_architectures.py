@@ -10,6 +10,7 @@ from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import ACTIVATIONS, Config
 from gpudb.models.architectures import (
     ARCHITECTURES,
+    bart,
     bert,
     deberta,
     find_architecture,
@@ -23,6 +24,16 @@ from gpudb.types import TensorSchema
 from tests.tiny_plans import BERT_CONFIG, DEBERTA_CONFIG, MPNET_CONFIG, T5_CONFIG, TORCH_CONFIG
 
 KNOWN = ", ".join(kind for a in ARCHITECTURES for kind in a.model_types)
+BART_CONFIG: dict[str, Any] = {
+    "model_type": "bart",
+    "vocab_size": 23,
+    "d_model": 8,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "encoder_ffn_dim": 12,
+    "max_position_embeddings": 10,
+    "activation_function": "gelu",
+}
 FIRST_DEBERTA = {**DEBERTA_CONFIG, "model_type": "deberta"}
 THIRD_DEBERTA = {
     **DEBERTA_CONFIG,
@@ -32,6 +43,7 @@ THIRD_DEBERTA = {
     "type_vocab_size": 0,
 }
 LAYER = "encoder.layer.0"
+MBART = {"model_type": "mbart", "scale_embedding": True}
 GATED = {"feed_forward_proj": "gated-gelu"}
 
 
@@ -72,6 +84,8 @@ def test_every_activation_is_a_function_of_plans() -> None:
 @pytest.mark.parametrize(
     ("module", "config", "inputs", "width"),
     [
+        (bart, BART_CONFIG, {"token_ids", "position_ids", "sequences"}, 8),
+        (bart, {**BART_CONFIG, **MBART}, {"token_ids", "position_ids", "sequences"}, 8),
         (bert, BERT_CONFIG, {"token_ids", "type_ids", "position_ids", "sequences"}, 8),
         (deberta, DEBERTA_CONFIG, {"token_ids", "type_ids", "position_ids", "sequences"}, 8),
         (deberta, FIRST_DEBERTA, {"token_ids", "type_ids", "position_ids", "sequences"}, 8),
@@ -98,6 +112,15 @@ def test_a_plan_reads_every_weight_and_nothing_else(
 @pytest.mark.parametrize(
     ("module", "found", "name"),
     [
+        (bart, "model.encoder.layers.0.fc1.bias", "layers.0.fc1.bias"),
+        (bart, "layers.0.fc1.bias", "layers.0.fc1.bias"),
+        (bart, "model.encoder.embed_tokens.weight", "embed_tokens.weight"),
+        (bart, "shared.weight", "embed_tokens.weight"),
+        (bart, "model.decoder.layers.0.fc1.bias", None),
+        (bart, "decoder.embed_tokens.weight", None),
+        (bart, "encoder.version", None),
+        (bart, "final_logits_bias", None),
+        (bart, "classification_head.dense.weight", None),
         (
             mpnet,
             "mpnet.encoder.layer.0.attention.attn.q.bias",
@@ -108,6 +131,9 @@ def test_a_plan_reads_every_weight_and_nothing_else(
         (mpnet, "embeddings.position_ids", None),
         (t5, "encoder.embed_tokens.weight", "shared.weight"),
         (t5, "shared.weight", "shared.weight"),
+        (t5, "embed_tokens.weight", "shared.weight"),
+        (t5, "block.0.layer_norm.weight", "encoder.block.0.layer_norm.weight"),
+        (t5, "final_layer_norm.weight", "encoder.final_layer_norm.weight"),
         (t5, "decoder.block.0.layer.0.SelfAttention.q.weight", None),
         (t5, "lm_head.weight", None),
     ],
@@ -138,6 +164,7 @@ def test_names_in_bert_checkpoints(found: str, name: str | None) -> None:
 
 
 GOOD: dict[Any, dict[str, Any]] = {
+    bart: BART_CONFIG,
     bert: BERT_CONFIG,
     deberta: DEBERTA_CONFIG,
     mpnet: MPNET_CONFIG,
@@ -145,6 +172,10 @@ GOOD: dict[Any, dict[str, Any]] = {
     transformer_encoder: TORCH_CONFIG,
 }
 BAD: list[tuple[Any, dict[str, Any], str]] = [
+    (bart, {"encoder_layers": 0}, "encoder_layers is 0"),
+    (bart, {"encoder_attention_heads": 3}, "encoder_attention_heads is 3, which does not divide"),
+    (bart, {"scale_embedding": 2}, "scale_embedding is 2; expected true or false"),
+    (bart, {"max_position_embeddings": 0}, "max_position_embeddings is 0"),
     (bert, {"hidden_size": None}, "hidden_size is None; expected a whole number"),
     (bert, {"hidden_size": 8.0}, "hidden_size is 8.0"),
     (bert, {"type_vocab_size": 0}, "type_vocab_size is 0"),

@@ -53,7 +53,7 @@ def test_plain_folder(folder: Path) -> None:
     checkpoint = read_checkpoint(str(folder))
     assert checkpoint.folder == folder
     assert checkpoint.config == {"model_type": "bert", "hidden_size": 4}
-    assert checkpoint.opened.weights["w"].array().tolist() == [[1] * 4] * 2
+    assert checkpoint.weights["w"].array().tolist() == [[1] * 4] * 2
     assert checkpoint.function == EmbedFunction("mean", False, None, "")
     assert checkpoint.tokenizer_json is not None
 
@@ -62,14 +62,14 @@ def test_minilm(minilm_folder: Path) -> None:
     checkpoint = read_checkpoint(minilm_folder)
     assert checkpoint.function == EmbedFunction("mean", True, 256, "")
     assert checkpoint.config["num_hidden_layers"] == 6
-    assert len(checkpoint.opened.weights) == 104
-    assert checkpoint.opened.weights["embeddings.word_embeddings.weight"].shape == (30522, 384)
+    assert len(checkpoint.weights) == 104
+    assert checkpoint.weights["embeddings.word_embeddings.weight"].shape == (30522, 384)
 
 
 def test_weights_cannot_be_changed(folder: Path) -> None:
     checkpoint = read_checkpoint(folder)
     with pytest.raises(TypeError):
-        checkpoint.opened.weights["v"] = checkpoint.opened.weights["w"]  # type: ignore[index]
+        checkpoint.weights["v"] = checkpoint.weights["w"]  # type: ignore[index]
 
 
 def test_no_tokenizer_is_none(folder: Path) -> None:
@@ -205,7 +205,7 @@ def test_encoder_in_its_own_folder(folder: Path) -> None:
     checkpoint = read_checkpoint(folder)
     assert checkpoint.folder == folder
     assert checkpoint.function.max_tokens == 9
-    assert list(checkpoint.opened.weights) == ["w"]
+    assert list(checkpoint.weights) == ["w"]
 
 
 @pytest.mark.parametrize(
@@ -331,10 +331,60 @@ def test_what_sentence_transformers_saves(
     assert function.prompts["query"] == "query: "
     assert replace(function, prompts={}) == EmbedFunction(pooling, True, 77, "query: ")
     state = model[0].auto_model.state_dict()
-    for name, weight in checkpoint.opened.weights.items():
+    for name, weight in checkpoint.weights.items():
         np.testing.assert_array_equal(weight.array(), state[name].numpy())
     text = checkpoint.tokenizer_json
     assert text is not None
     long = "Sphinx of black quartz " * 40
     ids = TextTokenizer(text, checkpoint.function.max_tokens).encode([long]).values
     assert ids.tolist() == model.tokenizer(long, truncation=True).input_ids
+
+
+def test_a_cross_encoder_is_a_transformer_alone(folder: Path) -> None:
+    put_modules(folder, NEW["Transformer"])
+    task = {"transformer_task": "sequence-classification", "module_output_name": "scores"}
+    put(folder / "sentence_bert_config.json", {**task, "max_seq_length": 9})
+    checkpoint = read_checkpoint(folder)
+    assert (checkpoint.function.max_tokens, checkpoint.activation) == (9, None)
+    settings = folder / "config_sentence_transformers.json"
+    put(settings, {"activation_fn": "torch.nn.Identity"})
+    assert read_checkpoint(folder).activation == "torch.nn.Identity"
+    put(settings, {"prompts": {"q": "q: "}, "default_prompt_name": "q"})
+    with pytest.raises(UnsupportedError, match="default prompt is 'q: '; gpudb scores pairs"):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "modules Transformer alone, without a transformer_task"),
+        ({"transformer_task": "feature-extraction"}, "computes only 'sequence-classification'"),
+        (
+            {"transformer_task": "sequence-classification", "module_output_name": "x"},
+            "module_output_name is 'x'",
+        ),
+    ],
+)
+def test_other_transformers_alone_are_refused(
+    folder: Path, settings: dict[str, str], message: str
+) -> None:
+    put_modules(folder, NEW["Transformer"])
+    put(folder / "sentence_bert_config.json", settings)
+    with pytest.raises(UnsupportedError, match=message):
+        read_checkpoint(folder)
+
+
+@pytest.mark.parametrize(
+    ("config", "mask", "types"),
+    [
+        ({}, "[MASK]", True),
+        ({"mask_token": "<mask>", "model_input_names": ["input_ids"]}, "<mask>", False),
+        ({"mask_token": {"content": "<m>"}, "model_input_names": ["token_type_ids"]}, "<m>", True),
+    ],
+)
+def test_what_a_head_wants_of_the_tokenizer(
+    folder: Path, config: dict[str, object], mask: str, types: bool
+) -> None:
+    put(folder / "tokenizer_config.json", config)
+    checkpoint = read_checkpoint(folder)
+    assert (checkpoint.mask_token, checkpoint.pair_types) == (mask, types)

@@ -180,6 +180,16 @@ def test_vectors_of_int8_compare(db: gpudb.Database) -> None:
     np.testing.assert_allclose(cosines.numpy("near"), cosines.numpy("exact"), atol=0.02)
 
 
+def test_signs_that_differ_are_counted_in_sql(db: gpudb.Database) -> None:
+    found = db.sql(
+        "SELECT list_sum(list_transform(list_zip(a, b), lambda p: bit_count(xor(p[1], p[2])))) "
+        "FROM (SELECT embed('unit', 'a', dtype => 'binary') AS a, "
+        "embed('unit', 'dogs ran', dtype => 'binary') AS b)"
+    )
+    a, b = embedded(db, "unit", ["a", "dogs ran"])
+    assert found.fetchall() == [(int(((a > 0) != (b > 0)).sum()),)]
+
+
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [

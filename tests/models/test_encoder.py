@@ -15,12 +15,13 @@ import pytest
 
 import gpudb
 from gpudb.backend import NullBackend
+from gpudb.embed_options import LEAST_NORM
 from gpudb.errors import CatalogError, InputError, MemoryBudgetError, UnsupportedError
 from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.weights import ResidentWeights
 from gpudb.models import encoder as encoder_module
 from gpudb.models.batches import Batch, plan_batches
-from gpudb.models.encoder import HIDDEN, NORM_EPS, POOLED, Encoder
+from gpudb.models.encoder import HIDDEN, POOLED, Encoder
 from gpudb.models.limits import Limits, batch_limits
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.text_column import as_text_column
@@ -81,7 +82,7 @@ def reference(encoder: Encoder, texts: list[str], pooling: str, normalize: bool)
     types = np.zeros_like(tokens.values)
     hidden = reference_encoder.bert(CONFIG, tiny_weights(), tokens.values, types, tokens.offsets)
     pooled = reference_encoder.pool(hidden, tokens.offsets, pooling)
-    return reference_encoder.normalize(pooled, NORM_EPS) if normalize else pooled
+    return reference_encoder.normalize(pooled, LEAST_NORM) if normalize else pooled
 
 
 @pytest.mark.parametrize("normalize", [False, True])

@@ -297,3 +297,42 @@ def test_settings_equal_transformers(
     texts = odd_texts()
     expected = [theirs(text, padding=False, truncation=False).input_ids for text in texts]
     assert ids(text_of(tmp_path), texts) == expected
+
+
+def test_pairs_and_which_text_a_token_is_of(small: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = ["unable", "", "e"] * 5, ["un able", "e", ""] * 5
+    tokens = TextTokenizer(small).encode_pairs(pa.array(first), pa.array(second))
+    assert tokens.ids.to_pylist()[:3] == [[2, 5, 6, 3, 5, 7, 3], [2, 3, 9, 3], [2, 9, 3, 3]]
+    assert tokens.types is not None
+    assert tokens.types.tolist()[:15] == [0, 0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 1]
+    monkeypatch.setattr(module, "SLICE_TEXTS", 4)
+    monkeypatch.setattr(module, "SLICE_BYTES", 11)
+    parts = TextTokenizer(small).encode_pairs(pa.array(first), pa.array(second))
+    assert parts.ids.equals(tokens.ids)
+    np.testing.assert_array_equal(parts.types, tokens.types)
+    nothing = TextTokenizer(small).encode_pairs(
+        pa.array([], pa.string()), pa.array([], pa.string())
+    )
+    assert (nothing.offsets.tolist(), len(nothing.values)) == ([0], 0)
+
+
+def test_pairs_that_have_no_room(small: str) -> None:
+    texts = pa.array(["un able", "e"])
+    assert TextTokenizer(small, 3).encode_pairs(texts, texts).ids.to_pylist() == [[2, 3, 3]] * 2
+    with pytest.raises(InputError, match="max_tokens is 2; expected at least 3, the special"):
+        TextTokenizer(small, 2).encode_pairs(texts, texts)
+    with pytest.raises(InputError, match="found 1 nulls"):
+        TextTokenizer(small).encode_pairs(texts, pa.array(["e", None]))
+
+
+def test_places_count_characters(small: str) -> None:
+    texts = ["  unable 你e", "", "[MASK] e\u0301"]
+    tokens, places = TextTokenizer(small).encode_places(pa.array(texts))
+    assert tokens.ids.to_pylist() == ids(small, texts)
+    own = np.flatnonzero(~places.special)
+    words = [
+        texts[np.searchsorted(tokens.offsets, token, "right") - 1][start:stop]
+        for token, start, stop in zip(own, places.starts[own], places.stops[own], strict=True)
+    ]
+    assert words == ["un", "able", "你", "e", "[MASK]", "e"]
+    assert tokens.values[places.special].tolist() == [2, 3, 2, 3, 2, 3]

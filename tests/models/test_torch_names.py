@@ -38,6 +38,7 @@ TENSORFLOW = {
     "bert/bert/encoder/layer_._1/output/LayerNorm/gamma:0": (
         "bert.encoder.layer.1.output.LayerNorm.weight"
     ),
+    "embeddings/position_embeddings/embeddings:0": "embeddings.position_embeddings.weight",
     "shared/shared/shared/embeddings:0": "shared.weight",
     "deberta/encoder/rel_embeddings.weight:0": "deberta.encoder.rel_embeddings.weight",
     "mlm___cls/bert/embeddings/word_embeddings/weight:0": (

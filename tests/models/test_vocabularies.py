@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.tokenizer import TextTokenizer
-from gpudb.models.tokenizer_files import read_tokenizer
+from gpudb.models.tokenizer_files import read_mask_token, read_tokenizer
 from gpudb.models.vocabularies.sentencepiece import read_pieces
 from tests.models.odd_texts import odd_texts
 from tests.models.tensorflow_files import message, number
@@ -45,7 +45,7 @@ def albert(tmp_path: Path) -> Path:
     return unigram_folder(tmp_path, "albert")
 
 
-@pytest.mark.parametrize("kind", FOLDERS)
+@pytest.mark.parametrize("kind", [kind for kind in FOLDERS if kind != "gpt2"])
 def test_special_tokens_stand_around_every_text(kind: str, tmp_path: Path) -> None:
     found = _tokenizer(FOLDERS[kind](tmp_path / "model"))
     one, both = found.encode("the"), found.encode("the", "theses")
@@ -55,6 +55,15 @@ def test_special_tokens_stand_around_every_text(kind: str, tmp_path: Path) -> No
     assert found.encode("").tokens == ([last] if kind == "t5" else [first, last])
     doubled = kind in ("roberta", "deberta", "mpnet", "xlm-roberta", "camembert")
     assert both.tokens.count(last) == (3 if doubled else 2)
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_the_mask_is_that_of_the_kind(kind: str, tmp_path: Path) -> None:
+    folder = FOLDERS[kind](tmp_path / "model")
+    angled = kind in ("roberta", "mpnet", "xlm-roberta", "camembert")
+    assert read_mask_token(folder) == ("<mask>" if angled else "[MASK]")
+    write_json(folder / "tokenizer_config.json", {"mask_token": {"content": "<w>"}})
+    assert read_mask_token(folder) == "<w>"
 
 
 @pytest.mark.parametrize("kind", ["t5", "xlm-roberta", "camembert"])
@@ -90,6 +99,16 @@ def test_a_side_that_is_none(roberta: Path, side: object) -> None:
     write_json(roberta / "tokenizer_config.json", {"truncation_side": side})
     with pytest.raises(CheckpointError, match=r"truncation_side is .*; expected left or right"):
         read_tokenizer(roberta)
+
+
+def test_gpt2_puts_nothing_around_texts(tmp_path: Path) -> None:
+    folder = byte_level_folder(tmp_path, "gpt2")
+    found = _tokenizer(folder)
+    assert found.encode("").tokens == []
+    assert found.encode("a", "b").type_ids == [0, 1]
+    write_json(folder / "tokenizer_config.json", {"add_bos_token": True})
+    with pytest.raises(UnsupportedError, match="add_bos_token is True"):
+        read_tokenizer(folder)
 
 
 @pytest.mark.parametrize("missing", ["vocab.json", "merges.txt"])

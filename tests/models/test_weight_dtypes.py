@@ -21,7 +21,7 @@ from gpudb.models.formats.weight import Weight
 from gpudb.models.weight_dtypes import PIECE_NBYTES, Converted, converted, stored_weight
 from gpudb.types import HostArray, widen
 from tests.tiny_model import tiny_weights, write_tiny_model
-from tests.tiny_plans import BERT_CONFIG, TORCH_CONFIG
+from tests.tiny_plans import DEBERTA_CONFIG, MPNET_CONFIG, T5_CONFIG, TORCH_CONFIG
 
 TEXTS = ["the cat sat on the mat", "a", "", "dogs ran", "the dog"]
 WORDS = "embeddings.word_embeddings.weight"
@@ -29,16 +29,9 @@ QUERY = "encoder.layer.0.attention.self.query.weight"
 GAMMA = "encoder.layer.1.output.LayerNorm.weight"
 HALVES = ("float16", "bfloat16")
 OTHERS = {
-    "mpnet": {**BERT_CONFIG, "relative_attention_num_buckets": 32},
-    "t5": {
-        "vocab_size": 23,
-        "d_model": 8,
-        "d_kv": 3,
-        "d_ff": 12,
-        "num_heads": 2,
-        "num_layers": 2,
-        "relative_attention_num_buckets": 32,
-    },
+    "deberta-v2": DEBERTA_CONFIG,
+    "mpnet": MPNET_CONFIG,
+    "t5": T5_CONFIG,
     "torch.nn.TransformerEncoder": TORCH_CONFIG,
 }
 
@@ -134,10 +127,10 @@ def test_the_model_is_that_of_its_rounded_weights(
 
 
 @pytest.mark.parametrize("device", ["numpy", "jit"])
-@pytest.mark.parametrize("kind", ["mpnet", "t5", "torch.nn.TransformerEncoder"])
+@pytest.mark.parametrize("kind", OTHERS)
 def test_other_architectures_in_int8(tmp_path: Path, kind: str, device: str) -> None:
     """Relative positions, gathered tables and merged projections are read the same way."""
-    config = {"model_type": kind, **OTHERS[kind]}
+    config = {**OTHERS[kind], "model_type": kind}
     architecture = find_architecture(config)
     random = np.random.default_rng(0)
     arrays = {

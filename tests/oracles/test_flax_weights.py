@@ -55,6 +55,10 @@ def write_msgpack(model: Any, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
+def write_safetensors(model: Any, folder: Path) -> None:
+    model.save_pretrained(folder, safe_serialization=True)
+
+
 def write_orbax(model: Any, folder: Path) -> None:
     import orbax.checkpoint as ocp
 
@@ -80,6 +84,7 @@ def write_orbax_manager(model: Any, folder: Path) -> None:
     ("write", "format_name"),
     [
         (write_msgpack, "Flax msgpack"),
+        (write_safetensors, "safetensors"),
         (write_orbax, "orbax"),
         (write_orbax_folders, "orbax"),
         (write_orbax_manager, "orbax"),

@@ -102,6 +102,11 @@ def fuse_linear(w: Weights) -> Node:
     return Map(linear(rows(), w.matrix("weight"), w.vector("bias")), "gelu")
 
 
+def fuse_gated(w: Weights) -> Node:
+    gate, up = (Matmul(rows(), w.matrix(name), transpose_right=True) for name in ("gate", "up"))
+    return Zip(Map(gate, "silu"), up, "multiply")
+
+
 def merge_projections(w: Weights) -> Node:
     x = rows()
     parts = [
@@ -141,6 +146,7 @@ PLANS: dict[str, Callable[[Weights], Node]] = {
         fuse_embedding_norm,
         fuse_residual_norm,
         fuse_rms_norm,
+        fuse_gated,
         fuse_linear,
         merge_projections,
         fuse_attention_bias,

@@ -9,7 +9,7 @@ from math import inf
 
 import gpudb.plan
 from gpudb.plan.elementwise import Cast, FilterElements, ZipScalar
-from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm, RmsNorm
+from gpudb.plan.fused import EmbeddingNorm, Gated, Linear, ResidualNorm, RmsNorm
 from gpudb.plan.node import Node
 from gpudb.plan.reduce import Reduce, RowSoftmax, SegmentAggregate
 from gpudb.plan.relational import Aggregate, Contract, FilterKeys, Join, Project, Rekey
@@ -22,6 +22,7 @@ from gpudb.plan.sequence import (
     Normalize,
     Pool,
     PoolNormalize,
+    Rotary,
     Scores,
     SequenceSoftmax,
     Softmax,
@@ -96,6 +97,8 @@ def sample_nodes() -> list[Node]:
         DistanceScores(x, matrix, chosen, offsets, 2, 0.1, False),
         DistanceScores(x, matrix, chosen, offsets, 2, 0.1, True),
         Attention(x, x, x, offsets, 2, 0.1, biases, window),
+        Rotary(x, ids, 2, 10_000.0, 2),
+        Rotary(x, ids, 1, 500.0, 2, True),
         Pool(x, offsets, "max"),
         Normalize(x, 1e-12),
         PoolNormalize(x, offsets, "mean", 1e-12),
@@ -115,6 +118,7 @@ def sample_nodes() -> list[Node]:
         ResidualNorm(x, x, vector, vector, 1e-5),
         ResidualNorm(x, x, vector, vector, 1e-5, vector),
         RmsNorm(x, vector, 1e-6),
+        Gated(x, x, "silu"),
         EmbeddingNorm((whole, whole), (ids, ids), vector, vector, 1e-12),
         cube,
         panels,

@@ -12,7 +12,7 @@ from gpudb.errors import SchemaError
 from gpudb.plan.explain import explain
 from gpudb.plan.node import Node, rewrite, uses, walk
 from gpudb.plan.rules import NEEDED, RULES, optimize
-from gpudb.plan.sequence import Attention, DistanceScores, Pool, Scores
+from gpudb.plan.sequence import Attention, DistanceScores, Pool, Rotary, Scores
 from gpudb.plan.serialize import plan_to_json
 from gpudb.plan.tensor import (
     Coalesce,
@@ -39,6 +39,8 @@ def scan(
 
 
 SEQUENCES = Input(TensorSchema("sequences", ("offsets",), ("offsets",), "int32"))
+
+POSITIONS = scan("positions", "n", dtype="int32")
 
 REFUSED: dict[str, tuple[Callable[[], Node], tuple[str, ...]]] = {
     "matmul of unequal inner extents": (
@@ -174,6 +176,38 @@ REFUSED: dict[str, tuple[Callable[[], Node], tuple[str, ...]]] = {
     "an even number of rows of distances": (
         lambda: _by_vectors(scan("v", 4, 6), scan("rows", 4, dtype="int32")),
         ("rows is 4", "as many to the left"),
+    ),
+    "rotary of odd parts": (
+        lambda: Rotary(scan("x", "n", 6), POSITIONS, 2, 1e4, 3),
+        ("3 columns", "width 3", "even number from 2 to 3"),
+    ),
+    "rotary of more than a head": (
+        lambda: Rotary(scan("x", "n", 8), POSITIONS, 2, 1e4, 6),
+        ("6 columns", "width 4"),
+    ),
+    "rotary of no columns": (
+        lambda: Rotary(scan("x", "n", 8), POSITIONS, 2, 1e4, 0),
+        ("0 columns",),
+    ),
+    "rotary of heads that do not divide": (
+        lambda: Rotary(scan("x", "n", 7), POSITIONS, 2, 1e4, 2),
+        ("rotary", "width 7", "2 equal heads"),
+    ),
+    "rotary of integers": (
+        lambda: Rotary(scan("x", "n", 8, dtype="int32"), POSITIONS, 2, 1e4, 4),
+        ("rotary", "x is n×8 int32"),
+    ),
+    "rotary without a base": (
+        lambda: Rotary(scan("x", "n", 8), POSITIONS, 2, 0.0, 4),
+        ("base is 0.0", "above 0"),
+    ),
+    "rotary with positions of other rows": (
+        lambda: Rotary(scan("x", 5, 8), POSITIONS, 2, 1e4, 4),
+        ("positions is n int32", "x (5×8 float32)"),
+    ),
+    "rotary with positions that are not whole": (
+        lambda: Rotary(scan("x", "n", 8), scan("positions", "n"), 2, 1e4, 4),
+        ("positions is n float32",),
     ),
     "pool of an unknown kind": (
         lambda: Pool(scan("x", "n", 6), SEQUENCES, "median"),

@@ -18,6 +18,7 @@ from gpudb.plan.relational import Join
 from gpudb.plan.rules import NEEDED, RULES, Rule, optimize
 from gpudb.plan.rules.fuse_attention_bias import fuse_attention_bias
 from gpudb.plan.rules.fuse_embedding_norm import fuse_embedding_norm
+from gpudb.plan.rules.fuse_gated import fuse_gated
 from gpudb.plan.rules.fuse_linear import fuse_linear
 from gpudb.plan.rules.fuse_pool_normalize import fuse_pool_normalize
 from gpudb.plan.rules.fuse_residual_norm import fuse_residual_norm
@@ -26,7 +27,8 @@ from gpudb.plan.rules.merge_projections import merge_projections
 from gpudb.plan.rules.recognise_attention import recognise_attention
 from gpudb.plan.sequence import Attention, PoolNormalize, Softmax
 from gpudb.plan.serialize import fingerprint
-from gpudb.plan.tensor import Columns, LayerNorm, Zip
+from gpudb.plan.tensor import Columns, Gather, Input, LayerNorm, Map, Zip
+from gpudb.types import TensorSchema
 from tests import reference_encoder
 from tests.conftest import GOLDEN
 from tests.plan import rule_plans
@@ -247,6 +249,35 @@ def test_attention_takes_the_bias_of_a_projection_that_it_alone_reads() -> None:
     assert explain(fuse_attention_bias(plan)) != explain(plan)
     for other in others:
         assert explain(fuse_attention_bias(other)) == explain(other)
+
+
+def test_a_gate_is_fused_from_either_side_where_nobody_else_reads_it() -> None:
+    w = Weights()
+    plan = rule_plans.fuse_gated(w)
+    assert isinstance(plan, Zip)
+    gate, up = plan.children
+    assert (
+        kinds(fuse_gated(plan))[-1] == kinds(fuse_gated(Zip(up, gate, "multiply")))[-1] == "Gated"
+    )
+    single = Input(TensorSchema("x", ("tokens", WIDTH), ("tokens", WIDTH)))
+    for other in (
+        Zip(gate, up, "add"),
+        Zip(plan, gate, "add"),
+        Zip(gate, w.vector("v"), "multiply"),
+        Zip(gate, single, "multiply"),  # float64 and float32
+        Zip(Map(w.matrix("a", (2, WIDTH)), "silu"), w.matrix("b", (2, WIDTH)), "multiply"),
+    ):
+        assert explain(fuse_gated(other)) == explain(other)
+
+
+def test_rows_of_an_embedding_are_inputs() -> None:
+    w = Weights()
+    numbers = w.scan("numbers", np.arange(3, dtype=np.int32))
+    vectors = w.vector("gamma"), w.vector("beta")
+    stored = LayerNorm(Gather(w.matrix("words"), numbers), *vectors, 1e-5)
+    assert explain(fuse_embedding_norm(stored)) == explain(stored)
+    given = LayerNorm(Gather(w.matrix("words"), rule_plans.IDS), *vectors, 1e-5)
+    assert isinstance(fuse_embedding_norm(given), EmbeddingNorm)
 
 
 def test_a_sum_of_other_things_is_no_embedding() -> None:

@@ -470,3 +470,6 @@ SELECT tag, score, classify FROM (SELECT id AS tag, stars AS score, shop AS clas
 SELECT classify('tiny', text) FROM empty
 SELECT score('tiny', text, text) FROM empty
 SELECT "score"('tiny', text, shop), SCORE /* ( */ ('tiny', text, shop) FROM reviews
+WITH score (a) AS (SELECT 1) SELECT a, classify FROM score, (VALUES (2)) AS tag (classify)
+SELECT count(score) FILTER (WHERE score > 1) AS tag FROM (SELECT stars AS score FROM reviews)
+SELECT embed('tiny', text) AS score, s.tag FROM reviews, (SELECT 1 AS tag) s WHERE score('tiny', text, 'a') > 300

@@ -11,10 +11,11 @@ from gpudb.types import Sizes
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ReadInput(PhysicalOp):
-    """One block, already on the device."""
+    """One block, already on the device; floating-point numbers as the device computes with them."""
 
     def run(self, ctx: Context, joined: Joined, *inputs: Array) -> Array:
-        return ctx.inputs[self.out.name][None]
+        x = ctx.inputs[self.out.name]
+        return (ctx.backend.widen(x, self.out.dtype) if "float" in self.out.dtype else x)[None]
 
     def cost(self, sizes: Sizes) -> Cost:
         return Cost()

@@ -5,22 +5,30 @@ from __future__ import annotations
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import Architecture, Config
 from gpudb.models.architectures.albert import ALBERT
+from gpudb.models.architectures.bart import BART
 from gpudb.models.architectures.bert import BERT
 from gpudb.models.architectures.deberta import DEBERTA
 from gpudb.models.architectures.distilbert import DISTILBERT
 from gpudb.models.architectures.electra import ELECTRA
+from gpudb.models.architectures.gte import GTE
+from gpudb.models.architectures.modernbert import MODERNBERT
 from gpudb.models.architectures.mpnet import MPNET
+from gpudb.models.architectures.nomic_bert import NOMIC_BERT
 from gpudb.models.architectures.roberta import ROBERTA
 from gpudb.models.architectures.t5 import T5
 from gpudb.models.architectures.transformer_encoder import TRANSFORMER_ENCODER
 
 ARCHITECTURES: tuple[Architecture, ...] = (
     ALBERT,
+    BART,
     BERT,
     DEBERTA,
     DISTILBERT,
     ELECTRA,
+    GTE,
+    MODERNBERT,
     MPNET,
+    NOMIC_BERT,
     ROBERTA,
     T5,
     TRANSFORMER_ENCODER,

@@ -10,6 +10,7 @@ import re
 
 from gpudb.errors import CheckpointError
 from gpudb.models.architecture import (
+    MOST_LAYERS,
     Architecture,
     Config,
     ScanWeight,
@@ -70,6 +71,11 @@ def _layers(config: Config) -> list[Layer]:
         raise CheckpointError(
             f"config.json: num_hidden_groups is {groups}; expected at most num_hidden_layers, "
             f"which is {depth}"
+        )
+    if depth * inner > MOST_LAYERS:
+        raise CheckpointError(
+            f"config.json: num_hidden_layers times inner_group_num is {depth * inner:,}; expected "
+            f"at most {MOST_LAYERS:,} layers"
         )
     return [_layer(number * groups // depth, i) for number in range(depth) for i in range(inner)]
 

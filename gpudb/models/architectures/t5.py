@@ -59,8 +59,10 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
 
 
 def rename(name: str) -> str | None:
-    """The embedding is there under one of several names, or more."""
+    """The embedding is there under one of several names, or more; an encoder may be by itself."""
     name = name.removeprefix("transformer.").removeprefix("0.auto_model.")
+    if name.startswith(("block.", "embed_tokens.", "final_layer_norm.")):
+        name = f"encoder.{name}"
     if name in ("encoder.embed_tokens.weight", "encoder.shared.shared.weight"):
         return _EMBEDDING  # the second name is TensorFlow's
     return None if _UNUSED.fullmatch(name) else name

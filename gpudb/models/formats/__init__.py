@@ -11,6 +11,7 @@ from gpudb.models.files import file_names
 from gpudb.models.formats.flax_msgpack import FLAX_MSGPACK
 from gpudb.models.formats.format import Format, OpenedWeights
 from gpudb.models.formats.hdf5 import HDF5, SHARDED_HDF5
+from gpudb.models.formats.onnx import ONNX
 from gpudb.models.formats.orbax import ORBAX
 from gpudb.models.formats.safetensors import SAFETENSORS
 from gpudb.models.formats.sharded import SHARDED_SAFETENSORS
@@ -24,6 +25,7 @@ FORMATS: tuple[Format, ...] = (
     TENSORFLOW_CHECKPOINT,
     FLAX_MSGPACK,
     ORBAX,
+    ONNX,
 )
 """In order of preference: of several in one folder, the first is read."""
 

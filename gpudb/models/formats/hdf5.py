@@ -29,6 +29,7 @@ from gpudb.models.formats.sharded import read_weight_map
 from gpudb.models.formats.weight import FILE_DTYPES, Weight
 from gpudb.types import HostArray
 
+FILES = ("tf_model.h5", "model.weights.h5", "model.h5", "model.keras")
 ARCHIVED = "model.weights.h5"
 """The file of weights in a ``.keras`` archive."""
 MOST_COMPRESSION = 1032
@@ -162,7 +163,9 @@ def _check_stored(file: Path, name: str, dataset: Any) -> None:
         )
 
 
-HDF5 = Format(
-    "HDF5", named("tf_model.h5", "model.weights.h5", "model.h5", "model.keras"), read_hdf5
-)
+def _find(folder: Path, names: frozenset[str]) -> Path | None:
+    return next((folder / name for name in FILES if name in names), None)
+
+
+HDF5 = Format("HDF5", _find, read_hdf5)
 SHARDED_HDF5 = Format("sharded HDF5", named("tf_model.h5.index.json"), read_sharded_hdf5)

@@ -6,12 +6,16 @@ https://protobuf.dev/programming-guides/encoding
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
+
+Content = TypeVar("Content", bytes, memoryview)
+"""A message; a view of a mapped file is not copied."""
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 MOST_VARINT_BYTES = 10
 
 
-def varint(content: bytes, position: int) -> tuple[int, int]:
+def varint(content: bytes | memoryview, position: int) -> tuple[int, int]:
     """An unsigned number written seven bits a byte, and the position behind it.
 
     Raises
@@ -27,7 +31,7 @@ def varint(content: bytes, position: int) -> tuple[int, int]:
     raise ValueError(f"a number at byte {position} is cut or too long")
 
 
-def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+def fields(message: Content) -> Iterator[tuple[int, int | Content]]:
     """Number and value of each field; numbers unsigned, everything else as its bytes.
 
     Raises

@@ -52,9 +52,9 @@ def _without_model(parts: Sequence[str]) -> Sequence[str]:
     Keras may put the name of the model there (``tf_bert_model/bert/…``), and its HDF5 files have
     the name of the layer once more in front (``bert/tf_bert_model/bert/…``, ``bert/bert/…``).
     """
-    again = [place for place in (2, 1) if parts[0] in parts[place : place + 1]]
-    if again:
-        return parts[again[0] :]
+    for place in (2, 1):
+        if parts[0] in parts[place : place + 1] and place < len(parts) - 1:
+            return parts[place:]
     return parts[1:] if parts[0].startswith("tf_") and len(parts) > 1 else parts
 
 

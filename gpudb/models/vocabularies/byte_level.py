@@ -15,8 +15,8 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.processors import RobertaProcessing
 
-from gpudb.errors import CheckpointError
-from gpudb.models.files import AGAIN, file_names
+from gpudb.errors import CheckpointError, UnsupportedError
+from gpudb.models.files import AGAIN, MAKE_TOKENIZER_JSON, file_names
 from gpudb.models.vocabularies.added_tokens import Family, around, read_added_tokens
 
 _ROBERTA_TOKENS = {
@@ -28,7 +28,10 @@ _DEBERTA_TOKENS = {
     "mask": "[MASK]",
 }  # fmt: skip
 
+_END = "<|endoftext|>"
+
 FAMILIES: Mapping[str, Family] = {
+    "GPT2Tokenizer": Family({"bos": _END, "eos": _END, "unk": _END}, "$A", "$A $B:1"),
     "RobertaTokenizer": Family(_ROBERTA_TOKENS, "{cls} $A {sep}", "{cls} $A {sep} {sep} $B {sep}"),
     "DebertaTokenizer": Family(_DEBERTA_TOKENS, "{cls} $A {sep}", "{cls} $A {sep} {sep} $B {sep}"),
 }
@@ -51,8 +54,16 @@ def byte_level_bpe(folder: Path, kind: str, config: Mapping[str, Any]) -> str:
     ------
     CheckpointError
         A file is missing or damaged, or the files contradict each other.
+    UnsupportedError
+        The settings put other tokens around texts than the family does.
     """
     family = FAMILIES[kind]
+    for key in ("add_bos_token", "add_eos_token"):
+        if config.get(key):
+            raise UnsupportedError(
+                f"{folder / 'tokenizer_config.json'}: {key} is {config[key]!r}, which gpudb reads "
+                f"in a tokenizer.json only. {MAKE_TOKENIZER_JSON}"
+            )
     if missing := {"vocab.json", "merges.txt"} - file_names(folder):
         raise CheckpointError(
             f"{folder}: a {kind} needs vocab.json and merges.txt, or tokenizer.json; there is no "

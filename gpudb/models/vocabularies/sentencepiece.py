@@ -31,16 +31,11 @@ from tokenizers.pre_tokenizers import Metaspace, PreTokenizer, Punctuation, Whit
 from tokenizers.pre_tokenizers import Sequence as Steps
 
 from gpudb.errors import CheckpointError, UnsupportedError
-from gpudb.models.files import AGAIN, read_bytes
+from gpudb.models.files import AGAIN, MAKE_TOKENIZER_JSON, read_bytes
 from gpudb.models.formats.protobuf import fields
 from gpudb.models.vocabularies.added_tokens import Family, around, read_added_tokens
 
 FILES = ("sentencepiece.bpe.model", "spiece.model", "spm.model")
-
-MAKE_TOKENIZER_JSON = (
-    "Write a tokenizer.json, which gpudb reads, with transformers: "
-    "AutoTokenizer.from_pretrained(folder).save_pretrained(folder)"
-)
 
 # Numbers of fields and of kinds in sentencepiece_model.proto.
 _PIECES, _TRAINER, _NORMALIZER = 1, 2, 3

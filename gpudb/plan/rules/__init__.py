@@ -11,6 +11,7 @@ from gpudb.plan.rules.coalesce_panels import coalesce_panels
 from gpudb.plan.rules.drop_dropout import drop_dropout
 from gpudb.plan.rules.fuse_attention_bias import fuse_attention_bias
 from gpudb.plan.rules.fuse_embedding_norm import fuse_embedding_norm
+from gpudb.plan.rules.fuse_gated import fuse_gated
 from gpudb.plan.rules.fuse_linear import fuse_linear
 from gpudb.plan.rules.fuse_pool_normalize import fuse_pool_normalize
 from gpudb.plan.rules.fuse_residual_norm import fuse_residual_norm
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     fuse_embedding_norm,
     fuse_residual_norm,
     fuse_rms_norm,
+    fuse_gated,
     fuse_linear,
     merge_projections,
     fuse_attention_bias,

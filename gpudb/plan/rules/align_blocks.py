@@ -1,9 +1,10 @@
 """Any block shape works: what two operators cut differently is cut again between them.
 
 Joined axes need blocks of one extent on both sides. A step over a row and a vector (layer-norm)
-needs the vector cut like the row. Splitting and merging axes need blocks that do not straddle. Rows
-are gathered from panels. A step of a fused encoder, which sees whole rows of whole sequences, needs
-its inputs in one block. Below a step that looks at block keys, what was cut again is cut back.
+needs the vector cut like the row; one that turns rows by their positions, whole rows. Splitting and
+merging axes need blocks that do not straddle. Rows are gathered from panels. A step of a fused
+encoder, which sees whole rows of whole sequences, needs its inputs in one block. Below a step that
+looks at block keys, what was cut again is cut back.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gpudb.plan.cuts import cut_matters
-from gpudb.plan.fused import EmbeddingNorm, Linear, ResidualNorm, RmsNorm
+from gpudb.plan.fused import EmbeddingNorm, Gated, Linear, ResidualNorm, RmsNorm
 from gpudb.plan.node import Node, rewrite
 from gpudb.plan.reduce import SegmentAggregate
 from gpudb.plan.relational import Contract, Join
@@ -23,6 +24,7 @@ from gpudb.plan.sequence import (
     DistanceScores,
     Pool,
     PoolNormalize,
+    Rotary,
     Scores,
     Softmax,
 )
@@ -37,6 +39,7 @@ WHOLE_INPUTS = (
     Context,
     DistanceScores,
     EmbeddingNorm,
+    Gated,
     Linear,
     Pool,
     PoolNormalize,
@@ -78,6 +81,10 @@ def _align(node: Node) -> Node:
         case LayerNorm(child=child, gamma=gamma, beta=beta):
             row = child.schema.block[-1:]
             return replace(node, gamma=_cut(gamma, row), beta=_cut(beta, row))
+        case Rotary(x=x, positions=positions):
+            rows = x.schema.block[0]
+            whole = _cut(x, (rows, x.schema.shape[1]))
+            return replace(node, x=whole, positions=_cut(positions, (rows,)))
         case Gather(table=table):
             s = table.schema
             panels = (s.block[0], *TensorSchema.one_block(s.name, s.shape).block[1:])

@@ -6,11 +6,14 @@ from collections import Counter
 
 from gpudb.plan.fused import EmbeddingNorm
 from gpudb.plan.node import Node, rewrite, uses
-from gpudb.plan.tensor import Gather, LayerNorm, Zip
+from gpudb.plan.tensor import Gather, Input, LayerNorm, Zip
 
 
 def fuse_embedding_norm(plan: Node) -> Node:
-    """Turn ``LayerNorm(Gather + Gather + …)`` into one step."""
+    """Turn ``LayerNorm(Gather + Gather + …)`` into one step; one gather will do.
+
+    Where the row numbers are inputs: a model checks those before it runs, others ``Gather`` checks.
+    """
     count = uses(plan)
 
     def fuse(original: Node, node: Node) -> Node:
@@ -20,7 +23,7 @@ def fuse_embedding_norm(plan: Node) -> Node:
         if not _is_private(original.child, count):
             return node
         gathers = _summed_gathers(node.child)
-        if len(gathers) < 2:
+        if not gathers:
             return node
         tables = tuple(g.table for g in gathers)
         rows = tuple(g.rows for g in gathers)
@@ -32,7 +35,7 @@ def fuse_embedding_norm(plan: Node) -> Node:
 def _summed_gathers(node: Node) -> tuple[Gather, ...]:
     """The gathers of a sum, left to right; empty when anything else is summed too."""
     match node:
-        case Gather():
+        case Gather(rows=Input()):
             return (node,)
         case Zip(left=left, right=right, fn="add") if left.schema.shape == right.schema.shape:
             a, b = _summed_gathers(left), _summed_gathers(right)

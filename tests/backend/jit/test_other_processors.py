@@ -19,7 +19,10 @@ FORMS: Mapping[str, tuple[str, str]] = {
 }
 """Name of a target -> what numba is told of the processor."""
 
-FILES = ("lanes", "tile", "products", "attention", "pool", "row_kernels", "rounded_products")
+FILES = (
+    *("lanes", "tile", "products", "attention", "pool", "row_kernels", "gated_kernels"),
+    "rounded_products",
+)
 
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"), reason="names processors of x86"

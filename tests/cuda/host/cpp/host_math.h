@@ -20,6 +20,11 @@ HOST_INLINE float __fdividef(float x, float y) { return x / y; }
 HOST_INLINE float __frcp_rn(float x) { return 1.0f / x; }
 HOST_INLINE float __fmaf_rn(float x, float y, float z) { return fmaf(x, y, z); }
 
+HOST_INLINE void sincospif(float x, float* sine, float* cosine) {
+  *sine = float(sin(M_PI * x));
+  *cosine = float(cos(M_PI * x));
+}
+
 HOST_INLINE int __popc(unsigned x) { return __builtin_popcount(x); }
 HOST_INLINE int __ffs(int x) { return __builtin_ffs(x); }
 HOST_INLINE int __clz(int x) { return x ? __builtin_clz(unsigned(x)) : 32; }

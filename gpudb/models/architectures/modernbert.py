@@ -1,0 +1,154 @@
+"""ModernBERT: rotary positions, a gated feed-forward net, windows in most layers, norms before.
+
+Warner et al., "Smarter, Better, Faster, Longer: A Modern Bidirectional Encoder", 2024.
+"""
+
+from __future__ import annotations
+
+import re
+from math import inf
+from typing import Any
+
+from gpudb.errors import CheckpointError
+from gpudb.models.architecture import (
+    Architecture,
+    Config,
+    ScanWeight,
+    activation,
+    dropout_rate,
+    flag,
+    layer_count,
+    linear,
+    positive_number,
+    token_input,
+    whole_number,
+)
+from gpudb.models.distances import MOST_DISTANCE
+from gpudb.models.rotary import rotary_attention, rotary_base, rotary_heads
+from gpudb.plan.node import Node
+from gpudb.plan.tensor import Columns, Constant, Dropout, Gather, LayerNorm, Map, Matmul, Zip
+from gpudb.types import TensorSchema
+
+_UNUSED = re.compile(r"(head|decoder|classifier)\..*")
+_PREFIXES = ("model.", "0.auto_model.")
+_FULL, _SLIDING = "full_attention", "sliding_attention"
+
+
+def weights(config: Config) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight."""
+    width = whole_number(config, "hidden_size")
+    wide = whole_number(config, "intermediate_size")
+    norms = ["embeddings.norm", "final_norm"]
+    shapes: dict[str, tuple[int, ...]] = {
+        "embeddings.tok_embeddings.weight": (whole_number(config, "vocab_size"), width)
+    }
+    for number in range(layer_count(config, "num_hidden_layers")):
+        layer = f"layers.{number}"
+        norms += [f"{layer}.attn_norm"] * (number > 0) + [f"{layer}.mlp_norm"]
+        for name, outputs, inputs, biased in (
+            ("attn.Wqkv", 3 * width, width, "attention_bias"),
+            ("attn.Wo", width, width, "attention_bias"),
+            ("mlp.Wi", 2 * wide, width, "mlp_bias"),
+            ("mlp.Wo", width, wide, "mlp_bias"),
+        ):
+            shapes[f"{layer}.{name}.weight"] = (outputs, inputs)
+            if flag(config, biased):
+                shapes[f"{layer}.{name}.bias"] = (outputs,)
+    kinds = ("weight", "bias") if flag(config, "norm_bias") else ("weight",)
+    return shapes | {f"{norm}.{kind}": (width,) for norm in norms for kind in kinds}
+
+
+def rename(name: str) -> str | None:
+    """Take the prefix of a task model off."""
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    return None if _UNUSED.fullmatch(name) else name
+
+
+def build(config: Config, scan: ScanWeight) -> Node:
+    """Embeddings, then layers with the norm before each branch; the first norm comes twice."""
+    width = whole_number(config, "hidden_size")
+    wide = whole_number(config, "intermediate_size")
+    heads = rotary_heads(config, "num_attention_heads", width)
+    eps = positive_number(config, "norm_eps", 1e-5)
+    fn = activation(config, "hidden_activation")
+    attention_dropout = dropout_rate(config, "attention_dropout")
+    dropout = dropout_rate(config, "mlp_dropout")
+    bases = {
+        _FULL: rotary_base(config, "global_rope_theta", 160_000.0, _FULL),
+        _SLIDING: rotary_base(config, "local_rope_theta", 10_000.0, _SLIDING),
+    }
+    windows = {_FULL: None, _SLIDING: _window(config)}
+    zeros = Constant(TensorSchema.one_block("zeros", (width,)), (0.0,) * width)
+
+    def norm(x: Node, name: str) -> Node:
+        bias = scan(f"{name}.bias") if flag(config, "norm_bias") else zeros
+        return LayerNorm(x, scan(f"{name}.weight"), bias, eps)
+
+    def project(x: Node, name: str, biased: str) -> Node:
+        if flag(config, biased):
+            return linear(x, scan(f"{name}.weight"), scan(f"{name}.bias"))
+        return Matmul(x, scan(f"{name}.weight"), transpose_right=True)
+
+    def attend(x: Node, name: str, kind: str) -> Node:
+        merged = project(x, f"{name}.Wqkv", "attention_bias")
+        context = rotary_attention(
+            merged, heads, bases[kind], attention_dropout, relative=windows[kind]
+        )
+        return Dropout(project(context, f"{name}.Wo", "attention_bias"), attention_dropout)
+
+    def feed(x: Node, name: str) -> Node:
+        merged = project(x, f"{name}.Wi", "mlp_bias")
+        gate, up = Columns(merged, 0, wide), Columns(merged, wide, 2 * wide)
+        gated = Dropout(Zip(Map(gate, fn), up, "multiply"), dropout)
+        return project(gated, f"{name}.Wo", "mlp_bias")
+
+    words = Gather(scan("embeddings.tok_embeddings.weight"), token_input("token_ids"))
+    x: Node = Dropout(norm(words, "embeddings.norm"), dropout_rate(config, "embedding_dropout"))
+    for number, kind in enumerate(_layer_types(config)):
+        layer = f"layers.{number}"
+        before = norm(x, f"{layer}.attn_norm") if number else x
+        x = Zip(x, attend(before, f"{layer}.attn", kind), "add")
+        x = Zip(x, feed(norm(x, f"{layer}.mlp_norm"), f"{layer}.mlp"), "add")
+    return norm(x, "final_norm")
+
+
+def _window(config: Config) -> Node:
+    """Added to scores: a token sees half of ``local_attention`` to either side, and itself."""
+    tokens = whole_number(config, "local_attention")
+    if tokens > 2 * MOST_DISTANCE:
+        raise CheckpointError(
+            f"config.json: local_attention is {tokens}; expected a whole number from 1 to "
+            f"{2 * MOST_DISTANCE}"
+        )
+    seen = (0.0,) * (tokens // 2 * 2 + 1)
+    return Constant(TensorSchema.one_block("window", (1, len(seen) + 2)), (-inf, *seen, -inf))
+
+
+def _layer_types(config: Config) -> list[str]:
+    """For each layer, whether its tokens see the whole sequence or a window."""
+    layers = layer_count(config, "num_hidden_layers")
+    types: Any = config.get("layer_types")
+    if types is None:
+        every = whole_number(
+            {"global_attn_every_n_layers": 3, **config}, "global_attn_every_n_layers"
+        )
+        return [_SLIDING if number % every else _FULL for number in range(layers)]
+    known = isinstance(types, list) and all(kind in (_FULL, _SLIDING) for kind in types)
+    if not known or len(types) != layers:
+        raise CheckpointError(
+            f"config.json: layer_types is {types!r:.200}; expected {_FULL!r} or {_SLIDING!r} for "
+            f"each of {layers} layers"
+        )
+    return list(types)
+
+
+MODERNBERT = Architecture(
+    name="modernbert",
+    model_types=("modernbert",),
+    reads="tokens",
+    weights=weights,
+    rename=rename,
+    build=build,
+    positions=lambda config: whole_number(config, "max_position_embeddings"),
+)
