@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -14,6 +15,15 @@ sys.modules.setdefault("kernels", None)  # type: ignore[arg-type]
 Report = Callable[[str], None]
 
 FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(autouse=True)
+def same_models_in_every_run() -> None:
+    """Random weights do not depend on the run, nor on the tests before."""
+    with suppress(ImportError):
+        import torch
+
+        torch.manual_seed(0)
 
 
 @pytest.fixture
