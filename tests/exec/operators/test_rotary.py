@@ -39,7 +39,8 @@ def test_any_block(rows: int, block: Any, column: int, part: int, interleaved: b
     arrays = Arrays()
     positions = np.arange(rows)[::-1]
     plan = _rotary(arrays, x, block, positions, column, part=part, interleaved=interleaved)
-    check(plan, arrays)
+    # Sines and cosines are float32 whatever is turned, and differ in the last place by device.
+    check(plan, arrays, relative=1e-6)
 
 
 def test_what_explain_says() -> None:
