@@ -49,8 +49,18 @@ class Answering:
         (vectors,), stats = self._library.answers(["embed"], model, texts, options)
         return Result(pa.table({"embedding": vectors}), stats)
 
-    def classify(self, model: str, column: object) -> Result:
-        """Which label each text of a column has.
+    def classify(self, model: str, column: object, pair: object = None) -> Result:
+        """Which label each text of a column has, or each pair of texts of two.
+
+        Parameters
+        ----------
+        model
+            Its head tells labels apart.
+        column
+            The texts.
+        pair
+            The other text of each pair, for models trained on two (natural language inference);
+            or a single one for all; None for single texts.
 
         Returns
         -------
@@ -60,7 +70,8 @@ class Answering:
             are the numbers it gives.
         """
         functions = ("classify", "classify_all")
-        (best, all_), stats = self._library.answers(functions, model, [_texts(column)])
+        texts = [_texts(column)] if pair is None else _pairs(column, pair)
+        (best, all_), stats = self._library.answers(functions, model, texts)
         label, probability = (pc.struct_field(best, index) for index in (0, 1))
         columns = {"label": label, "probability": probability, "probabilities": all_}
         return Result(pa.table(columns), stats)
@@ -133,7 +144,7 @@ def _pairs(a: object, b: object) -> list[pa.ChunkedArray]:
     columns = [_texts(a, "a"), _texts(b, "b")]
     if len(columns[0]) != len(columns[1]):
         raise InputError(
-            f"score: a has {len(columns[0])} texts, b has {len(columns[1])}; expected as many, or "
-            "a single text for one of them"
+            f"pairs: {len(columns[0])} texts and {len(columns[1])}; expected as many, or a single "
+            "text for one of them"
         )
     return columns

@@ -63,6 +63,8 @@ class ModelFunction:
         What it has the model compute; functions that have it compute the same share that.
     texts
         Names of its arguments after the model, columns of texts.
+    more
+        Further texts, which a call may leave out.
     options
         What else a call may choose.
     changing
@@ -72,6 +74,7 @@ class ModelFunction:
     name: str
     runs: str
     texts: tuple[str, ...] = ("text",)
+    more: tuple[str, ...] = ()
     options: type[Options] = NoOptions
     changing: tuple[str, ...] = ()
 
@@ -80,17 +83,17 @@ class ModelFunction:
         """A call of it."""
         return f"{self.name}('model', {', '.join(self.texts)})"
 
-    def run(self, model: str, options: Options) -> tuple[object, ...]:
-        """Equal for calls that have the model compute the same of equal texts."""
-        return (self.runs, model, *(getattr(options, name) for name in self.changing))
+    def run(self, model: str, texts: int, options: Options) -> tuple[object, ...]:
+        """Equal for calls that have the model compute the same of so many equal texts."""
+        return (self.runs, model, texts, *(getattr(options, name) for name in self.changing))
 
 
 FUNCTIONS: Mapping[str, ModelFunction] = {
     function.name: function
     for function in (
         ModelFunction("embed", "vectors", options=EmbedOptions, changing=("prompt",)),
-        ModelFunction("classify", "probabilities"),
-        ModelFunction("classify_all", "probabilities"),
+        ModelFunction("classify", "probabilities", more=("pair",)),
+        ModelFunction("classify_all", "probabilities", more=("pair",)),
         ModelFunction("tag", "spans"),
         ModelFunction("score", "scores", ("a", "b")),
         ModelFunction("fill_mask", "words", options=WordOptions, changing=("top",)),

@@ -65,27 +65,21 @@ def labels(encoder: Encoder, kind: str, function: str) -> tuple[str, ...]:
 
 
 def classify(
-    encoder: Encoder, texts: pa.ChunkedArray, settings: Settings
+    encoder: Encoder, texts: Sequence[pa.ChunkedArray], settings: Settings
 ) -> tuple[HostArray, InferStatistics]:
-    """The probability of each label, ``(n, labels)`` float32."""
+    """The probability of each label, ``(n, labels)`` float32, of texts or of pairs."""
     labels(encoder, "classify", "classify")
-    started = perf_counter()
-    tokens = encoder.text_tokenizer.encode(texts)
-    logits, statistics = _logits(encoder, tokens, settings, started)
+    logits, statistics = _logits(encoder, texts, settings)
     return apply(_function(encoder, "classify").probabilities, logits), statistics
 
 
 def score(
-    encoder: Encoder, first: pa.ChunkedArray, second: pa.ChunkedArray, settings: Settings
+    encoder: Encoder, texts: Sequence[pa.ChunkedArray], settings: Settings
 ) -> tuple[HostArray, InferStatistics]:
     """How well the texts of each pair belong together, ``(n,)`` float32."""
     check_scores(encoder)
-    function, started = _function(encoder, "classify"), perf_counter()
-    tokens = encoder.text_tokenizer.encode_pairs(first, second)
-    if not function.pair_types:
-        tokens = Tokens(tokens.ids)
-    logits, statistics = _logits(encoder, tokens, settings, started)
-    return apply(function.score, logits[:, 0]), statistics
+    logits, statistics = _logits(encoder, texts, settings)
+    return apply(_function(encoder, "classify").score, logits[:, 0]), statistics
 
 
 def check_scores(encoder: Encoder) -> None:
@@ -176,8 +170,11 @@ def fill_mask(
 
 
 def _logits(
-    encoder: Encoder, tokens: Tokens, settings: Settings, started: float
+    encoder: Encoder, texts: Sequence[pa.ChunkedArray], settings: Settings
 ) -> tuple[HostArray, InferStatistics]:
+    """``(n, labels)`` of a column of texts, or of two that are pairs."""
+    started = perf_counter()
+    tokens = _encoded(encoder, texts)
     tokenized = perf_counter() - started
     outputs = len(encoder.heads["classify"].labels)
     logits = np.zeros((len(tokens.offsets) - 1, outputs), np.float32)
@@ -186,6 +183,13 @@ def _logits(
         logits[batch.sequences] = result
 
     return logits, encoder.over_tokens("classify", tokens, keep, settings, started, tokenized)
+
+
+def _encoded(encoder: Encoder, texts: Sequence[pa.ChunkedArray]) -> Tokens:
+    if len(texts) == 1:
+        return encoder.text_tokenizer.encode(texts[0])
+    tokens = encoder.text_tokenizer.encode_pairs(*texts)
+    return tokens if _function(encoder, "classify").pair_types else Tokens(tokens.ids)
 
 
 def _function(encoder: Encoder, kind: str) -> HeadFunction:

@@ -62,7 +62,7 @@ def _formed_vectors(encoder: Encoder, rows: pa.Array, options: EmbedOptions) -> 
 def _classify(
     encoder: Encoder, texts: Texts, options: Any, settings: Settings
 ) -> tuple[pa.Array, InferStatistics]:
-    probabilities, statistics = answers.classify(encoder, texts[0], settings)
+    probabilities, statistics = answers.classify(encoder, texts, settings)
     return _lists(probabilities), statistics
 
 
@@ -85,7 +85,7 @@ def _by_label(encoder: Encoder, rows: pa.Array, options: Any) -> pa.Array:
 def _score(
     encoder: Encoder, texts: Texts, options: Any, settings: Settings
 ) -> tuple[pa.Array, InferStatistics]:
-    scores, statistics = answers.score(encoder, texts[0], texts[1], settings)
+    scores, statistics = answers.score(encoder, texts, settings)
     return pa.array(scores), statistics
 
 

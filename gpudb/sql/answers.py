@@ -44,7 +44,7 @@ class Answers:
         model
             Name of the model.
         texts
-            As many columns ``(n,)`` of strings as the function takes.
+            Columns ``(n,)`` of strings, as many as the call has.
         options
             Of the call.
 
@@ -57,7 +57,7 @@ class Answers:
         counts
             What that took; None if every row was known.
         """
-        run = function.run(model, options)
+        run = function.run(model, len(texts), options)
         known = self._texts.get(run, [])
         before = len(known[0]) if known else 0
         if known:

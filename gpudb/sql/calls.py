@@ -157,15 +157,16 @@ def as_call(node: exp.Expr, parameters: Parameters) -> Call:
     named = {a.name.lower(): a.expression for a in node.expressions if isinstance(a, _NAMED)}
     options = [field.name for field in fields(function.options)]
     least = 1 + len(function.texts)
-    if not least <= len(arguments) <= least + bool(options):
+    most = least + len(function.more)
+    if not least <= len(arguments) <= most + bool(options):
         raise SqlError(
             f"{shown}: {function.name} takes a model and "
             f"{'a text' if least == 2 else f'{least - 1} texts'}, found {len(arguments)} "
             f"arguments; write {function.example}{', and options by name' if options else ''}"
         )
-    model, *texts = arguments[:least]
-    if arguments[least:]:
-        named[options[0]] = arguments[least]
+    model, *texts = arguments[:most]
+    if arguments[most:]:
+        named[options[0]] = arguments[most]
     if isinstance(node.parent, exp.Table):
         raise in_from(function.name)
     for text in texts:

@@ -222,8 +222,10 @@ def _binding_macro(function: ModelFunction) -> str:
     defaults = [f"{o.name} := {exp.convert(o.default).sql('duckdb')}" for o in options]
     chosen = [f" || '|' || coalesce(CAST({o.name} AS VARCHAR), '')" for o in options]
     texts = " || ".join(f"CAST({text} AS VARCHAR)" for text in function.texts)
+    left_out = [f"{text} := NULL" for text in function.more]
+    parameters = ", ".join(["model", *function.texts, *left_out, *defaults])
     return (
-        f"CREATE MACRO {function.name}({', '.join(['model', *function.texts, *defaults])}) AS "
+        f"CREATE MACRO {function.name}({parameters}) AS "
         f"getvariable('gpudb_{function.name}_' || model{''.join(chosen)})"
         f"[CAST('{function.name}() reached DuckDB: ' || {texts} AS BIGINT)]"
     )

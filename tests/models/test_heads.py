@@ -137,6 +137,24 @@ def test_score(tmp_path: Path, config: dict[str, Any], function: str) -> None:
         assert score == pytest.approx(expected, abs=LARGEST)
 
 
+def test_pairs_are_classified(tmp_path: Path) -> None:
+    folder = write_tiny_head(tmp_path / "model", "SequenceClassification", 3)
+    first, second = ["the cat", "the cat", "a", None], ["sat on the mat", "", "a", "a"]
+    with answered(folder, tmp_path) as db:
+        found = [p for _, _, p in db.classify("m", first, second)]
+        single = db.classify("m", first, "a").numpy("label")
+        db.create_table("t", pa.table({"n": range(4), "a": first, "b": second}))
+        in_sql = db.sql("SELECT classify_all('m', a, b), classify('m', a, 'a').label FROM t")
+        assert [p for p, _ in in_sql] == _rounded(found)
+        assert [label for _, label in in_sql] == list(single)
+    assert found[3] is None
+    for a, b, probabilities in zip(first[:3], second[:3], found, strict=False):
+        assert a is not None
+        types = [0] * (2 + len(a.split())) + [1] * (1 + len(b.split()))
+        expected = FUNCTIONS["softmax"](logits("SequenceClassification", 3, a, b, types=types))
+        np.testing.assert_allclose([p for _, p in probabilities], expected, atol=LARGEST)
+
+
 def test_pairs_lose_tokens_of_the_longer_text_first(tmp_path: Path) -> None:
     folder = write_tiny_head(tmp_path / "model", "SequenceClassification", 1)
     with answered(folder, tmp_path) as db:  # 12 positions, three of them for special tokens
@@ -335,7 +353,7 @@ def test_scores_that_are_not_made(tmp_path: Path) -> None:
         with pytest.raises(UnsupportedError, match=r"torch.nn.Tanh; gpudb computes Sigmoid and"):
             db.score("other", ["a"], ["b"])
         assert db.classify("other", ["a"]).rows == 1
-        with pytest.raises(InputError, match="a has 1 texts, b has 2"):
+        with pytest.raises(InputError, match="pairs: 1 texts and 2; expected"):
             db.score("other", ["a"], ["b", "c"])
         with pytest.raises(InputError, match="top is 0"):
             db.fill_mask("other", ["[MASK]"], top=0)

@@ -152,6 +152,26 @@ PAIRS = [(a, b) for a in TEXTS[:3] for b in TEXTS] + [("", "cat"), ("cat", "cat"
 """The first ones are longer than a pair may be."""
 
 
+@pytest.mark.parametrize("family", ["Bert", "Roberta"])
+def test_classify_pairs(family: str, tmp_path: Path, report: Report) -> None:
+    model, tokenizer = _written(family, "SequenceClassification", tmp_path, **NAMED)
+    pipeline = _pipeline("text-classification", model, tokenizer, top_k=None)
+    # Called for a single pair, the tokenizer takes an empty second text for none.
+    pairs = [(a, b) for a, b in PAIRS if b]
+    asked = [{"text": a, "text_pair": b} for a, b in pairs]
+    expected = [{e["label"]: e["score"] for e in pipeline(one, truncation=True)} for one in asked]
+    first, second = map(list, zip(*pairs, strict=True))
+    with _imported(tmp_path) as db:
+        found = [dict(p) for _, _, p in db.classify("m", first, second)]
+    differences = [
+        abs(p - row[name])
+        for probabilities, row in zip(found, expected, strict=True)
+        for name, p in probabilities.items()
+    ]
+    report(f"{max(differences):.2e}")
+    assert max(differences) <= LARGEST
+
+
 SCORES = [
     *((family, "Sigmoid", "transformers") for family in FAMILIES),
     ("Roberta", "Identity", "transformers"),

@@ -27,8 +27,8 @@ from gpudb.tables import UserTables
 
 ORACLE_MACROS = (
     "CREATE MACRO embed(model, text) AS getvariable(model)[text]",
-    "CREATE MACRO classify(model, text) AS CASE WHEN text IS NOT NULL THEN "
-    "{'label': text || '!', 'probability': CAST(len(text) AS FLOAT)} END",
+    "CREATE MACRO classify(model, text, pair := '') AS CASE WHEN text || pair IS NOT NULL THEN "
+    "{'label': text || '!' || pair, 'probability': CAST(len(text) AS FLOAT)} END",
     "CREATE MACRO classify_all(model, text) AS CASE WHEN text IS NOT NULL THEN "
     "MAP {'long': CAST(len(text) AS FLOAT), 'short': CAST(0.5 AS FLOAT)} END",
     "CREATE MACRO tag(model, text) AS CASE WHEN text IS NOT NULL THEN "
@@ -53,7 +53,10 @@ TYPES = {
     "fill_mask": pa.list_(pa.struct([("token", pa.string()), ("probability", pa.float32())])),
 }
 ANSWERS: Mapping[str, Callable[..., Any]] = {
-    "classify": lambda text, _: {"label": text + "!", "probability": len(text)},
+    "classify": lambda text, *pair: {
+        "label": text + "!" + "".join(pair[:-1]),
+        "probability": len(text),
+    },
     "classify_all": lambda text, _: [("long", len(text)), ("short", 0.5)],
     "tag": lambda text, _: [{"label": text, "start": n} for n in range(len(text))],
     "score": lambda a, b, _: 100 * len(a) + len(b),

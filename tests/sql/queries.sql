@@ -473,3 +473,5 @@ SELECT "score"('tiny', text, shop), SCORE /* ( */ ('tiny', text, shop) FROM revi
 WITH score (a) AS (SELECT 1) SELECT a, classify FROM score, (VALUES (2)) AS tag (classify)
 SELECT count(score) FILTER (WHERE score > 1) AS tag FROM (SELECT stars AS score FROM reviews)
 SELECT embed('tiny', text) AS score, s.tag FROM reviews, (SELECT 1 AS tag) s WHERE score('tiny', text, 'a') > 300
+SELECT id, classify('tiny', text, shop).label AS pair, classify('tiny', text).label AS single FROM reviews
+SELECT classify('tiny', 'a', 'b'), classify('tiny', 'a', NULL) IS NULL

@@ -193,7 +193,11 @@ def test_functions_that_vary_and_that_multiply_rows() -> None:
     ("sql", "kind", "message"),
     [
         ("classify('m')", SqlError, r"classify takes a model and a text, found 1 arguments"),
-        ("classify('m', t, 1)", SqlError, r"found 3 arguments; write classify\('model', text\)$"),
+        (
+            "classify('m', t, t, 1)",
+            SqlError,
+            r"found 4 arguments; write classify\('model', text\)$",
+        ),
         ("classify('m', t, top => 1)", SqlError, "classify has no option top; options are: none"),
         ("score('m', t)", SqlError, r"a model and 2 texts.*write score\('model', a, b\)$"),
         ("score('m', t, tag('m', t))", UnsupportedError, "a model call inside another"),
