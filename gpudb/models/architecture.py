@@ -34,6 +34,8 @@ class Head:
     """Config, outputs -> name and shape of every weight that is the head's own."""
     build: Callable[[Config, ScanWeight, Node], Node]
     """Config, weights, rows of hidden states ``(n, width)`` -> logits ``(n, outputs)``."""
+    pooling: Callable[[Config], str] = lambda config: "cls"
+    """Config -> the rows of a text that is classified: its first, or the mean of all."""
 
 
 @dataclass(frozen=True, slots=True)

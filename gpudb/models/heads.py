@@ -101,12 +101,12 @@ def read_labels(config: Config, outputs: int) -> tuple[str, ...]:
 def head_plan(head: Head, config: Config, scan: ScanWeight, hidden: Node) -> Node:
     """From the inputs of the encoder to logits.
 
-    A text is classified by its first token. Only masked tokens need the words of the vocabulary,
+    A text is classified by one row. Only masked tokens need the words of the vocabulary,
     which are many: such a head reads the hidden states of those as its input ``rows``.
     """
     rows = hidden
     if head.kind == "classify":
-        rows = Pool(hidden, SEQUENCES, "cls")
+        rows = Pool(hidden, SEQUENCES, head.pooling(config))
     elif head.kind == "fill_mask":
         shape = ("tokens", hidden.schema.shape[1])
         rows = Input(TensorSchema("rows", shape, shape, "float32"))
@@ -194,7 +194,7 @@ def masked_words(
         extent = whole_number(config, inner)
         shapes = linear_shapes(dense, extent, whole_number(config, width))
         shapes |= {f"{norm}.{part}": (extent,) for part in ("weight", "bias")}
-        if _is_tied(config):
+        if is_tied(config):
             return {**shapes, bias: (outputs,)}
         return {**shapes, **linear_shapes(decoder, outputs, extent)}
 
@@ -202,14 +202,15 @@ def masked_words(
         eps = positive_number(config, "layer_norm_eps", 1e-12)
         x: Node = Map(_project(rows, scan, dense), fn(config))
         x = LayerNorm(x, scan(f"{norm}.weight"), scan(f"{norm}.bias"), eps)
-        if _is_tied(config):
+        if is_tied(config):
             return linear(x, scan(WORDS), scan(bias))
         return _project(x, scan, decoder)
 
     return Head("fill_mask", bias, weights, build)
 
 
-def _is_tied(config: Config) -> bool:
+def is_tied(config: Config) -> bool:
+    """Whether masked words are guessed with the weight of the embeddings."""
     return config.get("tie_word_embeddings", True) is not False
 
 

@@ -136,6 +136,8 @@ def test_a_plan_reads_every_weight_and_nothing_else(
         (t5, "final_layer_norm.weight", "encoder.final_layer_norm.weight"),
         (t5, "decoder.block.0.layer.0.SelfAttention.q.weight", None),
         (t5, "lm_head.weight", None),
+        (t5, "classification_head.dense.weight", None),
+        (t5, "classifier.weight", "classifier.weight"),
     ],
 )
 def test_names_in_other_checkpoints(module: Any, found: str, name: str | None) -> None:

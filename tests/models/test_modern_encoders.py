@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from gpudb.errors import CheckpointError, UnsupportedError
+from gpudb.models.architecture import Architecture
 from gpudb.models.architectures import gte, modernbert, nomic_bert
+from gpudb.models.heads import find_head, head_plan
 from gpudb.plan.blockwise import blockwise
-from gpudb.plan.node import walk
+from gpudb.plan.node import Node, walk
 from gpudb.plan.rules import NEEDED, RELATIONAL, RULES, optimize
 from gpudb.plan.sequence import Rotary
 from gpudb.plan.serialize import plan_from_json, plan_to_json
 from gpudb.plan.tensor import Input, Scan
+from gpudb.types import TensorSchema
 from tests.tiny_plans import compute, kinds, nodes_of, token_encoder
 
 SIZES: dict[str, Any] = {
@@ -144,12 +147,14 @@ def test_layers_have_the_base_of_their_kind() -> None:
     [
         (nomic_bert, "bert.encoder.layers.0.attn.Wqkv.weight", "encoder.layers.0.attn.Wqkv.weight"),
         (nomic_bert, "nomic_bert.emb_ln.bias", "emb_ln.bias"),
-        (nomic_bert, "cls.predictions.decoder.bias", None),
+        (nomic_bert, "cls.predictions.decoder.bias", "cls.predictions.decoder.bias"),
         (gte, "new.encoder.layer.0.attn_ln.bias", "encoder.layer.0.attn_ln.bias"),
-        (gte, "lm_head.decoder.bias", None),
+        (gte, "lm_head.decoder.bias", "lm_head.decoder.bias"),
+        (gte, "lm_head.norm.bias", "lm_head.norm.bias"),
+        (gte, "lm_head.layer_norm.bias", "lm_head.norm.bias"),
         (modernbert, "model.final_norm.weight", "final_norm.weight"),
-        (modernbert, "head.dense.weight", None),
-        (modernbert, "decoder.bias", None),
+        (modernbert, "head.dense.weight", "head.dense.weight"),
+        (modernbert, "decoder.bias", "decoder.bias"),
     ],
 )
 def test_names_in_checkpoints(module: Any, found: str, name: str | None) -> None:
@@ -188,6 +193,48 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (nomic_bert, {"rotary_emb_fraction": 0.2}, CheckpointError, "rotary_emb_fraction is 0.2"),
     (nomic_bert, {"rotary_emb_fraction": 1.5}, CheckpointError, "rotary_emb_fraction is 1.5"),
 ]
+HEADED = [
+    (nomic_bert.NOMIC_BERT, NOMIC, "cls.predictions.bias"),
+    (nomic_bert.NOMIC_BERT, GPT_NAMES, "cls.predictions.bias"),
+    (gte.GTE, GTE, "lm_head.decoder.bias"),
+    (modernbert.MODERNBERT, MODERN, "decoder.bias"),
+    (modernbert.MODERNBERT, {**MODERN, "classifier_pooling": "mean"}, "decoder.bias"),
+    (modernbert.MODERNBERT, {**MODERN, "classifier_bias": True, "norm_bias": True}, "decoder.bias"),
+    (modernbert.MODERNBERT, {**MODERN, "tie_word_embeddings": False}, "decoder.bias"),
+]
+
+
+@pytest.mark.parametrize(("architecture", "config", "words"), HEADED, ids=lambda v: str(v)[:40])
+def test_heads_read_the_weights_that_they_list(
+    architecture: Architecture, config: dict[str, Any], words: str
+) -> None:
+    signs = {"SequenceClassification": 3, "TokenClassification": 5, "MaskedLM": 23}
+    for task, outputs in signs.items():
+        sign = words if task == "MaskedLM" else "classifier.bias"
+        named = {**config, "architectures": [f"AnyFor{task}"]}
+        found = find_head(architecture, named, {sign: outputs})
+        assert found is not None
+        own = found.head.weights(config, outputs)
+        assert all(name.startswith(architecture.head_names) for name in own)
+        shapes = {**architecture.weights(config), **own}
+        read = {}
+
+        def scan(name: str, shapes: Any = shapes, read: Any = read) -> Node:
+            read[name] = shapes[name]
+            return Input(TensorSchema.one_block(name, shapes[name]))
+
+        hidden = architecture.build(config, scan)
+        plan = head_plan(found.head, config, scan, hidden)
+        assert read.keys() == shapes.keys()
+        assert plan.schema.shape[1] == outputs
+
+
+def test_a_pooling_that_is_not_known_is_refused() -> None:
+    head = modernbert.HEADS["SequenceClassification"]
+    with pytest.raises(CheckpointError, match="classifier_pooling is 'max'; expected 'cls' or"):
+        head.pooling({**MODERN, "classifier_pooling": "max"})
+
+
 GOOD = {gte: GTE, modernbert: MODERN, nomic_bert: GPT_NAMES}
 
 

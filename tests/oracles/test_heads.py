@@ -29,6 +29,8 @@ SIZES = {
     "initializer_range": 0.4,
     "pad_token_id": PADDING,
 }
+MARKS = {"bos_token_id": 0, "cls_token_id": 0, "eos_token_id": 2, "sep_token_id": 2}
+"""Their numbers beyond the vocabulary would be refused."""
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "Bert": ("wordpiece", {}),
     "DistilBert": ("wordpiece", {"dim": 24, "n_layers": 2, "n_heads": 3, "hidden_dim": 33}),
@@ -37,16 +39,20 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "Albert": ("unigram", {"embedding_size": 16}),
     "MPNet": ("wordpiece", {}),
     "DebertaV2": ("unigram", {"relative_attention": True, "pos_att_type": ["p2c", "c2p"]}),
+    "ModernBert": ("bytes", {"local_attention": 6, "num_attention_heads": 2, **MARKS}),
+    "NomicBert": ("wordpiece", {"num_attention_heads": 2, **MARKS}),
+    "Gte": ("unigram", {"num_attention_heads": 2, "type_vocab_size": 1, **MARKS}),
 }
+ENCODERS_OF_T5 = {"T5": {"d_kv": 8, "d_ff": 33}, "UMT5": {"d_kv": 5, "d_ff": 33}}
 TAGS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "X-MISC", "odd")
 
 
 def _written(family: str, task: str, folder: Path, **config: Any) -> tuple[Any, Any]:
     """A random model and its tokenizer, as transformers writes them."""
     transformers = pytest.importorskip("transformers")
-    kind, changes = FAMILIES[family]
+    kind, changes = FAMILIES.get(family) or ("unigram", ENCODERS_OF_T5[family])
     # ALBERT has vectors of types, and a tokenizer that transformers takes none from.
-    tokenizer = trained(kind, LONGEST, family in ("Bert", "Electra"))
+    tokenizer = trained(kind, LONGEST, family in ("Bert", "Electra", "NomicBert"))
     model = getattr(transformers, f"{family}For{task}")
     sizes = {**SIZES, "vocab_size": len(tokenizer), **changes, **config}
     written = randomized(model(model.config_class(**sizes)), len(family), 0.5)
@@ -75,6 +81,7 @@ CLASSIFIERS: list[tuple[str, dict[str, Any]]] = [
     ("Bert", {"num_labels": 2}),
     ("Bert", {"num_labels": 1}),
     ("Roberta", {"num_labels": 1, "problem_type": "regression"}),
+    ("ModernBert", {"classifier_pooling": "mean", "classifier_bias": True, "norm_bias": True}),
 ]
 
 
@@ -104,7 +111,7 @@ def test_classify(family: str, config: dict[str, Any], tmp_path: Path, report: R
     assert max(differences) <= LARGEST
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [*FAMILIES, *ENCODERS_OF_T5])
 def test_tag(family: str, tmp_path: Path, report: Report) -> None:
     labels = dict(enumerate(TAGS))
     model, tokenizer = _written(family, "TokenClassification", tmp_path, id2label=labels)
@@ -128,7 +135,10 @@ def test_tag(family: str, tmp_path: Path, report: Report) -> None:
 
 @pytest.mark.parametrize(
     ("family", "config"),
-    [*((family, {}) for family in FAMILIES), ("Bert", {"tie_word_embeddings": False})],
+    [
+        *((family, {}) for family in FAMILIES),
+        *((family, {"tie_word_embeddings": False}) for family in ("Bert", "ModernBert")),
+    ],
     ids=str,
 )
 def test_fill_mask(family: str, config: dict[str, Any], tmp_path: Path, report: Report) -> None:

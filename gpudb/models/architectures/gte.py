@@ -6,8 +6,6 @@ Zhang et al., "mGTE: Generalized Long-Context Text Representation and Reranking 
 
 from __future__ import annotations
 
-import re
-
 from gpudb.models.architecture import (
     Architecture,
     Config,
@@ -19,12 +17,12 @@ from gpudb.models.architecture import (
     token_input,
     whole_number,
 )
+from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
 from gpudb.models.post_norm import linear_shapes, norm, norm_shapes, project
 from gpudb.models.rotary import rotary_attention, rotary_base, rotary_heads
 from gpudb.plan.node import Node
 from gpudb.plan.tensor import Columns, Dropout, Gather, Map, Matmul, Zip
 
-_UNUSED = re.compile(r"(pooler|lm_head|classifier)\..*")
 _PREFIXES = ("new.", "gte.", "model.", "0.auto_model.")
 
 
@@ -52,10 +50,10 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
 
 
 def rename(name: str) -> str | None:
-    """Take the prefix of a task model off."""
+    """Take the prefix of a task model off; the norm of a head has two names."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    return None if _UNUSED.fullmatch(name) else name
+    return name.replace("lm_head.layer_norm.", "lm_head.norm.")
 
 
 def build(config: Config, scan: ScanWeight) -> Node:
@@ -93,6 +91,18 @@ def _layers(config: Config) -> list[str]:
     return [f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers"))]
 
 
+HEADS = {
+    "SequenceClassification": sequence_classifier("pooler.dense", "classifier"),
+    "TokenClassification": token_classifier(),
+    "MaskedLM": masked_words(
+        "lm_head.dense",
+        "lm_head.norm",
+        "lm_head.decoder",
+        "lm_head.decoder.bias",
+        fn=always("gelu"),
+    ),
+}
+
 GTE = Architecture(
     name="gte",
     model_types=("gte",),
@@ -101,4 +111,6 @@ GTE = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings"),
+    heads=HEADS,
+    head_names=("pooler.", "lm_head.", "classifier."),
 )

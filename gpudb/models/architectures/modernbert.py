@@ -5,32 +5,34 @@ Warner et al., "Smarter, Better, Faster, Longer: A Modern Bidirectional Encoder"
 
 from __future__ import annotations
 
-import re
 from math import inf
-from typing import Any
+from typing import Any, Literal
 
 from gpudb.errors import CheckpointError
 from gpudb.models.architecture import (
     Architecture,
     Config,
+    Head,
     ScanWeight,
     activation,
     dropout_rate,
     flag,
     layer_count,
     linear,
+    linear_shapes,
     positive_number,
     token_input,
     whole_number,
 )
 from gpudb.models.distances import MOST_DISTANCE
+from gpudb.models.heads import is_tied
 from gpudb.models.rotary import rotary_attention, rotary_base, rotary_heads
 from gpudb.plan.node import Node
 from gpudb.plan.tensor import Columns, Constant, Dropout, Gather, LayerNorm, Map, Matmul, Zip
 from gpudb.types import TensorSchema
 
-_UNUSED = re.compile(r"(head|decoder|classifier)\..*")
 _PREFIXES = ("model.", "0.auto_model.")
+_WORDS = "embeddings.tok_embeddings.weight"
 _FULL, _SLIDING = "full_attention", "sliding_attention"
 
 
@@ -39,9 +41,7 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
     width = whole_number(config, "hidden_size")
     wide = whole_number(config, "intermediate_size")
     norms = ["embeddings.norm", "final_norm"]
-    shapes: dict[str, tuple[int, ...]] = {
-        "embeddings.tok_embeddings.weight": (whole_number(config, "vocab_size"), width)
-    }
+    shapes: dict[str, tuple[int, ...]] = {_WORDS: (whole_number(config, "vocab_size"), width)}
     for number in range(layer_count(config, "num_hidden_layers")):
         layer = f"layers.{number}"
         norms += [f"{layer}.attn_norm"] * (number > 0) + [f"{layer}.mlp_norm"]
@@ -51,18 +51,17 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
             ("mlp.Wi", 2 * wide, width, "mlp_bias"),
             ("mlp.Wo", width, wide, "mlp_bias"),
         ):
-            shapes[f"{layer}.{name}.weight"] = (outputs, inputs)
-            if flag(config, biased):
-                shapes[f"{layer}.{name}.bias"] = (outputs,)
-    kinds = ("weight", "bias") if flag(config, "norm_bias") else ("weight",)
-    return shapes | {f"{norm}.{kind}": (width,) for norm in norms for kind in kinds}
+            shapes |= _linear_shapes(config, f"{layer}.{name}", outputs, inputs, biased)
+    for norm in norms:
+        shapes |= _norm_shapes(config, norm)
+    return shapes
 
 
 def rename(name: str) -> str | None:
     """Take the prefix of a task model off."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    return None if _UNUSED.fullmatch(name) else name
+    return name
 
 
 def build(config: Config, scan: ScanWeight) -> Node:
@@ -70,7 +69,6 @@ def build(config: Config, scan: ScanWeight) -> Node:
     width = whole_number(config, "hidden_size")
     wide = whole_number(config, "intermediate_size")
     heads = rotary_heads(config, "num_attention_heads", width)
-    eps = positive_number(config, "norm_eps", 1e-5)
     fn = activation(config, "hidden_activation")
     attention_dropout = dropout_rate(config, "attention_dropout")
     dropout = dropout_rate(config, "mlp_dropout")
@@ -79,16 +77,12 @@ def build(config: Config, scan: ScanWeight) -> Node:
         _SLIDING: rotary_base(config, "local_rope_theta", 10_000.0, _SLIDING),
     }
     windows = {_FULL: None, _SLIDING: _window(config)}
-    zeros = Constant(TensorSchema.one_block("zeros", (width,)), (0.0,) * width)
 
     def norm(x: Node, name: str) -> Node:
-        bias = scan(f"{name}.bias") if flag(config, "norm_bias") else zeros
-        return LayerNorm(x, scan(f"{name}.weight"), bias, eps)
+        return _norm(config, x, scan, name)
 
     def project(x: Node, name: str, biased: str) -> Node:
-        if flag(config, biased):
-            return linear(x, scan(f"{name}.weight"), scan(f"{name}.bias"))
-        return Matmul(x, scan(f"{name}.weight"), transpose_right=True)
+        return _project(config, x, scan, name, biased)
 
     def attend(x: Node, name: str, kind: str) -> Node:
         merged = project(x, f"{name}.Wqkv", "attention_bias")
@@ -103,7 +97,7 @@ def build(config: Config, scan: ScanWeight) -> Node:
         gated = Dropout(Zip(Map(gate, fn), up, "multiply"), dropout)
         return project(gated, f"{name}.Wo", "mlp_bias")
 
-    words = Gather(scan("embeddings.tok_embeddings.weight"), token_input("token_ids"))
+    words = Gather(scan(_WORDS), token_input("token_ids"))
     x: Node = Dropout(norm(words, "embeddings.norm"), dropout_rate(config, "embedding_dropout"))
     for number, kind in enumerate(_layer_types(config)):
         layer = f"layers.{number}"
@@ -111,6 +105,33 @@ def build(config: Config, scan: ScanWeight) -> Node:
         x = Zip(x, attend(before, f"{layer}.attn", kind), "add")
         x = Zip(x, feed(norm(x, f"{layer}.mlp_norm"), f"{layer}.mlp"), "add")
     return norm(x, "final_norm")
+
+
+def _linear_shapes(
+    config: Config, name: str, outputs: int, inputs: int, biased: str
+) -> dict[str, tuple[int, ...]]:
+    shapes = linear_shapes(name, outputs, inputs)
+    return shapes if flag(config, biased) else {f"{name}.weight": shapes[f"{name}.weight"]}
+
+
+def _norm_shapes(config: Config, name: str) -> dict[str, tuple[int, ...]]:
+    kinds = ("weight", "bias") if flag(config, "norm_bias") else ("weight",)
+    return {f"{name}.{kind}": (whole_number(config, "hidden_size"),) for kind in kinds}
+
+
+def _project(config: Config, x: Node, scan: ScanWeight, name: str, biased: str) -> Node:
+    if flag(config, biased):
+        return linear(x, scan(f"{name}.weight"), scan(f"{name}.bias"))
+    return Matmul(x, scan(f"{name}.weight"), transpose_right=True)
+
+
+def _norm(config: Config, x: Node, scan: ScanWeight, name: str) -> Node:
+    width = whole_number(config, "hidden_size")
+    bias: Node = Constant(TensorSchema.one_block("zeros", (width,)), (0.0,) * width)
+    if flag(config, "norm_bias"):
+        bias = scan(f"{name}.bias")
+    eps = positive_number(config, "norm_eps", 1e-5)
+    return LayerNorm(x, scan(f"{name}.weight"), bias, eps)
 
 
 def _window(config: Config) -> Node:
@@ -143,6 +164,60 @@ def _layer_types(config: Config) -> list[str]:
     return list(types)
 
 
+def _prediction_shapes(config: Config) -> dict[str, tuple[int, ...]]:
+    width = whole_number(config, "hidden_size")
+    dense = _linear_shapes(config, "head.dense", width, width, "classifier_bias")
+    return dense | _norm_shapes(config, "head.norm")
+
+
+def _predicted(config: Config, scan: ScanWeight, rows: Node) -> Node:
+    """A linear step, a function and a norm, which all heads begin with."""
+    fn = activation({"classifier_activation": "gelu", **config}, "classifier_activation")
+    x = Map(_project(config, rows, scan, "head.dense", "classifier_bias"), fn)
+    return _norm(config, x, scan, "head.norm")
+
+
+def _pooling(config: Config) -> str:
+    found = config.get("classifier_pooling", "cls")
+    if found not in ("cls", "mean"):
+        raise CheckpointError(
+            f"config.json: classifier_pooling is {found!r}; expected 'cls' or 'mean'"
+        )
+    return str(found)
+
+
+def _classifier(kind: Literal["classify", "tag"]) -> Head:
+    def shapes(config: Config, outputs: int) -> dict[str, tuple[int, ...]]:
+        last = linear_shapes("classifier", outputs, whole_number(config, "hidden_size"))
+        return _prediction_shapes(config) | last
+
+    def logits(config: Config, scan: ScanWeight, rows: Node) -> Node:
+        x = _predicted(config, scan, rows)
+        return linear(x, scan("classifier.weight"), scan("classifier.bias"))
+
+    return Head(kind, "classifier.bias", shapes, logits, _pooling)
+
+
+def _masked_words() -> Head:
+    def shapes(config: Config, outputs: int) -> dict[str, tuple[int, ...]]:
+        last = linear_shapes("decoder", outputs, whole_number(config, "hidden_size"))
+        if is_tied(config):
+            del last["decoder.weight"]
+        return _prediction_shapes(config) | last
+
+    def logits(config: Config, scan: ScanWeight, rows: Node) -> Node:
+        words = scan(_WORDS if is_tied(config) else "decoder.weight")
+        return linear(_predicted(config, scan, rows), words, scan("decoder.bias"))
+
+    return Head("fill_mask", "decoder.bias", shapes, logits)
+
+
+HEADS = {
+    "SequenceClassification": _classifier("classify"),
+    "TokenClassification": _classifier("tag"),
+    "MaskedLM": _masked_words(),
+}
+
 MODERNBERT = Architecture(
     name="modernbert",
     model_types=("modernbert",),
@@ -151,4 +226,6 @@ MODERNBERT = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: whole_number(config, "max_position_embeddings"),
+    heads=HEADS,
+    head_names=("head.", "decoder.", "classifier."),
 )

@@ -6,12 +6,13 @@ configs have names of GPT-2, or in transformers those of BERT.
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import (
     Architecture,
     Config,
+    Head,
     ScanWeight,
     activation,
     dropout_rate,
@@ -21,12 +22,12 @@ from gpudb.models.architecture import (
     token_input,
     whole_number,
 )
+from gpudb.models.heads import masked_words, sequence_classifier, token_classifier
 from gpudb.models.post_norm import linear_shapes, norm, norm_shapes, project
 from gpudb.models.rotary import rotary_attention, rotary_base, rotary_heads
 from gpudb.plan.node import Node
 from gpudb.plan.tensor import Dropout, Gather, Map, Matmul, Zip
 
-_UNUSED = re.compile(r"(pooler|cls|classifier)\..*")
 _PREFIXES = ("nomic_bert.", "bert.", "model.", "0.auto_model.")
 
 _OLD_NAMES = {
@@ -85,7 +86,7 @@ def rename(name: str) -> str | None:
     """Take the prefix of a task model off."""
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    return None if _UNUSED.fullmatch(name) else name
+    return name
 
 
 def build(config: Config, scan: ScanWeight) -> Node:
@@ -173,6 +174,26 @@ def _linear(name: str, outputs: int, inputs: int, biased: bool) -> dict[str, tup
     return linear_shapes(name, outputs, inputs) if biased else {f"{name}.weight": (outputs, inputs)}
 
 
+def _of_either_config(head: Head) -> Head:
+    """The head, of a config with whichever names."""
+    return replace(
+        head,
+        weights=lambda config, outputs: head.weights(_in_present_names(config), outputs),
+        build=lambda config, scan, rows: head.build(_in_present_names(config), scan, rows),
+    )
+
+
+HEADS = {
+    "SequenceClassification": sequence_classifier("pooler.dense", "classifier"),
+    "TokenClassification": token_classifier(),
+    "MaskedLM": masked_words(
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.layer_norm",
+        "cls.predictions.decoder",
+        "cls.predictions.bias",
+    ),
+}
+
 NOMIC_BERT = Architecture(
     name="nomic_bert",
     model_types=("nomic_bert",),
@@ -181,4 +202,6 @@ NOMIC_BERT = Architecture(
     rename=rename,
     build=build,
     positions=positions,
+    heads={task: _of_either_config(head) for task, head in HEADS.items()},
+    head_names=("pooler.", "cls.", "classifier."),
 )

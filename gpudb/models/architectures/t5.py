@@ -24,6 +24,7 @@ from gpudb.models.architecture import (
 )
 from gpudb.models.attention import self_attention
 from gpudb.models.distances import added_by_distance
+from gpudb.models.heads import token_classifier
 from gpudb.models.rms_norm import rms_norm
 from gpudb.plan.node import Node
 from gpudb.plan.tensor import Dropout, Gather, Map, Matmul, Zip
@@ -31,7 +32,7 @@ from gpudb.plan.tensor import Dropout, Gather, Map, Matmul, Zip
 LONGEST = 128
 """Distance of the last bucket where the config does not say."""
 
-_UNUSED = re.compile(r"(decoder|lm_head|classification_head|classifier)\..*")
+_UNUSED = re.compile(r"(decoder|lm_head|classification_head)\..*")
 _DISTANCES = "relative_attention_bias.weight"
 _EMBEDDING = "shared.weight"
 
@@ -140,4 +141,7 @@ T5 = Architecture(
     rename=rename,
     build=build,
     positions=lambda config: None,
+    # Texts are classified behind the decoder, which is not computed.
+    heads={"TokenClassification": token_classifier(width="d_model")},
+    head_names=("classifier.",),
 )
