@@ -8,13 +8,23 @@ from types import MappingProxyType
 
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.files import file_names
-from gpudb.models.formats.format import Format, OpenedWeights
+from gpudb.models.formats.format import NOT_WEIGHTS, Format, OpenedWeights
+from gpudb.models.formats.gguf import GGUF
+from gpudb.models.formats.mxnet import MXNET
+from gpudb.models.formats.npz import NPZ
+from gpudb.models.formats.pytorch import PYTORCH, PYTORCH_STATE_DICT, SHARDED_PYTORCH
 from gpudb.models.formats.safetensors import SAFETENSORS
 from gpudb.models.formats.sharded import SHARDED_SAFETENSORS
 
 FORMATS: tuple[Format, ...] = (
     SAFETENSORS,
     SHARDED_SAFETENSORS,
+    PYTORCH,
+    SHARDED_PYTORCH,
+    PYTORCH_STATE_DICT,
+    NPZ,
+    MXNET,
+    GGUF,
 )
 """In order of preference: of several in one folder, the first is read."""
 
@@ -40,11 +50,6 @@ WEIGHT_ENDINGS = {
     ".params": "MXNet",
 }
 """How names of weight files end, whether gpudb reads them or not -> who writes them."""
-
-NOT_WEIGHTS = frozenset(
-    {"training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt"}
-)
-"""What trainers leave beside the weights."""
 
 CONVERT = "transformers can convert it: model.save_pretrained(folder, safe_serialization=True)"
 

@@ -66,3 +66,11 @@ class Weight:
         the file is: NumPy copes, other readers of its address may not.
         """
         return self.data.view(FILE_DTYPES[self.dtype]).reshape(self.shape)
+
+
+def held(name: str, dtype: str, values: HostArray, file: Path) -> Weight:
+    """A weight whose elements had to be read: ``values``, in the order of a C array."""
+    kept = np.ascontiguousarray(values, dtype=FILE_DTYPES[dtype])
+    data = kept.reshape(-1).view(np.uint8)
+    data.flags.writeable = False
+    return Weight(name, dtype, values.shape, file, data)
