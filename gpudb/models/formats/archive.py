@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gpudb.errors import UnsupportedError
-from gpudb.models.formats.mapped import broken, short
+from gpudb.models.formats.checked import broken, short
 from gpudb.types import HostArray
 
 MAGIC = b"PK\x03\x04"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpudb.models.formats.mapped import broken
+from gpudb.models.formats.checked import broken
 from gpudb.types import HostArray
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from gpudb.errors import UnsupportedError
+from gpudb.models.formats.checked import MOST_AXES, broken, check_shape, map_file, short
 from gpudb.models.formats.cursor import Cursor
 from gpudb.models.formats.format import Format, only
-from gpudb.models.formats.mapped import MOST_AXES, broken, check_shape, map_file, short
 from gpudb.models.formats.weight import FILE_DTYPES, Weight
 from gpudb.types import HostArray
 

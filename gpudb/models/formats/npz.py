@@ -11,8 +11,8 @@ import numpy as np
 
 from gpudb.errors import UnsupportedError
 from gpudb.models.formats.archive import inflated, members
+from gpudb.models.formats.checked import broken, check_shape, map_file, short
 from gpudb.models.formats.format import Format, only
-from gpudb.models.formats.mapped import broken, check_shape, map_file, short
 from gpudb.models.formats.weight import FILE_DTYPES, Weight, held
 from gpudb.types import HostArray
 

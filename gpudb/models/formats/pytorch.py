@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from gpudb.errors import CheckpointError, UnsupportedError
+from gpudb.models.formats.checked import broken, check_shape, short
 from gpudb.models.formats.format import Format, named, only
-from gpudb.models.formats.mapped import broken, check_shape, short
 from gpudb.models.formats.sharded import read_sharded
 from gpudb.models.formats.torch_files import read_torch
 from gpudb.models.formats.torch_values import Tensor

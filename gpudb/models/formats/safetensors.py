@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from gpudb.errors import CheckpointError
+from gpudb.models.formats.checked import broken, check_shape, is_count, map_file, short
 from gpudb.models.formats.format import Format, named
-from gpudb.models.formats.mapped import broken, check_shape, is_count, map_file, short
 from gpudb.models.formats.weight import FILE_DTYPES, Weight
 from gpudb.types import HostArray
 

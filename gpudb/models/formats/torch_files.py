@@ -8,7 +8,7 @@ from typing import Any
 
 from gpudb.errors import UnsupportedError
 from gpudb.models.formats.archive import MAGIC, members, stored
-from gpudb.models.formats.mapped import broken, map_file, short
+from gpudb.models.formats.checked import broken, map_file, short
 from gpudb.models.formats.torch_values import NAMES, Storage, storage
 from gpudb.models.formats.unpickle import SAVE_ALONE, unpickle
 from gpudb.models.formats.weight import FILE_DTYPES

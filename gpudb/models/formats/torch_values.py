@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gpudb.models.formats.mapped import is_count
+from gpudb.models.formats.checked import is_count
 from gpudb.models.formats.unpickle import Build, Global, Names, set_items
 
 STORAGES = {

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from gpudb.errors import UnsupportedError
-from gpudb.models.formats.mapped import broken, short
+from gpudb.models.formats.checked import broken, short
 
 SAVE_ALONE = "Load it where it was made and save tensors alone: torch.save(model.state_dict(), ...)"
 
