@@ -99,7 +99,7 @@ def import_model(
     store
         Where to.
     folder
-        Has ``config.json`` and ``model.safetensors``, perhaps in shards; for texts also a
+        Has ``config.json`` and weights (``docs/formats.md``); for texts also a
         tokenizer, and ``modules.json`` if sentence-transformers made it.
     name
         What SQL will call the model.

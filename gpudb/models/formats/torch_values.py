@@ -38,8 +38,8 @@ class Tensor:
 
     storage: Storage
     offset: int
-    shape: tuple[Any, ...]
-    strides: tuple[Any, ...]
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
 
 
 def storage(reference: Any) -> Storage:
@@ -70,7 +70,7 @@ def _tensor(arguments: tuple[Any, ...]) -> Tensor:
         or type(shape) is not tuple
         or type(strides) is not tuple
         or len(shape) != len(strides)
-        or not all(map(is_count, strides))
+        or not all(map(is_count, (*shape, *strides)))
     ):
         raise ValueError("a tensor whose storage, offset, shape or strides are none")
     return Tensor(held, offset, shape, strides)

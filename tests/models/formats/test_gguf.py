@@ -131,6 +131,7 @@ def test_a_cut_file(file: Path) -> None:
             read_gguf(file)
 
 
+@pytest.mark.formats
 def test_what_the_gguf_package_wrote(file: Path) -> None:
     gguf = pytest.importorskip("gguf")
     rng = np.random.default_rng(0)

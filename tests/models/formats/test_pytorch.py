@@ -263,6 +263,15 @@ def test_damaged_and_hostile_pickles(file: Path, content: bytes, message: str) -
     assert len(str(caught.value)) < 500
 
 
+def test_an_extent_that_would_take_for_ever_to_print(file: Path) -> None:
+    content = pickled({"a": tensor(HELD, 0, ("extent",), (1,))})
+    held = content.index(b"X\x06\x00\x00\x00extent")
+    endless = b")r\xff\x00\x00\x00" + b"j\xff\x00\x00\x00\x86r\xff\x00\x00\x00" * 100
+    write_zip(file, content[:held] + endless + content[held + 11 :], [NUMBERS])
+    with pytest.raises(CheckpointError, match="shape or strides are none"):
+        read_pytorch(file)
+
+
 def test_the_last_of_four_billion_places_of_the_memo_takes_no_memory(file: Path) -> None:
     write_zip(file, b"}r\xff\xff\xff\xff.", [])
     assert read_pytorch(file) == {}
@@ -285,10 +294,10 @@ HUGE = storage("0", "float32", 2_500_000_000)
         ({"a": tensor(HELD, 1, (3, 4))}, "reaching element 12 of its storage"),
         ({"a": tensor(HELD, 10**30, (1,))}, "reaching element"),
         ({"a": tensor(HELD, 0, (2,), (12,))}, "reaching element 12"),
-        ({"a": tensor(HELD, 0, (-1,), (1,))}, "whole numbers"),
+        ({"a": tensor(HELD, 0, (-1,), (1,))}, "or strides are none"),
         ({"a": tensor(HELD, 0, (1,) * 65)}, "whole numbers"),
-        ({"a": tensor(HELD, 0, (True,), (1,))}, "whole numbers"),
-        ({"a": tensor(HELD, 0, ((),), (1,))}, "whole numbers"),
+        ({"a": tensor(HELD, 0, (True,), (1,))}, "or strides are none"),
+        ({"a": tensor(HELD, 0, ((),), (1,))}, "or strides are none"),
         ({"a": tensor(HELD, 0, (2,), (-1,))}, "strides are none"),
         ({"a": tensor(HELD, 0, (2,), (1, 1))}, "strides are none"),
         ({"a": tensor(HELD, -1, (2,))}, "strides are none"),
@@ -400,6 +409,9 @@ def test_which_file_of_a_folder(tmp_path: Path) -> None:
     write_zip(tmp_path / "pytorch_model.bin", READ_ONLY, [NUMBERS])
     opened = open_weights(tmp_path)
     assert (opened.format, opened.others) == ("PyTorch", ("a.pt", "b.pth"))
+    for number in "12":
+        (tmp_path / f"{number}.gguf").write_bytes(b"?")
+    assert open_weights(tmp_path).others == ("1.gguf", "2.gguf", "a.pt", "b.pth")
 
 
 def test_shards(tmp_path: Path) -> None:
