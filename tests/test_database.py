@@ -248,11 +248,10 @@ def test_an_array_on_a_gpu_needs_one(db, monkeypatch):
     assert db.tensors() == []
 
 
-def test_a_pickle_checkpoint_is_refused_with_what_to_do(db, tmp_path, model):
-    (model / "model.safetensors").rename(model / "pytorch_model.bin")
-    with pytest.raises(
-        GpudbError, match=r"(?s)pytorch_model.bin.*safe_serialization|save_pretrained"
-    ):
+def test_a_pickle_of_more_than_tensors_is_refused_with_what_to_do(db, tmp_path, model):
+    (model / "model.safetensors").unlink()
+    (model / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(GpudbError, match=r"(?s)pytorch_model.bin.*'os.system'.*torch.save"):
         db.import_model(model, "x")
 
 

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any, Literal, TypeAlias
 
 from gpudb.errors import CheckpointError
+from gpudb.models.embed_function import PoolingName
 from gpudb.plan.node import Node
 from gpudb.plan.tensor import Input, Map, Matmul, Zip
 from gpudb.types import TensorSchema
@@ -62,6 +63,8 @@ class Architecture:
     """Task of a checkpoint's class, e.g. ``SequenceClassification``, -> head."""
     head_names: tuple[str, ...] = ()
     """How our names of head weights begin; a checkpoint may carry other heads than the one used."""
+    pooling: PoolingName | None = None
+    """How a vector is made where the checkpoint does not say; None for the mean."""
 
 
 ACTIVATIONS: Mapping[str, str] = {

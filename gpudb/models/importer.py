@@ -99,7 +99,7 @@ def import_model(
     store
         Where to.
     folder
-        Has ``config.json`` and ``model.safetensors``, perhaps in shards; for texts also a
+        Has ``config.json`` and weights (``docs/formats.md``); for texts also a
         tokenizer, and ``modules.json`` if sentence-transformers made it.
     name
         What SQL will call the model.
@@ -280,6 +280,8 @@ def _check_block(block: object) -> None:
 def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFunction:
     """The checkpoint's own, with texts cut to what the encoder has positions for."""
     function = checkpoint.function
+    if architecture.pooling is not None and not (checkpoint.folder / "modules.json").is_file():
+        function = replace(function, pooling=architecture.pooling)
     limits = [function.max_tokens, architecture.positions(checkpoint.config)]
     longest = min((limit for limit in limits if limit is not None), default=None)
     if architecture.reads == "tokens" and checkpoint.tokenizer_json is not None:

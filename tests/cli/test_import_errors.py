@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +48,8 @@ def _cut(folder: Path) -> None:
 
 
 def _pickle(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"a": os.getcwd}))
 
 
 def _config(**changes: object) -> Callable[[Path], object]:
@@ -62,7 +65,7 @@ DAMAGES = pytest.mark.parametrize(
         (_config(num_hidden_layers=10**9), "expected a whole number from 1 to 1000"),
         (_misfit, "missing: embeddings.LayerNorm.bias [24]"),
         (_cut, "ends at byte"),
-        (_pickle, "save_pretrained"),
+        (_pickle, "getcwd', which was not loaded"),
     ],
     ids=["no config", "no JSON", "unknown", "layers", "misfit", "cut", "pickle"],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -240,7 +242,8 @@ def _header(position: int, value: bytes) -> Callable[[Path], object]:
 
 
 def _pickle(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"a": os.getcwd}))
 
 
 def _words(*words: str) -> Callable[[Path], object]:
@@ -253,7 +256,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[GpudbError], str]] = {
     "cut": (_cut, CheckpointError, "ends at byte"),
     "header length": (_header(0, b"\xff" * 8), CheckpointError, "a header of"),
     "header text": (_header(8, b"!"), CheckpointError, "not JSON"),
-    "pickle": (_pickle, UnsupportedError, r"pytorch_model\.bin.*save_pretrained"),
+    "pickle": (_pickle, UnsupportedError, r"pytorch_model\.bin.*getcwd.*not loaded"),
     "unknown": (
         _configure(model_type="gpt2"),
         UnsupportedError,

@@ -393,7 +393,7 @@ def test_damage_is_an_error_or_another_number(data: st.DataObject, folder: Path)
         (tensor("a.b", MATRIX, shape=[2, 4]), "24 bytes; expected 32"),
         (tensor("a.b", MATRIX, shape=[2**40, 2**40]), "below 2"),
         (tensor("a.b", MATRIX, shape=[-2, -3]), "whole numbers"),
-        (tensor("a.b", MATRIX, shape=[1] * 65), "65 axes"),
+        (tensor("a.b", MATRIX, shape=[1] * 65), "up to 64 whole numbers"),
         (tensor("a.b", MATRIX, content=b""), "0 bytes"),
         (tensor("a.b", MATRIX, content=message(9, b"x")), "1 bytes"),
         (tensor("a.b", MATRIX, content=number(9, 1)), "a number in field 9"),

@@ -57,7 +57,7 @@ def largest_difference(
     with gpudb.connect(device="numpy") as db:
         report = db.import_model(folder, "m")
         assert report.format == format_name
-        assert report.tensors == len(weights)
+        assert report.tensors >= len(weights)  # those of a head come on top
         for name, values in weights.items():
             stored = db.tensor(name, model="m").collect()
             np.testing.assert_array_equal(stored, values, strict=True)

@@ -17,6 +17,7 @@ from gpudb.models.architectures.nomic_bert import NOMIC_BERT
 from gpudb.models.architectures.roberta import ROBERTA
 from gpudb.models.architectures.t5 import T5
 from gpudb.models.architectures.transformer_encoder import TRANSFORMER_ENCODER
+from gpudb.models.architectures.vit import VIT
 
 ARCHITECTURES: tuple[Architecture, ...] = (
     ALBERT,
@@ -32,6 +33,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     ROBERTA,
     T5,
     TRANSFORMER_ENCODER,
+    VIT,
 )
 
 

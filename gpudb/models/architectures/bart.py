@@ -15,16 +15,15 @@ from gpudb.models.architecture import (
     ScanWeight,
     activation,
     dropout_rate,
-    feed_forward,
     flag,
     head_count,
     layer_count,
     token_input,
     whole_number,
 )
-from gpudb.models.attention import self_attention
-from gpudb.models.post_norm import PostNormLayer, norm, norm_shapes, project
+from gpudb.models.post_norm import PostNormLayer, norm, norm_shapes
 from gpudb.models.post_norm_encoder import Layer, PostNormEncoder
+from gpudb.models.pre_norm import pre_norm_layers
 from gpudb.plan.elementwise import ZipScalar
 from gpudb.plan.node import Node
 from gpudb.plan.reshape import Slice
@@ -70,27 +69,9 @@ def build(config: Config, scan: ScanWeight) -> Node:
     places = Slice(scan(_PLACES), (SKIPPED, 0), (_places(config) + SKIPPED, encoder.width))
     summed = Zip(words, Gather(places, token_input("position_ids")), "add")
     x: Node = Dropout(norm(summed, scan, "layernorm_embedding", EPS), encoder.dropout)
-    return _pre_norm(encoder, x, scan) if _norms_first(config) else encoder.build(x, scan)
-
-
-def _pre_norm(encoder: PostNormEncoder, x: Node, scan: ScanWeight) -> Node:
-    """The same weights with each norm before its branch, and one behind the last layer."""
-
-    def branch(x: Node, result: Node) -> Node:
-        return Zip(x, Dropout(result, encoder.dropout), "add")
-
-    for layer in encoder.layers:
-        rest = layer.rest
-        normed = norm(x, scan, rest.attention_norm, EPS)
-        query, key, value = (
-            project(normed, scan, name) for name in (layer.query, layer.key, layer.value)
-        )
-        context = self_attention(query, key, value, encoder.heads, encoder.attention_dropout)
-        x = branch(x, project(context, scan, rest.out))
-        normed = norm(x, scan, rest.norm, EPS)
-        dense = [scan(f"{n}.{kind}") for n in (rest.up, rest.down) for kind in ("weight", "bias")]
-        x = branch(x, feed_forward(normed, dense, encoder.fn))
-    return norm(x, scan, "layer_norm", EPS)
+    if not _norms_first(config):
+        return encoder.build(x, scan)
+    return norm(pre_norm_layers(encoder, x, scan), scan, "layer_norm", EPS)
 
 
 def _norms_first(config: Config) -> bool:

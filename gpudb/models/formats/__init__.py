@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -9,10 +11,14 @@ from types import MappingProxyType
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.files import file_names
 from gpudb.models.formats.flax_msgpack import FLAX_MSGPACK
-from gpudb.models.formats.format import Format, OpenedWeights
+from gpudb.models.formats.format import NOT_WEIGHTS, Format, OpenedWeights
+from gpudb.models.formats.gguf import GGUF
 from gpudb.models.formats.hdf5 import HDF5, SHARDED_HDF5
+from gpudb.models.formats.mxnet import MXNET
+from gpudb.models.formats.npz import NPZ
 from gpudb.models.formats.onnx import ONNX
 from gpudb.models.formats.orbax import ORBAX
+from gpudb.models.formats.pytorch import PYTORCH, PYTORCH_STATE_DICT, SHARDED_PYTORCH
 from gpudb.models.formats.safetensors import SAFETENSORS
 from gpudb.models.formats.sharded import SHARDED_SAFETENSORS
 from gpudb.models.formats.tensorflow_checkpoint import TENSORFLOW_CHECKPOINT
@@ -20,12 +26,18 @@ from gpudb.models.formats.tensorflow_checkpoint import TENSORFLOW_CHECKPOINT
 FORMATS: tuple[Format, ...] = (
     SAFETENSORS,
     SHARDED_SAFETENSORS,
+    PYTORCH,
+    SHARDED_PYTORCH,
+    PYTORCH_STATE_DICT,
     HDF5,
     SHARDED_HDF5,
     TENSORFLOW_CHECKPOINT,
     FLAX_MSGPACK,
     ORBAX,
     ONNX,
+    NPZ,
+    MXNET,
+    GGUF,
 )
 """In order of preference: of several in one folder, the first is read."""
 
@@ -52,11 +64,6 @@ WEIGHT_ENDINGS = {
 }
 """How names of weight files end, whether gpudb reads them or not -> who writes them."""
 
-NOT_WEIGHTS = frozenset(
-    {"training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt"}
-)
-"""What trainers leave beside the weights."""
-
 CONVERT = "transformers can convert it: model.save_pretrained(folder, safe_serialization=True)"
 
 
@@ -72,16 +79,24 @@ def open_weights(folder: str | PathLike[str]) -> OpenedWeights:
     """
     path = Path(folder)
     names = file_names(path)
-    places = [(form, form.find(path, names)) for form in FORMATS]
-    found = [(form, place) for form, place in places if place is not None]
-    if not found:
-        raise _nothing_readable(path, names)
-    form, place = found[0]
-    weights = form.read(place)
-    used = {place, *(weight.file for weight in weights.values())}
-    others = {path / name for name in _weight_files(names)} | {other for _, other in found}
-    unread = sorted(str(other.relative_to(path)) for other in others - used)
-    return OpenedWeights(form.name, place, MappingProxyType(weights), tuple(unread))
+    for number, form in enumerate(FORMATS):
+        place = form.find(path, names)
+        if place is not None:
+            weights = form.read(place)
+            used = {place, *(weight.file for weight in weights.values())}
+            others = {path / name for name in _weight_files(names)}
+            others |= set(_found(FORMATS[number + 1 :], path, names))
+            unread = sorted(str(other.relative_to(path)) for other in others - used)
+            return OpenedWeights(form.name, place, MappingProxyType(weights), tuple(unread))
+    raise _nothing_readable(path, names)
+
+
+def _found(formats: Sequence[Format], path: Path, names: frozenset[str]) -> Iterator[Path]:
+    """What lies there in these formats; where it is not clear which file is meant, none."""
+    for form in formats:
+        with suppress(CheckpointError):
+            if (place := form.find(path, names)) is not None:
+                yield place
 
 
 def _weight_files(names: frozenset[str]) -> frozenset[str]:

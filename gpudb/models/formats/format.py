@@ -6,10 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpudb.errors import CheckpointError
 from gpudb.models.formats.weight import Weight
 
 Find = Callable[[Path, frozenset[str]], Path | None]
 """The file or folder to read, from a model folder and the names in it; None if there is none."""
+
+
+NOT_WEIGHTS = frozenset(
+    {
+        *("training_args.bin", "optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt"),
+        "rng_state.pth",
+    }
+)
+"""What trainers leave beside the weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,5 +69,20 @@ def named(*files: str) -> Find:
 
     def find(folder: Path, names: frozenset[str]) -> Path | None:
         return next((folder / file for file in files if file in names), None)
+
+    return find
+
+
+def only(*endings: str) -> Find:
+    """Find the file whose name ends so, which must be the only one."""
+
+    def find(folder: Path, names: frozenset[str]) -> Path | None:
+        found = sorted(name for name in names - NOT_WEIGHTS if name.endswith(endings))
+        if len(found) > 1:
+            raise CheckpointError(
+                f"{folder}: found {', '.join(found)}; expected one such file. Leave the one that "
+                "is meant"
+            )
+        return folder / found[0] if found else None
 
     return find

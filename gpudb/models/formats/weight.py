@@ -74,3 +74,11 @@ class Weight:
             return elements.reshape(self.shape)
         stored = elements.reshape([self.shape[axis] for axis in self.axes])
         return stored.transpose(np.argsort(self.axes))
+
+
+def held(name: str, dtype: str, values: HostArray, file: Path) -> Weight:
+    """A weight whose elements had to be read: ``values``, in the order of a C array."""
+    kept = np.ascontiguousarray(values, dtype=FILE_DTYPES[dtype])
+    data = kept.reshape(-1).view(np.uint8)
+    data.flags.writeable = False
+    return Weight(name, dtype, values.shape, file, data)

@@ -126,7 +126,7 @@ BAD: dict[str, tuple[Callable[[Bundle], None], type[GpudbError], str]] = {
     "shape": (_entry(shape=(3, 5)), CheckpointError, "48 bytes; expected 60 for"),
     "huge": (_entry(shape=(1 << 40, 1 << 40)), CheckpointError, "below 2\\^63 bytes"),
     "minus": (_entry(shape=(-3, -4)), CheckpointError, "whole numbers >= 0"),
-    "axes": (_entry(shape=(1,) * 65), CheckpointError, "65 axes"),
+    "axes": (_entry(shape=(1,) * 65), CheckpointError, "up to 64 whole numbers"),
     "dtype": (_entry(dtype=8), CheckpointError, "'words' has dtype 8; expected one of"),
     "other size": (_entry(dtype=2), CheckpointError, "expected 96 for"),
     "slices": (_set(b"words", message(7, b"")), UnsupportedError, "'words' was written in slices"),
