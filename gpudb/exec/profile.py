@@ -65,8 +65,9 @@ class Profile:
 
     def _settled(self) -> _Totals:
         with self._lock:
-            while self._later:
-                self._later.pop(0)()
+            waiting, self._later = self._later, []
+            for count in waiting:
+                count()
             return self._totals
 
     def rows(self, step: Step) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from gpudb.errors import InputError, UnsupportedError
+from gpudb.kernels.rows import row_pieces
 from gpudb.models.batches import Batch
 from gpudb.models.encoder import HIDDEN, Encoder
 from gpudb.models.head_function import HeadFunction, apply, check_score
@@ -24,11 +25,11 @@ from gpudb.settings import Settings
 from gpudb.types import HostArray
 
 TASKS = {
-    "classify": "sequence classification",
-    "tag": "token classification",
-    "fill_mask": "masked language modelling",
+    "classify": ("sequence classification", "ForSequenceClassification"),
+    "tag": ("token classification", "ForTokenClassification"),
+    "fill_mask": ("masked language modelling", "ForMaskedLM"),
 }
-"""Kind of head -> what it is called."""
+"""Kind of head -> what it is called, and how classes of transformers that have it end."""
 
 WORDS = pa.list_(pa.struct([("token", pa.string()), ("probability", pa.float32())]))
 """Type of the answers of :func:`fill_mask`."""
@@ -55,11 +56,13 @@ def labels(encoder: Encoder, kind: str, function: str) -> tuple[str, ...]:
         The model has no such head; ``function`` is what was asked for.
     """
     if kind not in encoder.heads:
+        task, ending = TASKS[kind]
         classes = encoder.version.config.get("architectures")
         named = f" of class {classes[0]}" if isinstance(classes, list) and classes else ""
         raise UnsupportedError(
-            f"{function}: model {encoder.version.label} has no head for {TASKS[kind]}; it was "
-            f"imported from a checkpoint{named}, and answers {', '.join(('embed', *encoder.heads))}"
+            f"{function}: model {encoder.version.label} has no head for {task}; it was "
+            f"imported from a checkpoint{named}, and answers "
+            f"{', '.join(('embed', *encoder.heads))}. Import a checkpoint with that head, of a class …{ending}"
         )
     return encoder.heads[kind].labels
 
@@ -149,11 +152,13 @@ def fill_mask(
     probabilities = np.zeros((len(texts), top), np.float32)
 
     def keep_likely(batch: Batch, logits: HostArray) -> None:
-        for row, each in zip(batch.rows, logits, strict=True):
-            likely = apply("softmax", each)
-            best = np.argpartition(-likely, top - 1)[:top]
-            best = best[np.lexsort((best, -likely[best]))]
-            ids[row], probabilities[row] = best, likely[best]
+        for piece in row_pieces(logits):  # a vocabulary is wide
+            likely = apply("softmax", logits[piece])
+            best = np.argpartition(-likely, top - 1, axis=1)[:, :top]
+            found = np.take_along_axis(likely, best, 1)
+            order = np.lexsort((best, -found))
+            ids[batch.rows[piece]] = np.take_along_axis(best, order, 1)
+            probabilities[batch.rows[piece]] = np.take_along_axis(found, order, 1)
 
     each_alone = np.arange(len(texts) + 1)
     encoder.run(

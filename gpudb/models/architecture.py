@@ -175,11 +175,6 @@ def linear(x: Node, weight: Node, bias: Node) -> Node:
     return Zip(Matmul(x, weight, transpose_right=True), bias, "add")
 
 
-def linear_shapes(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
-    """Weight and bias of a linear step."""
-    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
-
-
 def feed_forward(x: Node, weights: Sequence[Node], fn: str) -> Node:
     """Two linear steps with ``fn`` between; ``weights`` are weight, bias, weight, bias."""
     up, up_bias, down, down_bias = weights

@@ -42,5 +42,5 @@ class FusedRuns:
         return dense, len(batch.rows)
 
     def _count(self, batch: Batch, profile: Profile) -> None:
-        """Note a run that is not timed; a short text takes a tenth longer when it is counted."""
+        """Note a run that is not timed: it is counted once somebody asks."""
         profile.later(partial(self.plan.count, batch.sizes, profile))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from gpudb.errors import CheckpointError, UnsupportedError
+from gpudb.kernels.attention import softmax_rows
+from gpudb.kernels.elementwise import sigmoid
 from gpudb.models.architecture import Config
 from gpudb.types import HostArray
 
@@ -108,7 +108,7 @@ def apply(function: str, logits: HostArray) -> HostArray:
     if function == "identity":
         return logits
     if function == "sigmoid":
-        with np.errstate(over="ignore"):  # exp(-x) is infinite where the answer is 0
-            return np.asarray(1 / (1 + np.exp(-logits)))
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+        return sigmoid(logits)
+    probabilities = logits.copy()
+    softmax_rows(probabilities)
+    return probabilities

@@ -20,10 +20,10 @@ from gpudb.models.architecture import (
     ScanWeight,
     activation,
     linear,
-    linear_shapes,
     positive_number,
     whole_number,
 )
+from gpudb.models.steps import linear_shapes, project
 from gpudb.plan.node import Node
 from gpudb.plan.sequence import Pool
 from gpudb.plan.tensor import Input, LayerNorm, Map
@@ -150,7 +150,7 @@ def sequence_classifier(
         return {**linear_shapes(dense, extent, extent), **linear_shapes(out, outputs, extent)}
 
     def build(config: Config, scan: ScanWeight, rows: Node) -> Node:
-        return _project(Map(_project(rows, scan, dense), fn(config)), scan, out)
+        return project(Map(project(rows, scan, dense), fn(config)), scan, out)
 
     return Head("classify", f"{out}.bias", weights, build)
 
@@ -161,7 +161,7 @@ def token_classifier(out: str = "classifier", width: str = "hidden_size") -> Hea
         "tag",
         f"{out}.bias",
         lambda config, outputs: linear_shapes(out, outputs, whole_number(config, width)),
-        lambda config, scan, rows: _project(rows, scan, out),
+        lambda config, scan, rows: project(rows, scan, out),
     )
 
 
@@ -200,11 +200,11 @@ def masked_words(
 
     def build(config: Config, scan: ScanWeight, rows: Node) -> Node:
         eps = positive_number(config, "layer_norm_eps", 1e-12)
-        x: Node = Map(_project(rows, scan, dense), fn(config))
+        x: Node = Map(project(rows, scan, dense), fn(config))
         x = LayerNorm(x, scan(f"{norm}.weight"), scan(f"{norm}.bias"), eps)
         if is_tied(config):
             return linear(x, scan(WORDS), scan(bias))
-        return _project(x, scan, decoder)
+        return project(x, scan, decoder)
 
     return Head("fill_mask", bias, weights, build)
 
@@ -212,10 +212,6 @@ def masked_words(
 def is_tied(config: Config) -> bool:
     """Whether masked words are guessed with the weight of the embeddings."""
     return config.get("tie_word_embeddings", True) is not False
-
-
-def _project(x: Node, scan: ScanWeight, name: str) -> Node:
-    return linear(x, scan(f"{name}.weight"), scan(f"{name}.bias"))
 
 
 def _task(config: Config) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gpudb.models.architecture import ScanWeight, feed_forward, linear
+from gpudb.models.architecture import ScanWeight, feed_forward
+from gpudb.models.steps import linear_shapes, norm, norm_shapes, project
 from gpudb.plan.node import Node
-from gpudb.plan.tensor import Dropout, LayerNorm, Zip
+from gpudb.plan.tensor import Dropout, Zip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +51,3 @@ class PostNormLayer:
         dense = [scan(f"{n}.{kind}") for n in (self.up, self.down) for kind in ("weight", "bias")]
         fed = Dropout(feed_forward(x, dense, fn), dropout)
         return norm(Zip(fed, x, "add"), scan, self.norm, eps)
-
-
-def linear_shapes(name: str, outputs: int, inputs: int) -> dict[str, tuple[int, ...]]:
-    """Weight and bias of a linear step."""
-    return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
-
-
-def norm_shapes(name: str, width: int) -> dict[str, tuple[int, ...]]:
-    """Weight and bias of a layer-norm."""
-    return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
-
-
-def project(x: Node, scan: ScanWeight, name: str) -> Node:
-    """The linear step of this name."""
-    return linear(x, scan(f"{name}.weight"), scan(f"{name}.bias"))
-
-
-def norm(x: Node, scan: ScanWeight, name: str, eps: float) -> Node:
-    """The layer-norm of this name."""
-    return LayerNorm(x, scan(f"{name}.weight"), scan(f"{name}.bias"), eps)

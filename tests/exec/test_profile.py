@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -42,6 +43,24 @@ def test_costs_are_those_of_the_formulas(runs: int) -> None:
     assert profile.flops == product.flops + exp.flops
     assert profile.rows(plan.steps[-1]) == runs * 4
     assert profile.runs == [{}] * runs
+
+
+def test_what_is_counted_later_is_counted_once_and_only_when_asked_for() -> None:
+    plan, now, later = product_plan(), Profile(), Profile()
+    counted: list[int] = []
+
+    def count(number: int) -> None:
+        counted.append(number)
+        plan.count({}, later)
+
+    for number in range(3):
+        plan.count({}, now)
+        later.later(partial(count, number))
+    assert counted == []
+    for _ in range(2):
+        assert (later.costs, later.runs, later.seconds) == (now.costs, now.runs, now.seconds)
+        assert later.peak_nbytes == now.peak_nbytes > 0
+        assert counted == [0, 1, 2]
 
 
 def test_only_steps_that_run_take_time() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from gpudb.models.formats.onnx import read_onnx
 from gpudb.models.formats.onnx_tensor import DTYPES
 from gpudb.models.formats.weight import FILE_DTYPES
 from gpudb.types import HostArray
@@ -98,3 +100,23 @@ def write(folder: Path, content: bytes) -> Path:
     file = folder / "model.onnx"
     file.write_bytes(content)
     return file
+
+
+LAYER = "encoder.layer.0.output.dense"
+PATH = "/encoder/layer.0/output/dense/"
+SCOPES = ["", "encoder", "encoder.layer.0", "encoder.layer.0.output", LAYER, "linear_3"]
+MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)
+VECTOR = np.array([1, -0.0, np.nan], np.float32)
+
+
+def read(
+    folder: Path, nodes: list[bytes], tensors: list[bytes], **more: Any
+) -> dict[str, HostArray]:
+    weights = read_onnx(write(folder, model(nodes, tensors, **more)))
+    assert all(weight.name == name for name, weight in weights.items())
+    return {name: weight.array() for name, weight in weights.items()}
+
+
+def same(found: HostArray, expected: HostArray) -> None:
+    np.testing.assert_array_equal(found, expected, strict=True)
+    assert found.tobytes() == np.ascontiguousarray(expected).tobytes()

@@ -76,7 +76,7 @@ def test_minilm(minilm_folder: Path, tmp_path: Path, report: Report) -> None:
     export_script(model, tokens(types=True), tmp_path / "onnx" / "model.onnx")
     ids = np.random.default_rng(5).integers(0, model.config.vocab_size, (1, 40))
     with gpudb.connect(device="numpy") as db:
-        assert db.import_model(tmp_path, "exported").format == "onnx"
+        assert db.import_model(tmp_path, "exported").format == "ONNX"
         assert db.import_model(minilm_folder, "original").new_nbytes == 0  # the same bits
         found, _ = db.infer("exported", {"token_ids": ids[0]}, np.array([0, 40]))
     difference = np.abs(found - hidden_states(model)(ids, 0 * ids)[0]).max()

@@ -157,7 +157,7 @@ def together(threads: int) -> Iterator[None]:
 
 @cache
 def _helpers() -> ThreadPoolExecutor:
-    """Threads that help, asleep between batches: starting one takes a tenth of a short text."""
+    """Threads that help, asleep between batches: it is quicker to wake one than to start one."""
     return ThreadPoolExecutor(MOST_HELPERS, "gpudb-team")
 
 

@@ -17,15 +17,16 @@ from gpudb.models.architecture import (
     layer_count,
     whole_number,
 )
-from gpudb.models.heads import masked_words, sequence_classifier, token_classifier
-from gpudb.models.post_norm import PostNormLayer, linear_shapes, project
-from gpudb.models.post_norm_encoder import (
+from gpudb.models.encoder_layers import (
+    EncoderLayers,
     Layer,
-    PostNormEncoder,
     TextEmbeddings,
     check_plain,
     encoder_of,
 )
+from gpudb.models.heads import masked_words, sequence_classifier, token_classifier
+from gpudb.models.post_norm import PostNormLayer
+from gpudb.models.steps import linear_shapes, project
 from gpudb.plan.node import Node
 
 _WIDENED = "encoder.embedding_hidden_mapping_in"
@@ -55,7 +56,7 @@ def build(config: Config, scan: ScanWeight) -> Node:
     return encoder.build(x, scan)
 
 
-def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
+def _parts(config: Config) -> tuple[TextEmbeddings, EncoderLayers]:
     embeddings = TextEmbeddings.of(config, whole_number(config, "embedding_size"))
     return embeddings, encoder_of(config, _layers(config))
 

@@ -21,9 +21,10 @@ from gpudb.models.architecture import (
     token_input,
     whole_number,
 )
-from gpudb.models.post_norm import PostNormLayer, norm, norm_shapes
-from gpudb.models.post_norm_encoder import Layer, PostNormEncoder
+from gpudb.models.encoder_layers import EncoderLayers, Layer
+from gpudb.models.post_norm import PostNormLayer
 from gpudb.models.pre_norm import pre_norm_layers
+from gpudb.models.steps import norm, norm_shapes
 from gpudb.plan.elementwise import ZipScalar
 from gpudb.plan.node import Node
 from gpudb.plan.reshape import Slice
@@ -82,9 +83,9 @@ def _places(config: Config) -> int:
     return whole_number(config, "max_position_embeddings")
 
 
-def _encoder(config: Config) -> PostNormEncoder:
+def _encoder(config: Config) -> EncoderLayers:
     width = whole_number(config, "d_model")
-    return PostNormEncoder(
+    return EncoderLayers(
         [_layer(f"layers.{i}") for i in range(layer_count(config, "encoder_layers"))],
         width,
         whole_number(config, "encoder_ffn_dim"),

@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 
 from gpudb.models.architecture import Architecture, Config, ScanWeight, whole_number
-from gpudb.models.heads import masked_words, sequence_classifier, token_classifier
-from gpudb.models.post_norm_encoder import (
+from gpudb.models.encoder_layers import (
     TextEmbeddings,
     bert_layers,
     check_plain,
     encoder_of,
 )
+from gpudb.models.heads import masked_words, sequence_classifier, token_classifier
 from gpudb.plan.node import Node
 
 # Buffers that checkpoints carry.

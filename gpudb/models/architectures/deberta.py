@@ -35,7 +35,8 @@ from gpudb.models.disentangled import (
 )
 from gpudb.models.distances import constant_rows
 from gpudb.models.heads import sequence_classifier, token_classifier
-from gpudb.models.post_norm import PostNormLayer, linear_shapes, norm, norm_shapes, project
+from gpudb.models.post_norm import PostNormLayer
+from gpudb.models.steps import linear_shapes, norm, norm_shapes, project
 from gpudb.plan.node import Node
 from gpudb.plan.tensor import Dropout, Gather, Matmul, Zip
 

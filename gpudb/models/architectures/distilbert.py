@@ -15,9 +15,9 @@ from gpudb.models.architecture import (
     layer_count,
     whole_number,
 )
+from gpudb.models.encoder_layers import EncoderLayers, Layer, TextEmbeddings
 from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
 from gpudb.models.post_norm import PostNormLayer
-from gpudb.models.post_norm_encoder import Layer, PostNormEncoder, TextEmbeddings
 from gpudb.plan.node import Node
 
 EPS = 1e-12
@@ -49,10 +49,10 @@ def _embeddings(config: Config) -> TextEmbeddings:
     )
 
 
-def _encoder(config: Config) -> PostNormEncoder:
+def _encoder(config: Config) -> EncoderLayers:
     width = whole_number(config, "dim")
     names = (f"transformer.layer.{i}" for i in range(layer_count(config, "n_layers")))
-    return PostNormEncoder(
+    return EncoderLayers(
         [_layer(name) for name in names],
         width,
         whole_number(config, "hidden_dim"),

@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 
 from gpudb.models.architecture import Architecture, Config, ScanWeight, whole_number
-from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
-from gpudb.models.post_norm import linear_shapes, project
-from gpudb.models.post_norm_encoder import (
-    PostNormEncoder,
+from gpudb.models.encoder_layers import (
+    EncoderLayers,
     TextEmbeddings,
     bert_layers,
     check_plain,
     encoder_of,
 )
+from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
+from gpudb.models.steps import linear_shapes, project
 from gpudb.plan.node import Node
 
 _WIDENED = "embeddings_project"
@@ -50,7 +50,7 @@ def build(config: Config, scan: ScanWeight) -> Node:
     return encoder.build(x, scan)
 
 
-def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
+def _parts(config: Config) -> tuple[TextEmbeddings, EncoderLayers]:
     embeddings = TextEmbeddings.of(config, whole_number(config, "embedding_size"))
     return embeddings, encoder_of(config, bert_layers(config))
 

@@ -18,8 +18,8 @@ from gpudb.models.architecture import (
     whole_number,
 )
 from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
-from gpudb.models.post_norm import linear_shapes, norm, norm_shapes, project
 from gpudb.models.rotary import rotary_attention, rotary_base, rotary_heads
+from gpudb.models.steps import linear_shapes, norm, norm_shapes, project
 from gpudb.plan.node import Node
 from gpudb.plan.tensor import Columns, Dropout, Gather, Map, Matmul, Zip
 

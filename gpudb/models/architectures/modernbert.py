@@ -19,7 +19,6 @@ from gpudb.models.architecture import (
     flag,
     layer_count,
     linear,
-    linear_shapes,
     positive_number,
     token_input,
     whole_number,
@@ -27,8 +26,9 @@ from gpudb.models.architecture import (
 from gpudb.models.distances import MOST_DISTANCE
 from gpudb.models.heads import is_tied
 from gpudb.models.rotary import rotary_attention, rotary_base, rotary_heads
+from gpudb.models.steps import linear_shapes, project
 from gpudb.plan.node import Node
-from gpudb.plan.tensor import Columns, Constant, Dropout, Gather, LayerNorm, Map, Matmul, Zip
+from gpudb.plan.tensor import Columns, Constant, Dropout, Gather, LayerNorm, Map, Zip
 from gpudb.types import TensorSchema
 
 _PREFIXES = ("model.", "0.auto_model.")
@@ -51,7 +51,7 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
             ("mlp.Wi", 2 * wide, width, "mlp_bias"),
             ("mlp.Wo", width, wide, "mlp_bias"),
         ):
-            shapes |= _linear_shapes(config, f"{layer}.{name}", outputs, inputs, biased)
+            shapes |= linear_shapes(f"{layer}.{name}", outputs, inputs, flag(config, biased))
     for norm in norms:
         shapes |= _norm_shapes(config, norm)
     return shapes
@@ -81,21 +81,21 @@ def build(config: Config, scan: ScanWeight) -> Node:
     def norm(x: Node, name: str) -> Node:
         return _norm(config, x, scan, name)
 
-    def project(x: Node, name: str, biased: str) -> Node:
-        return _project(config, x, scan, name, biased)
+    def projected(x: Node, name: str, biased: str) -> Node:
+        return project(x, scan, name, flag(config, biased))
 
     def attend(x: Node, name: str, kind: str) -> Node:
-        merged = project(x, f"{name}.Wqkv", "attention_bias")
+        merged = projected(x, f"{name}.Wqkv", "attention_bias")
         context = rotary_attention(
             merged, heads, bases[kind], attention_dropout, relative=windows[kind]
         )
-        return Dropout(project(context, f"{name}.Wo", "attention_bias"), attention_dropout)
+        return Dropout(projected(context, f"{name}.Wo", "attention_bias"), attention_dropout)
 
     def feed(x: Node, name: str) -> Node:
-        merged = project(x, f"{name}.Wi", "mlp_bias")
+        merged = projected(x, f"{name}.Wi", "mlp_bias")
         gate, up = Columns(merged, 0, wide), Columns(merged, wide, 2 * wide)
         gated = Dropout(Zip(Map(gate, fn), up, "multiply"), dropout)
-        return project(gated, f"{name}.Wo", "mlp_bias")
+        return projected(gated, f"{name}.Wo", "mlp_bias")
 
     words = Gather(scan(_WORDS), token_input("token_ids"))
     x: Node = Dropout(norm(words, "embeddings.norm"), dropout_rate(config, "embedding_dropout"))
@@ -107,22 +107,9 @@ def build(config: Config, scan: ScanWeight) -> Node:
     return norm(x, "final_norm")
 
 
-def _linear_shapes(
-    config: Config, name: str, outputs: int, inputs: int, biased: str
-) -> dict[str, tuple[int, ...]]:
-    shapes = linear_shapes(name, outputs, inputs)
-    return shapes if flag(config, biased) else {f"{name}.weight": shapes[f"{name}.weight"]}
-
-
 def _norm_shapes(config: Config, name: str) -> dict[str, tuple[int, ...]]:
     kinds = ("weight", "bias") if flag(config, "norm_bias") else ("weight",)
     return {f"{name}.{kind}": (whole_number(config, "hidden_size"),) for kind in kinds}
-
-
-def _project(config: Config, x: Node, scan: ScanWeight, name: str, biased: str) -> Node:
-    if flag(config, biased):
-        return linear(x, scan(f"{name}.weight"), scan(f"{name}.bias"))
-    return Matmul(x, scan(f"{name}.weight"), transpose_right=True)
 
 
 def _norm(config: Config, x: Node, scan: ScanWeight, name: str) -> Node:
@@ -166,14 +153,14 @@ def _layer_types(config: Config) -> list[str]:
 
 def _prediction_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     width = whole_number(config, "hidden_size")
-    dense = _linear_shapes(config, "head.dense", width, width, "classifier_bias")
+    dense = linear_shapes("head.dense", width, width, flag(config, "classifier_bias"))
     return dense | _norm_shapes(config, "head.norm")
 
 
 def _predicted(config: Config, scan: ScanWeight, rows: Node) -> Node:
     """A linear step, a function and a norm, which all heads begin with."""
     fn = activation({"classifier_activation": "gelu", **config}, "classifier_activation")
-    x = Map(_project(config, rows, scan, "head.dense", "classifier_bias"), fn)
+    x = Map(project(rows, scan, "head.dense", flag(config, "classifier_bias")), fn)
     return _norm(config, x, scan, "head.norm")
 
 

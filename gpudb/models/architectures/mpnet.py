@@ -18,14 +18,14 @@ from gpudb.models.architecture import (
 from gpudb.models.architectures.roberta import HEAD_NAMES, HEADS
 from gpudb.models.attention import self_attention
 from gpudb.models.distances import added_by_distance
-from gpudb.models.post_norm import PostNormLayer
-from gpudb.models.post_norm_encoder import (
+from gpudb.models.encoder_layers import (
+    EncoderLayers,
     Layer,
-    PostNormEncoder,
     TextEmbeddings,
     check_plain,
     encoder_of,
 )
+from gpudb.models.post_norm import PostNormLayer
 from gpudb.plan.node import Node
 
 BUCKETS, LONGEST = 32, 128
@@ -69,7 +69,7 @@ def build(config: Config, scan: ScanWeight) -> Node:
     return encoder.build(embeddings.build(scan, encoder.eps, encoder.dropout), scan, attend)
 
 
-def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
+def _parts(config: Config) -> tuple[TextEmbeddings, EncoderLayers]:
     names = (f"encoder.layer.{i}" for i in range(layer_count(config, "num_hidden_layers")))
     layers = [
         Layer(

@@ -23,10 +23,10 @@ from gpudb.models.architecture import (
     whole_number,
 )
 from gpudb.models.heads import masked_words, sequence_classifier, token_classifier
-from gpudb.models.post_norm import linear_shapes, norm, norm_shapes, project
 from gpudb.models.rotary import rotary_attention, rotary_base, rotary_heads
+from gpudb.models.steps import linear_shapes, norm, norm_shapes, project
 from gpudb.plan.node import Node
-from gpudb.plan.tensor import Dropout, Gather, Map, Matmul, Zip
+from gpudb.plan.tensor import Dropout, Gather, Map, Zip
 
 _PREFIXES = ("nomic_bert.", "bert.", "model.", "0.auto_model.")
 
@@ -71,11 +71,11 @@ def weights(config: Config) -> dict[str, tuple[int, ...]]:
     }
     for layer in _layers(config):
         shapes |= {
-            **_linear(f"{layer}.attn.Wqkv", 3 * width, width, flag(config, "qkv_proj_bias")),
-            **_linear(f"{layer}.attn.out_proj", width, width, flag(config, "qkv_proj_bias")),
-            **_linear(f"{layer}.mlp.fc11", wide, width, flag(config, "mlp_fc1_bias")),
-            **_linear(f"{layer}.mlp.fc12", wide, width, flag(config, "mlp_fc1_bias")),
-            **_linear(f"{layer}.mlp.fc2", width, wide, flag(config, "mlp_fc2_bias")),
+            **linear_shapes(f"{layer}.attn.Wqkv", 3 * width, width, flag(config, "qkv_proj_bias")),
+            **linear_shapes(f"{layer}.attn.out_proj", width, width, flag(config, "qkv_proj_bias")),
+            **linear_shapes(f"{layer}.mlp.fc11", wide, width, flag(config, "mlp_fc1_bias")),
+            **linear_shapes(f"{layer}.mlp.fc12", wide, width, flag(config, "mlp_fc1_bias")),
+            **linear_shapes(f"{layer}.mlp.fc2", width, wide, flag(config, "mlp_fc2_bias")),
             **norm_shapes(f"{layer}.norm1", width),
             **norm_shapes(f"{layer}.norm2", width),
         }
@@ -102,10 +102,8 @@ def build(config: Config, scan: ScanWeight) -> Node:
     attention_dropout = dropout_rate(config, "attention_probs_dropout_prob")
     fn = activation(config, "hidden_act")
 
-    def product(x: Node, name: str, biased: str) -> Node:
-        if flag(config, biased):
-            return project(x, scan, name)
-        return Matmul(x, scan(f"{name}.weight"), transpose_right=True)
+    def projected(x: Node, name: str, biased: str) -> Node:
+        return project(x, scan, name, flag(config, biased))
 
     def embedded(table: str, rows: str) -> Node:
         return Gather(scan(f"embeddings.{table}.weight"), token_input(rows))
@@ -114,15 +112,15 @@ def build(config: Config, scan: ScanWeight) -> Node:
     types = embedded("token_type_embeddings", "type_ids")
     x: Node = Dropout(norm(Zip(words, types, "add"), scan, "emb_ln", eps), dropout)
     for layer in _layers(config):
-        merged = product(x, f"{layer}.attn.Wqkv", "qkv_proj_bias")
+        merged = projected(x, f"{layer}.attn.Wqkv", "qkv_proj_bias")
         context = rotary_attention(
             merged, heads, base, attention_dropout, part=part, interleaved=interleaved
         )
-        attended = Dropout(product(context, f"{layer}.attn.out_proj", "qkv_proj_bias"), dropout)
+        attended = Dropout(projected(context, f"{layer}.attn.out_proj", "qkv_proj_bias"), dropout)
         x = norm(Zip(attended, x, "add"), scan, f"{layer}.norm1", eps)
-        up, gate = (product(x, f"{layer}.mlp.{fc}", "mlp_fc1_bias") for fc in ("fc11", "fc12"))
+        up, gate = (projected(x, f"{layer}.mlp.{fc}", "mlp_fc1_bias") for fc in ("fc11", "fc12"))
         gated = Zip(Map(gate, fn), up, "multiply")
-        fed = Dropout(product(gated, f"{layer}.mlp.fc2", "mlp_fc2_bias"), dropout)
+        fed = Dropout(projected(gated, f"{layer}.mlp.fc2", "mlp_fc2_bias"), dropout)
         x = norm(Zip(fed, x, "add"), scan, f"{layer}.norm2", eps)
     return x
 
@@ -168,10 +166,6 @@ def _turned(config: Config, width: int) -> int:
 
 def _layers(config: Config) -> list[str]:
     return [f"encoder.layers.{i}" for i in range(layer_count(config, "num_hidden_layers"))]
-
-
-def _linear(name: str, outputs: int, inputs: int, biased: bool) -> dict[str, tuple[int, ...]]:
-    return linear_shapes(name, outputs, inputs) if biased else {f"{name}.weight": (outputs, inputs)}
 
 
 def _of_either_config(head: Head) -> Head:

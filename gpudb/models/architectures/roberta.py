@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 
 from gpudb.models.architecture import Architecture, Config, ScanWeight, whole_number
-from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
-from gpudb.models.post_norm_encoder import (
-    PostNormEncoder,
+from gpudb.models.encoder_layers import (
+    EncoderLayers,
     TextEmbeddings,
     bert_layers,
     check_plain,
     encoder_of,
 )
+from gpudb.models.heads import always, masked_words, sequence_classifier, token_classifier
 from gpudb.plan.node import Node
 
 # Buffers that checkpoints carry.
@@ -42,7 +42,7 @@ def build(config: Config, scan: ScanWeight) -> Node:
     return encoder.build(embeddings.build(scan, encoder.eps, encoder.dropout), scan)
 
 
-def _parts(config: Config) -> tuple[TextEmbeddings, PostNormEncoder]:
+def _parts(config: Config) -> tuple[TextEmbeddings, EncoderLayers]:
     encoder = encoder_of(config, bert_layers(config))
     return TextEmbeddings.of(config, encoder.width, _skipped(config)), encoder
 

@@ -7,6 +7,7 @@ Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recog
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from gpudb.models.architecture import (
     Architecture,
@@ -15,10 +16,11 @@ from gpudb.models.architecture import (
     flag,
     layer_count,
 )
+from gpudb.models.encoder_layers import EncoderLayers, Layer, encoder_of
 from gpudb.models.patches import Patches
-from gpudb.models.post_norm import PostNormLayer, norm, norm_shapes
-from gpudb.models.post_norm_encoder import Layer, PostNormEncoder, encoder_of
+from gpudb.models.post_norm import PostNormLayer
 from gpudb.models.pre_norm import pre_norm_layers
+from gpudb.models.steps import norm, norm_shapes
 from gpudb.plan.node import Node
 from gpudb.plan.reshape import MergeAxes
 from gpudb.plan.tensor import Dropout
@@ -43,17 +45,12 @@ _OLD_PARTS = {
 def weights(config: Config) -> dict[str, tuple[int, ...]]:
     """Name and shape of every weight."""
     encoder, patches = _encoder(config), Patches.of(config)
-    layers = encoder.shapes()
-    if not _is_biased(config):
-        for layer in encoder.layers:
-            for name in (layer.query, layer.key, layer.value):
-                del layers[f"{name}.bias"]
     return {
         _CLASS: (1, 1, encoder.width),
         _PLACES: (1, patches.places, encoder.width),
         f"{_PATCHES}.weight": (encoder.width, *patches.kernel),
         f"{_PATCHES}.bias": (encoder.width,),
-        **layers,
+        **encoder.shapes(),
         **norm_shapes("layernorm", encoder.width),
     }
 
@@ -77,17 +74,14 @@ def build(config: Config, scan: ScanWeight) -> Node:
         MergeAxes(scan(_PLACES), 0),
     )
     x = Dropout(x, encoder.dropout)
-    x = pre_norm_layers(encoder, x, scan, biased=_is_biased(config))
+    x = pre_norm_layers(encoder, x, scan)
     return norm(x, scan, "layernorm", encoder.eps)
 
 
-def _is_biased(config: Config) -> bool:
-    return "qkv_bias" not in config or flag(config, "qkv_bias")
-
-
-def _encoder(config: Config) -> PostNormEncoder:
+def _encoder(config: Config) -> EncoderLayers:
     count = layer_count(config, "num_hidden_layers")
-    return encoder_of(config, [_layer(f"layers.{i}") for i in range(count)])
+    layers = encoder_of(config, [_layer(f"layers.{i}") for i in range(count)])
+    return replace(layers, biased="qkv_bias" not in config or flag(config, "qkv_bias"))
 
 
 def _layer(name: str) -> Layer:

@@ -111,4 +111,4 @@ def _check_order(graph: OnnxGraph) -> None:
         known.update(node.outputs)
 
 
-ONNX = Format("onnx", find_onnx, read_onnx)
+ONNX = Format("ONNX", find_onnx, read_onnx)

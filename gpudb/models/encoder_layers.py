@@ -1,4 +1,4 @@
-"""What BERT and its relatives share: embeddings added up, then layers with norms behind."""
+"""What BERT and its relatives share: embeddings that are added up, then layers of one kind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from gpudb.models.architecture import (
     whole_number,
 )
 from gpudb.models.attention import self_attention
-from gpudb.models.post_norm import PostNormLayer, linear_shapes, norm, norm_shapes, project
+from gpudb.models.post_norm import PostNormLayer
+from gpudb.models.steps import linear_shapes, norm, norm_shapes, project
 from gpudb.plan.node import Node
 from gpudb.plan.reshape import Slice
 from gpudb.plan.tensor import Dropout, Gather, Zip
@@ -39,8 +40,11 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class PostNormEncoder:
-    """Layers of one width. A layer may stand there more than once: its weights are then shared."""
+class EncoderLayers:
+    """Layers of one width. A layer may stand there more than once: its weights are then shared.
+
+    :meth:`build` has norms behind the branches; before them: :mod:`gpudb.models.pre_norm`.
+    """
 
     layers: Sequence[Layer]
     width: int
@@ -50,13 +54,15 @@ class PostNormEncoder:
     eps: float
     dropout: float
     attention_dropout: float
+    biased: bool = True
+    """Queries, keys and values have a bias."""
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every weight."""
         shapes: dict[str, tuple[int, ...]] = {}
         for layer in self.layers:
             for name in (layer.query, layer.key, layer.value):
-                shapes |= linear_shapes(name, self.width, self.width)
+                shapes |= linear_shapes(name, self.width, self.width, self.biased)
             shapes |= layer.rest.shapes(self.width, self.wide)
         return shapes
 
@@ -65,7 +71,7 @@ class PostNormEncoder:
         attend = attend or self._attend
         for layer in self.layers:
             names = (layer.query, layer.key, layer.value)
-            context = attend(*(project(x, scan, name) for name in names))
+            context = attend(*(project(x, scan, name, self.biased) for name in names))
             x = layer.rest.build(x, context, scan, self.fn, self.eps, self.dropout)
         return x
 
@@ -73,10 +79,10 @@ class PostNormEncoder:
         return self_attention(query, key, value, self.heads, self.attention_dropout)
 
 
-def encoder_of(config: Config, layers: Sequence[Layer]) -> PostNormEncoder:
+def encoder_of(config: Config, layers: Sequence[Layer]) -> EncoderLayers:
     """Layers with the sizes of a config that calls them as BERT's does."""
     width = whole_number(config, "hidden_size")
-    return PostNormEncoder(
+    return EncoderLayers(
         layers,
         width,
         whole_number(config, "intermediate_size"),
