@@ -62,7 +62,8 @@ def labels(encoder: Encoder, kind: str, function: str) -> tuple[str, ...]:
         raise UnsupportedError(
             f"{function}: model {encoder.version.label} has no head for {task}; it was "
             f"imported from a checkpoint{named}, and answers "
-            f"{', '.join(('embed', *encoder.heads))}. Import a checkpoint with that head, of a class …{ending}"
+            f"{', '.join(('embed', *encoder.heads))}. Import a checkpoint with that head, of a "
+            f"class …{ending}"
         )
     return encoder.heads[kind].labels
 
