@@ -11,10 +11,10 @@ import numpy as np
 
 from gpudb.errors import CheckpointError
 from gpudb.models.architecture import Config, linear, token_input, whole_number
-from gpudb.plan.elementwise import Cast
+from gpudb.models.distances import constant_rows
 from gpudb.plan.node import Node
-from gpudb.plan.reshape import Concat, MergeAxes, Slice
-from gpudb.plan.tensor import Gather, Input, Matmul, Zip
+from gpudb.plan.reshape import Concat, MergeAxes
+from gpudb.plan.tensor import Constant, Gather, Input, Zip
 from gpudb.types import HostArray, TensorSchema
 
 
@@ -78,10 +78,10 @@ class Patches:
         patches = split.transpose(1, 3, 0, 2, 4).reshape(down * across, self.row_width)
         return np.concatenate([np.zeros((1, self.row_width), np.float32), patches])
 
-    def embed(self, kernel: Node, bias: Node | None, first: Node, places: Node) -> Node:
+    def embed(self, kernel: Node, bias: Node, first: Node, places: Node) -> Node:
         """The embeddings of rows.
 
-        The row of zeros becomes the bias, so the vector of its place is the class less the bias.
+        The row of zeros becomes the bias, so the class less the bias is added to its place.
 
         Parameters
         ----------
@@ -96,17 +96,13 @@ class Patches:
         """
         matrix = MergeAxes(MergeAxes(kernel, 2), 1)
         width = int(places.schema.numbers[1])
-        start: Node = Zip(Slice(places, (0, 0), (1, width)), first, "add")
-        if bias is not None:
-            start = Zip(start, bias, "subtract")
-        rest = Slice(places, (1, 0), (self.places, width))
-        table = Concat((Cast(start, "float32"), Cast(rest, "float32")), 0)
+        nothing = Constant(TensorSchema.one_block("nothing", (1, width)), (0.0,) * width)
+        added = Concat((Zip(first, bias, "subtract"), nothing), 0)
+        which = constant_rows("which", np.minimum(np.arange(self.places), 1))
+        table = Zip(places, Gather(added, which), "add")
         shape = ("tokens", self.row_width)
         x = Input(TensorSchema("rows", shape, shape))
-        embedded = (
-            Matmul(x, matrix, transpose_right=True) if bias is None else linear(x, matrix, bias)
-        )
-        return Zip(embedded, Gather(table, token_input("position_ids")), "add")
+        return Zip(linear(x, matrix, bias), Gather(table, token_input("position_ids")), "add")
 
 
 def _two(config: Config, key: str) -> tuple[int, int]:

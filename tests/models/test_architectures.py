@@ -21,19 +21,10 @@ from gpudb.models.architectures import (
 from gpudb.plan.node import walk
 from gpudb.plan.tensor import MAP_FUNCTIONS, Input, Scan
 from gpudb.types import TensorSchema
+from tests.tiny_encoders import BART_CONFIG
 from tests.tiny_plans import BERT_CONFIG, DEBERTA_CONFIG, MPNET_CONFIG, T5_CONFIG, TORCH_CONFIG
 
 KNOWN = ", ".join(kind for a in ARCHITECTURES for kind in a.model_types)
-BART_CONFIG: dict[str, Any] = {
-    "model_type": "bart",
-    "vocab_size": 23,
-    "d_model": 8,
-    "encoder_layers": 2,
-    "encoder_attention_heads": 2,
-    "encoder_ffn_dim": 12,
-    "max_position_embeddings": 10,
-    "activation_function": "gelu",
-}
 FIRST_DEBERTA = {**DEBERTA_CONFIG, "model_type": "deberta"}
 THIRD_DEBERTA = {
     **DEBERTA_CONFIG,
