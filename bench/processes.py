@@ -26,11 +26,12 @@ class PeerError(Exception):
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one run."""
+    """What one or more runs took."""
 
     seconds: float
+    """Of one run."""
     processor: float
-    """Of all threads of the process."""
+    """Seconds of all runs and all threads of the process."""
 
 
 class Process:
@@ -87,7 +88,7 @@ class Process:
     def run(self, key: str, times: int = 1) -> Timing:
         """Run over the inputs of that name; the time is of one of ``times`` runs."""
         answer = self._ask("run", key=key, times=times)
-        return Timing(answer["seconds"] / times, answer["processor"] / times)
+        return Timing(answer["seconds"] / times, answer["processor"])
 
     def answer(self, key: str) -> np.ndarray:
         """What a run computes."""

@@ -130,6 +130,17 @@ def test_a_disturbed_run_is_repeated_and_the_quiet_one_kept(
     assert next(others, None) is None
 
 
+def test_processor_time_is_that_of_all_runs(bench: Callable[[str], ModuleType]) -> None:
+    class Answering(bench("processes").Process):
+        def __init__(self) -> None: ...
+
+        def _ask(self, do: str, **arguments: object) -> dict[str, float]:
+            return {"seconds": 6.0, "processor": 9.0}
+
+    timing = Answering().run("rows", times=3)
+    assert (timing.seconds, timing.processor) == (2.0, 9.0)
+
+
 def test_the_best_peer_is_of_the_same_precision(bench: Callable[[str], ModuleType]) -> None:
     outcome, quiet = bench("outcome"), bench("quiet")
 
