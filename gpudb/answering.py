@@ -33,10 +33,12 @@ class Answering:
         prompt: str | None = None,
         dtype: str = "float32",
     ) -> Result:
-        """Embed a column of texts.
+        """Embed a column of texts, or of images for a model of these.
 
         Parameters
         ----------
+        column
+            Texts; of images the bytes of their files, as lists, Arrow, pandas or polars hold them.
         dimensions, prompt, dtype
             See :class:`~gpudb.embed_options.EmbedOptions`.
 
@@ -45,19 +47,20 @@ class Answering:
         Result
             ``embedding``, ``n`` vectors.
         """
-        texts, options = [_texts(column)], EmbedOptions(dimensions, prompt, dtype)
+        texts = [self._library.column(model, column, "column")]
+        options = EmbedOptions(dimensions, prompt, dtype)
         (vectors,), stats = self._library.answers(["embed"], model, texts, options)
         return Result(pa.table({"embedding": vectors}), stats)
 
     def classify(self, model: str, column: object, pair: object = None) -> Result:
-        """Which label each text of a column has, or each pair of texts of two.
+        """Which label each text or image of a column has, or each pair of texts of two.
 
         Parameters
         ----------
         model
             Its head tells labels apart.
         column
-            The texts.
+            The texts, or images as for :meth:`embed`.
         pair
             The other text of each pair, for models trained on two (natural language inference);
             or a single one for all; None for single texts.
@@ -70,7 +73,11 @@ class Answering:
             are the numbers it gives.
         """
         functions = ("classify", "classify_all")
-        texts = [_texts(column)] if pair is None else _pairs(column, pair)
+        texts = (
+            [self._library.column(model, column, "column")]
+            if pair is None
+            else _pairs(column, pair)
+        )
         (best, all_), stats = self._library.answers(functions, model, texts)
         label, probability = (pc.struct_field(best, index) for index in (0, 1))
         columns = {"label": label, "probability": probability, "probabilities": all_}

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gpudb.errors import RowError
 
-def distinct_texts(texts: pa.ChunkedArray) -> tuple[pa.LargeStringArray, pa.Int32Array]:
-    """The distinct texts of a column ``(n,)``, and the number of each row's: null where it is."""
-    encoded = pc.dictionary_encode(texts.cast(pa.large_string())).combine_chunks()
+
+def distinct_texts(texts: pa.ChunkedArray) -> tuple[pa.Array, pa.Int32Array]:
+    """The distinct values of a column ``(n,)``, and the number of each row's: null where it is."""
+    encoded = pc.dictionary_encode(texts).combine_chunks()
     return encoded.dictionary, encoded.indices
 
 
 def distinct_rows(columns: Sequence[pa.ChunkedArray]) -> tuple[list[pa.Array], pa.Int32Array]:
-    """The distinct rows of columns of text, and the number of each row's among them.
+    """The distinct rows of columns of texts or images, and the number of each row's among them.
 
     Parameters
     ----------
@@ -43,3 +46,26 @@ def distinct_rows(columns: Sequence[pa.ChunkedArray]) -> tuple[list[pa.Array], p
         left, number = np.divmod(left, max(1, len(texts)))
         distinct.append(texts.take(pa.array(number)))
     return distinct[::-1], rows.indices
+
+
+@contextmanager
+def rows_in_errors(numbers: pa.Int32Array, known: int = 0) -> Iterator[None]:
+    """While distinct rows are worked on, errors say which row of the column one of them is.
+
+    Parameters
+    ----------
+    numbers
+        What :func:`distinct_rows` returned of the column.
+    known
+        How many of the distinct rows come before those that are worked on.
+
+    Raises
+    ------
+    RowError
+        One was raised.
+    """
+    try:
+        yield
+    except RowError as error:
+        row = pc.index(numbers, pa.scalar(known + error.row, numbers.type)).as_py()
+        raise RowError(row, error.problem) from error

@@ -13,6 +13,23 @@ class InputError(GpudbError):
     """An argument has the wrong type, shape or value."""
 
 
+class RowError(InputError):
+    """A row of a column cannot be used.
+
+    Parameters
+    ----------
+    row
+        Its place in the column.
+    problem
+        What was found, expected, and the next step.
+    """
+
+    def __init__(self, row: int, problem: str) -> None:
+        super().__init__(f"row {row}: {problem}")
+        self.row = row
+        self.problem = problem
+
+
 class SchemaError(GpudbError):
     """Shapes, blocks or dtypes of two tensors do not fit together."""
 

@@ -89,6 +89,7 @@ ENCODERS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "t5": (t5, "t5", {**T5_CONFIG, "feed_forward_proj": "gated-gelu"}),
     "torch": (transformer_encoder, "torch.nn.TransformerEncoder", TORCH_CONFIG),
     "vit": (vit, "vit", VIT_CONFIG),
+    "vit, colours": (vit, "vit", {**VIT_CONFIG, "num_channels": 3}),
 }
 """Module, ``model_type`` and the rest of the config, by what tests call it."""
 

@@ -18,6 +18,7 @@ from gpudb.kernels.rows import row_pieces
 from gpudb.models.batches import Batch
 from gpudb.models.encoder import HIDDEN, Encoder
 from gpudb.models.head_function import HeadFunction, apply, check_score
+from gpudb.models.reading import Reading
 from gpudb.models.spans import SPANS, group_spans
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.tokenizer import Tokens
@@ -71,7 +72,7 @@ def labels(encoder: Encoder, kind: str, function: str) -> tuple[str, ...]:
 def classify(
     encoder: Encoder, texts: Sequence[pa.ChunkedArray], settings: Settings
 ) -> tuple[HostArray, InferStatistics]:
-    """The probability of each label, ``(n, labels)`` float32, of texts or of pairs."""
+    """The probability of each label, ``(n, labels)`` float32, of texts, pairs or images."""
     labels(encoder, "classify", "classify")
     logits, statistics = _logits(encoder, texts, settings)
     return apply(_function(encoder, "classify").probabilities, logits), statistics
@@ -110,7 +111,7 @@ def tag(
     found = labels(encoder, "tag", "tag")
     started = perf_counter()
     tokens, places = encoder.text_tokenizer.encode_places(texts)
-    tokenized = perf_counter() - started
+    reading = encoder.token_reading(tokens, perf_counter() - started)
     numbers = np.zeros(len(tokens.values), np.int32)
     probabilities = np.zeros(len(tokens.values), np.float32)
 
@@ -120,7 +121,7 @@ def tag(
         numbers[batch.rows] = best
         probabilities[batch.rows] = likely[np.arange(len(best)), best]
 
-    statistics = encoder.over_tokens("tag", tokens, keep, settings, started, tokenized)
+    statistics = encoder.run("tag", reading, keep, settings, started)
     spans = group_spans(texts, tokens, places, numbers, probabilities, found)
     return spans, replace(statistics, seconds=perf_counter() - started)
 
@@ -139,13 +140,13 @@ def fill_mask(
     started = perf_counter()
     tokens = encoder.text_tokenizer.encode(texts)
     masked = _masked(encoder, texts, tokens)
-    tokenized = perf_counter() - started
+    reading = encoder.token_reading(tokens, perf_counter() - started)
     hidden = np.zeros((len(texts), encoder.width), np.float32)
 
     def keep_masked(batch: Batch, result: HostArray) -> None:
         hidden[batch.sequences] = result[masked[batch.rows]]
 
-    statistics = encoder.over_tokens(HIDDEN, tokens, keep_masked, settings, started, tokenized)
+    statistics = encoder.run(HIDDEN, reading, keep_masked, settings, started)
     words = encoder.plan("fill_mask").schema.shape[1]
     assert isinstance(words, int)  # the vocabulary
     top = min(top, words)
@@ -162,15 +163,8 @@ def fill_mask(
             probabilities[batch.rows[piece]] = np.take_along_axis(found, order, 1)
 
     each_alone = np.arange(len(texts) + 1)
-    encoder.run(
-        "fill_mask",
-        each_alone,
-        lambda batch: {"rows": hidden[batch.rows]},
-        keep_likely,
-        settings,
-        perf_counter(),
-        0.0,
-    )
+    rows = Reading(each_alone, lambda batch: {"rows": hidden[batch.rows]})
+    encoder.run("fill_mask", rows, keep_likely, settings, started)
     statistics = replace(statistics, seconds=perf_counter() - started)
     return _words(encoder, ids, probabilities), statistics
 
@@ -178,17 +172,28 @@ def fill_mask(
 def _logits(
     encoder: Encoder, texts: Sequence[pa.ChunkedArray], settings: Settings
 ) -> tuple[HostArray, InferStatistics]:
-    """``(n, labels)`` of a column of texts, or of two that are pairs."""
+    """``(n, labels)`` of a column of texts, of two that are pairs, or of images."""
     started = perf_counter()
-    tokens = _encoded(encoder, texts)
-    tokenized = perf_counter() - started
     outputs = len(encoder.heads["classify"].labels)
-    logits = np.zeros((len(tokens.offsets) - 1, outputs), np.float32)
+    logits = np.zeros((len(texts[0]), outputs), np.float32)
 
     def keep(batch: Batch, result: HostArray) -> None:
         logits[batch.sequences] = result
 
-    return logits, encoder.over_tokens("classify", tokens, keep, settings, started, tokenized)
+    reading = _reading(encoder, texts)
+    return logits, encoder.run("classify", reading, keep, settings, started)
+
+
+def _reading(encoder: Encoder, texts: Sequence[pa.ChunkedArray]) -> Reading:
+    if encoder.function.images is None:
+        started = perf_counter()
+        tokens = _encoded(encoder, texts)
+        return encoder.token_reading(tokens, perf_counter() - started)
+    if len(texts) > 1:
+        raise UnsupportedError(
+            f"model {encoder.version.label} classifies single images; found pairs"
+        )
+    return encoder.image_reading(texts[0])
 
 
 def _encoded(encoder: Encoder, texts: Sequence[pa.ChunkedArray]) -> Tokens:

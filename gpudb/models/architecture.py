@@ -46,8 +46,8 @@ class Architecture:
     name: str
     model_types: tuple[str, ...]
     """Values of ``model_type`` in ``config.json`` that mean this architecture."""
-    reads: Literal["tokens", "rows"]
-    """What the encoder takes: token ids, or rows of numbers."""
+    reads: Literal["tokens", "rows", "images"]
+    """What the encoder takes: token ids, rows of numbers, or such rows cut from images."""
     weights: Callable[[Config], dict[str, tuple[int, ...]]]
     """Config -> name and shape of every weight the plan uses."""
     rename: Callable[[str], str | None]

@@ -29,6 +29,13 @@ def is_pandas_column(column: object) -> bool:
     return type(column).__module__.partition(".")[0] == "pandas" and hasattr(column, "dtype")
 
 
+def is_gap(value: object) -> bool:
+    """True for what stands for null in columns of objects: NaN, ``pandas.NA``, ``NaT``."""
+    if isinstance(value, float):
+        return value != value
+    return type(value).__name__ in ("NAType", "NaTType")
+
+
 def describe(value: object) -> str:
     """The type of a value, for errors."""
     kind = type(value)

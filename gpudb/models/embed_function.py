@@ -89,6 +89,9 @@ class EmbedFunction:
     dense
         What is computed between pooling and normalising, see :mod:`gpudb.models.dense`: a plan as
         JSON; empty for nothing.
+    images
+        Of a model of images: what is done to them before they are cut into patches, the fields of
+        :class:`gpudb.models.images.ImageSettings`.
     """
 
     pooling: PoolingName = "mean"
@@ -98,6 +101,7 @@ class EmbedFunction:
     prompts: Mapping[str, str] = field(default_factory=dict)
     include_prompt: bool = True
     dense: str = ""
+    images: Mapping[str, Any] | None = None
 
     def prompt_named(self, name: str | None, model: str) -> str:
         """The text of a prompt of ``model``; of the default for None.

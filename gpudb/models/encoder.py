@@ -28,8 +28,12 @@ from gpudb.models.dense import after_pooling
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.fitting import fit_batches, fit_threads
 from gpudb.models.fused_runs import FusedRuns
+from gpudb.models.image_column import ImageColumn
+from gpudb.models.images import ImageSettings
 from gpudb.models.inputs import ModelInputs
 from gpudb.models.limits import Limits
+from gpudb.models.patches import Patches
+from gpudb.models.reading import Reading
 from gpudb.models.recordings import Recordings
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.tokenizer import TextTokenizer, Tokens
@@ -167,12 +171,12 @@ class Encoder:
     def embed(
         self, texts: pa.ChunkedArray, settings: Settings, prompt: str | None = None
     ) -> tuple[HostArray, InferStatistics]:
-        """One vector per text.
+        """One vector per text, or per image.
 
         Parameters
         ----------
         texts
-            ``(n,)`` strings without nulls.
+            ``(n,)`` strings without nulls; for a model of images binary, the bytes of files.
         settings
             How to run; ``auto`` is the fused plan: its matrices are dense, and it does the same
             work in fewer steps.
@@ -192,55 +196,41 @@ class Encoder:
             There is no such prompt.
         UnsupportedError
             The model has no tokenizer.
+        RowError
+            An image cannot be decoded.
         MemoryBudgetError
             Even one text at a time would exceed the memory limit.
         """
         started = perf_counter()
-        tokenizer = self.text_tokenizer
-        if before := self.function.prompt_named(prompt, self.version.label):
-            texts = pa.chunked_array([[before + t for t in texts.to_pylist()]], pa.large_string())
-        tokens = tokenizer.encode(texts)
-        tokenized = perf_counter() - started
         vectors = np.zeros((len(texts), self.vector_width), np.float32)
 
         def keep(batch: Batch, result: HostArray) -> None:
             vectors[batch.sequences] = result
 
-        return vectors, self.over_tokens(POOLED, tokens, keep, settings, started, tokenized)
+        if before := self.function.prompt_named(prompt, self.version.label):
+            texts = pa.chunked_array([[before + t for t in texts.to_pylist()]], pa.large_string())
+        if self.function.images is not None:
+            reading = self.image_reading(texts)
+        else:
+            tokens = self.text_tokenizer.encode(texts)
+            reading = self.token_reading(tokens, perf_counter() - started)
+        return vectors, self.run(POOLED, reading, keep, settings, started)
 
-    def over_tokens(
-        self,
-        output: str,
-        tokens: Tokens,
-        keep: Callable[[Batch, HostArray], None],
-        settings: Settings,
-        started: float,
-        tokenized: float,
-    ) -> InferStatistics:
-        """Run a plan over tokenised texts.
+    def token_reading(self, tokens: Tokens, seconds: float) -> Reading:
+        """Of tokenised texts; ``seconds`` is what tokenising took."""
+        values = {"token_ids": tokens.values, "type_ids": tokens.types}
+        given = {name: column for name, column in values.items() if column is not None}
+        return self._row_reading(given, tokens.offsets, seconds)
 
-        Parameters
-        ----------
-        output
-            Name of a plan: see :meth:`plan`.
-        tokens
-            Of the texts.
-        keep
-            Is given every batch and its rows of the result, by several threads.
-        settings
-            How to run.
-        started, tokenized
-            When the call began, and seconds that tokenising took.
-        """
-        ids, types = tokens.values, tokens.types
-
-        def inputs(batch: Batch) -> Mapping[str, HostArray]:
-            given = {"token_ids": ids[batch.rows]}
-            if types is not None:
-                given["type_ids"] = types[batch.rows]
-            return self._completed(given, batch)
-
-        return self.run(output, tokens.offsets, inputs, keep, settings, started, tokenized)
+    def image_reading(self, images: pa.ChunkedArray) -> Reading:
+        """Of images, ``(n,)`` binary without nulls: decoded beside the batches that run."""
+        assert self.function.images is not None  # or nobody knows how pixels are made
+        patches = Patches.of(self.version.config)
+        column = ImageColumn(images, ImageSettings(**self.function.images), patches)
+        return Reading(
+            column.offsets,
+            lambda batch: self._completed({"rows": column.rows(batch.sequences)}, batch),
+        )
 
     def infer(
         self, inputs: Mapping[str, HostArray], offsets: HostArray, settings: Settings
@@ -265,17 +255,25 @@ class Encoder:
         statistics
             What it took.
         """
+        started = perf_counter()
         hidden = np.zeros((int(offsets[-1]), self.width), np.float32)
-
-        def batch_inputs(batch: Batch) -> Mapping[str, HostArray]:
-            given = {name: values[batch.rows] for name, values in inputs.items()}
-            return self._completed(given, batch)
 
         def keep(batch: Batch, result: HostArray) -> None:
             hidden[batch.rows] = result
 
-        statistics = self.run(HIDDEN, offsets, batch_inputs, keep, settings, perf_counter(), 0.0)
-        return hidden, statistics
+        reading = self._row_reading(inputs, offsets)
+        return hidden, self.run(HIDDEN, reading, keep, settings, started)
+
+    def _row_reading(
+        self, values: Mapping[str, HostArray], offsets: HostArray, seconds: float = 0.0
+    ) -> Reading:
+        """Of columns with a row for each row of the sequences."""
+
+        def inputs(batch: Batch) -> Mapping[str, HostArray]:
+            given = {name: column[batch.rows] for name, column in values.items()}
+            return self._completed(given, batch)
+
+        return Reading(offsets, inputs, seconds)
 
     def _completed(self, given: Mapping[str, HostArray], batch: Batch) -> Mapping[str, HostArray]:
         """What the plan reads of a batch, types and positions as they are unless given."""
@@ -288,17 +286,27 @@ class Encoder:
     def run(
         self,
         output: str,
-        offsets: HostArray,
-        inputs: Callable[[Batch], Mapping[str, HostArray]],
+        reading: Reading,
         keep: Callable[[Batch, HostArray], None],
         settings: Settings,
         started: float,
-        tokenized: float,
     ) -> InferStatistics:
-        """Run a plan over sequences; ``inputs`` gives what it reads of a batch.
+        """Run a plan over sequences.
 
-        The other parameters are those of :meth:`over_tokens`.
+        Parameters
+        ----------
+        output
+            Name of a plan: see :meth:`plan`.
+        reading
+            The sequences.
+        keep
+            Is given every batch and its rows of the result, by several threads.
+        settings
+            How to run.
+        started
+            When the call began.
         """
+        offsets = reading.offsets
         known = output in self._prepared
         relational = settings.execution == "relational"
         if relational and self.backend.packs not in (None, "float32"):
@@ -325,7 +333,7 @@ class Encoder:
 
         def work(batch: Batch) -> None:
             with self.backend.together(share):
-                result, rows = runs.run(batch, inputs(batch), profile)
+                result, rows = runs.run(batch, reading.inputs(batch), profile)
             keep(batch, result)
             computed.append(rows)
 
@@ -343,7 +351,7 @@ class Encoder:
             threads=placement.runs,
             token_budget=budget,
             seconds=perf_counter() - started,
-            tokenize_seconds=tokenized,
+            tokenize_seconds=reading.seconds,
             prepare_seconds=0.0 if known and not relational else runs.plan.seconds,
             placement=placement,
             plan=runs.plan,

@@ -17,6 +17,7 @@ from gpudb.models.architecture import (
     Architecture,
     Config,
     Head,
+    HeadKind,
     ScanWeight,
     activation,
     linear,
@@ -157,8 +158,13 @@ def sequence_classifier(
 
 def token_classifier(out: str = "classifier", width: str = "hidden_size") -> Head:
     """One linear step over every token."""
+    return linear_head("tag", out, width)
+
+
+def linear_head(kind: HeadKind, out: str, width: str = "hidden_size") -> Head:
+    """One linear step, called ``out``; ``width`` is the config's key of what it takes."""
     return Head(
-        "tag",
+        kind,
         f"{out}.bias",
         lambda config, outputs: linear_shapes(out, outputs, whole_number(config, width)),
         lambda config, scan, rows: project(rows, scan, out),

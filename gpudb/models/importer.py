@@ -26,6 +26,7 @@ from gpudb.models.checkpoint_head import head_of, our_names, stored_head
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.formats.weight import Weight
 from gpudb.models.heads import FoundHead
+from gpudb.models.image_column import stored_settings
 from gpudb.models.limits import Limits
 from gpudb.models.plans import build_plans
 from gpudb.models.tokenizer import TextTokenizer
@@ -282,6 +283,9 @@ def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFuncti
     function = checkpoint.function
     if architecture.pooling is not None and not (checkpoint.folder / "modules.json").is_file():
         function = replace(function, pooling=architecture.pooling)
+    if architecture.reads == "images":
+        images = stored_settings(checkpoint.folder, checkpoint.config)
+        function = replace(function, images=images)
     limits = [function.max_tokens, architecture.positions(checkpoint.config)]
     longest = min((limit for limit in limits if limit is not None), default=None)
     if architecture.reads == "tokens" and checkpoint.tokenizer_json is not None:

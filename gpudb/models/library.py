@@ -17,11 +17,12 @@ from gpudb.catalog import StoredTensor
 from gpudb.catalog import models as catalog_models
 from gpudb.catalog.heads import heads
 from gpudb.catalog.tensors import tensor
-from gpudb.distinct import distinct_rows
-from gpudb.errors import GpudbError, InputError
+from gpudb.distinct import distinct_rows, rows_in_errors
+from gpudb.errors import GpudbError, InputError, UnsupportedError
 from gpudb.functions import NO_OPTIONS, Options
-from gpudb.models.architectures import ARCHITECTURES
+from gpudb.models.architectures import architecture_named
 from gpudb.models.batches import sizes_of_lengths
+from gpudb.models.bytes_column import as_bytes_column
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.encoder import POOLED, Encoder
 from gpudb.models.functions import ANSWERING
@@ -177,8 +178,32 @@ class ModelLibrary:
         self, function: str, name: str, texts: Sequence[object], options: Options
     ) -> tuple[pa.Array, InferStatistics]:
         """Run what a function runs, over distinct rows of texts without nulls."""
-        encoder, columns = self.encoder(name), [as_text_column(column) for column in texts]
+        encoder, columns = self.encoder(name), [self.column(name, c, "text") for c in texts]
         return ANSWERING[function].run(encoder, columns, options, self.settings)
+
+    def reads(self, name: str) -> pa.DataType:
+        """Type of the columns that a model reads: texts, or the bytes of image files.
+
+        Raises
+        ------
+        UnsupportedError
+            The model reads images, and nothing says how they become numbers.
+        """
+        encoder = self.encoder(name)
+        if architecture_named(encoder.version.architecture).reads != "images":
+            return pa.large_string()
+        if encoder.function.images is None:
+            raise UnsupportedError(
+                f"model {encoder.version.label} reads images, and its folder had no "
+                "preprocessor_config.json, which says how they become numbers; add the file and "
+                "import it again, or use infer() with rows of patches"
+            )
+        return pa.large_binary()
+
+    def column(self, name: str, column: object, called: str) -> pa.ChunkedArray:
+        """A column in the type that the model reads; ``called`` so in errors."""
+        is_text = pa.types.is_large_string(self.reads(name))
+        return (as_text_column if is_text else as_bytes_column)(column, called)
 
     def formed(self, function: str, name: str, rows: pa.Array, options: Options) -> pa.Array:
         """A function's answers, of what :meth:`ask` returned."""
@@ -198,7 +223,8 @@ class ModelLibrary:
         for function in functions:
             self.returns(function, name, options)
         distinct, numbers = distinct_rows(texts)
-        rows, statistics = self.ask(functions[0], name, distinct, options)
+        with rows_in_errors(numbers):
+            rows, statistics = self.ask(functions[0], name, distinct, options)
         found = [self.formed(f, name, rows, options).take(numbers) for f in functions]
         return found, statistics.over_rows(len(numbers))
 
@@ -213,7 +239,7 @@ class ModelLibrary:
             An input is missing, or has the wrong length, type, width or row numbers.
         """
         encoder = self.encoder(name)
-        reads = next(a.reads for a in ARCHITECTURES if a.name == encoder.version.architecture)
+        reads = architecture_named(encoder.version.architecture).reads
         needed = "token_ids" if reads == "tokens" else "rows"
         if isinstance(inputs, Mapping) != (offsets is not None):
             raise InputError(
@@ -295,7 +321,7 @@ class ModelLibrary:
 def _check_lengths(encoder: Encoder, offsets: HostArray) -> None:
     """Check that an encoder with positions has one for every place in the longest sequence."""
     version = encoder.version
-    architecture = next(a for a in ARCHITECTURES if a.name == version.architecture)
+    architecture = architecture_named(version.architecture)
     most, longest = architecture.positions(version.config), int(np.diff(offsets).max(initial=0))
     if most is not None and longest > most:
         raise InputError(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from gpudb.errors import InputError
-from gpudb.models.arrow_column import arrow_column, describe, is_pandas_column
+from gpudb.models.arrow_column import arrow_column, describe, is_gap, is_pandas_column
 
 EXPECTED = (
     "expected a column of text: a list or tuple of str (None is null), a NumPy array of str or "
@@ -86,7 +86,7 @@ def _from_objects(values: Sequence[object], name: str, gaps: bool) -> pa.Chunked
     """Python objects as Arrow; ``gaps`` takes NaN and pandas.NA for null as pandas does."""
     if not all(issubclass(kind, str | None) for kind in set(map(type, values))):
         for row, value in enumerate(values):
-            if not (value is None or isinstance(value, str) or (gaps and _is_gap(value))):
+            if not (value is None or isinstance(value, str) or (gaps and is_gap(value))):
                 raise InputError(
                     f"{name}: row {row} is {describe(value)}; expected str or None in every row"
                 )
@@ -98,12 +98,6 @@ def _from_objects(values: Sequence[object], name: str, gaps: bool) -> pa.Chunked
             "text; replace it, e.g. with text.encode('utf-8', 'replace').decode()"
         ) from error
     return pa.chunked_array([array])
-
-
-def _is_gap(value: object) -> bool:
-    if isinstance(value, float):
-        return value != value
-    return type(value).__name__ in ("NAType", "NaTType")
 
 
 def _first_broken(values: Sequence[object]) -> int:

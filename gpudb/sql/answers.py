@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from gpudb.distinct import distinct_rows
+from gpudb.distinct import distinct_rows, rows_in_errors
 from gpudb.functions import ModelFunction, Options
 from gpudb.sql.protocols import ModelCounts, ModelFunctions
 
@@ -44,7 +44,7 @@ class Answers:
         model
             Name of the model.
         texts
-            Columns ``(n,)`` of strings, as many as the call has.
+            Columns ``(n,)`` of the type that the model reads, as many as the call has.
         options
             Of the call.
 
@@ -66,7 +66,8 @@ class Answers:
         new = [column.slice(before) for column in distinct]
         counts: ModelCounts | None = None
         if len(new[0]):
-            rows, counts = self._models.ask(function.name, model, new, options)
+            with rows_in_errors(numbers.slice(before), before):
+                rows, counts = self._models.ask(function.name, model, new, options)
             self._rows[run] = pa.concat_arrays([self._rows[run], rows]) if before else rows
             self._texts[run] = distinct
         if not len(distinct[0]):
@@ -81,4 +82,4 @@ class Answers:
 
 def _after(known: pa.Array, texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column behind the texts that are known; their numbers stay what they are."""
-    return pa.chunked_array([known, *texts.cast(pa.large_string()).chunks])
+    return pa.chunked_array([known, *texts.chunks])

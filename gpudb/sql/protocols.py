@@ -53,6 +53,9 @@ class ModelFunctions(Protocol):
     def returns(self, function: str, model: str, options: Options, /) -> pa.DataType:
         """Type of a function's answers; a GpudbError if the model cannot answer it."""
 
+    def reads(self, model: str, /) -> pa.DataType:
+        """Type of the columns a model reads: ``large_string``, or ``large_binary`` of images."""
+
     def ask(
         self, function: str, model: str, texts: Sequence[pa.Array], options: Options, /
     ) -> tuple[pa.Array, ModelCounts]:

@@ -192,7 +192,10 @@ class Splitter:
         function, model, options = call.function, call.model, call.options
         self.steps.append(Infer(function.name, model, call.shown, into, str(options)))
         started = perf_counter()
-        columns = [_as_text(c, call, text) for c, text in zip(texts, call.texts, strict=True)]
+        reads = self._models.reads(model)
+        columns = [
+            _as_read(c, reads, call, text) for c, text in zip(texts, call.texts, strict=True)
+        ]
         computed, counts = 0, None
         if self._dry:
             answers = self._answers.nulls(function, model, len(columns[0]), options)
@@ -210,14 +213,24 @@ class Splitter:
         return self._connection.describe(query.sql("duckdb"), self._parameters)
 
 
-def _as_text(column: pa.ChunkedArray, call: Call, text: exp.Expr) -> pa.ChunkedArray:
-    if pa.types.is_null(column.type):
-        return column.cast(pa.string())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return column
+def _as_read(
+    column: pa.ChunkedArray, wanted: pa.DataType, call: Call, text: exp.Expr
+) -> pa.ChunkedArray:
+    """A column in the type that the model reads."""
+    found = column.type
+    is_text = pa.types.is_string(found) or pa.types.is_large_string(found)
+    is_bytes = pa.types.is_binary(found) or pa.types.is_large_binary(found)
+    if pa.types.is_null(found) or (is_bytes if pa.types.is_large_binary(wanted) else is_text):
+        return column.cast(wanted)
+    shown = f"{call.function.name}('{call.model}', {call.shown})"
+    if pa.types.is_large_binary(wanted):
+        raise SqlError(
+            f"{shown}: the model reads images, found {found}; expected BLOB, the content of image "
+            "files: SELECT content FROM read_blob('*.png')"
+        )
     raise SqlError(
-        f"{call.function.name}('{call.model}', {call.shown}): the text is {column.type}; expected "
-        f"VARCHAR: write CAST({text.sql('duckdb')} AS VARCHAR)"
+        f"{shown}: the text is {found}; expected VARCHAR: write CAST({text.sql('duckdb')} AS "
+        "VARCHAR)"
     )
 
 

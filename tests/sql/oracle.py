@@ -105,6 +105,9 @@ class HashModels:
             return pa.list_(element, options.width(model, WIDTHS[model]))
         return TYPES[function]
 
+    def reads(self, model: str) -> pa.DataType:
+        return pa.large_string()
+
     def formed(self, function: str, model: str, rows: pa.Array, options: Options) -> pa.Array:
         if not isinstance(options, EmbedOptions):
             answers = [ANSWERS[function](*row, options) for row in rows.to_pylist()]

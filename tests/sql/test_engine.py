@@ -85,6 +85,7 @@ def test_parameters_must_fit(pair: Pair, sql: str, params: object, message: str)
         ("SELECT nope, embed('tiny', text) FROM reviews", SqlError, 'column "nope" not found'),
         ("SELECT embed('tiny', text) FROM nope", SqlError, "(?s)nope does not exist.*reviews"),
         ("SELECT embed('tiny', id) FROM reviews", SqlError, r"text is int64.*CAST\(id AS VARCHAR"),
+        ("SELECT embed('tiny', 'x'::BLOB)", SqlError, "text is binary; expected VARCHAR"),
         ("SELECT embed('tiny', [text]) FROM reviews", SqlError, "expected VARCHAR"),
         ("SELECT embed('tiny', text) + 1 FROM reviews", SqlError, "No function matches"),
         ("SELECT embed('tiny', text) FROM reviews GROUP BY shop", SqlError, '"text" must appear'),

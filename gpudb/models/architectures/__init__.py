@@ -57,3 +57,8 @@ def find_architecture(config: Config) -> Architecture:
         if found in architecture.model_types:
             return architecture
     raise UnsupportedError(f"config.json: model_type is {found!r}; gpudb knows {known}")
+
+
+def architecture_named(name: str) -> Architecture:
+    """The architecture that the catalog keeps under a name."""
+    return next(a for a in ARCHITECTURES if a.name == name)

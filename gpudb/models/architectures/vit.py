@@ -17,6 +17,7 @@ from gpudb.models.architecture import (
     layer_count,
 )
 from gpudb.models.encoder_layers import EncoderLayers, Layer, encoder_of
+from gpudb.models.heads import linear_head
 from gpudb.models.patches import Patches
 from gpudb.models.post_norm import PostNormLayer
 from gpudb.models.pre_norm import pre_norm_layers
@@ -28,7 +29,7 @@ from gpudb.plan.tensor import Dropout
 _CLASS = "embeddings.cls_token"
 _PLACES = "embeddings.position_embeddings"
 _PATCHES = "embeddings.patch_embeddings.projection"
-_UNUSED = re.compile(r"(classifier|pooler|decoder)\..*|embeddings\.mask_token")
+_UNUSED = re.compile(r"(pooler|decoder)\..*|embeddings\.mask_token")
 
 # Names in files of transformers 4 -> those of its release 5.
 _OLD_LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.*)")
@@ -102,10 +103,12 @@ def _layer(name: str) -> Layer:
 VIT = Architecture(
     name="vit",
     model_types=("vit",),
-    reads="rows",
+    reads="images",
     weights=weights,
     rename=rename,
     build=build,
     positions=lambda config: Patches.of(config).places,
+    heads={"ImageClassification": linear_head("classify", "classifier")},
+    head_names=("classifier.",),
     pooling="cls",
 )
