@@ -75,7 +75,7 @@ def test_transparent_parts_are_white() -> None:
 
 def test_every_kind_of_column_gives_the_same_vectors(db: gpudb.Database) -> None:
     rows = [*image_files(), None, image_files()[0]]
-    expected = db.embed("vit", rows).arrow
+    expected = db.embed("vit", rows).arrow()
     assert expected.column("embedding").null_count == 1
     for column in (
         tuple(rows),
@@ -86,9 +86,9 @@ def test_every_kind_of_column_gives_the_same_vectors(db: gpudb.Database) -> None
         pa.chunked_array([rows[:2], rows[2:]], pa.large_binary()),
         [None if row is None else bytearray(row) for row in rows],
     ):
-        assert db.embed("vit", column).arrow.equals(expected)
-    assert len(db.embed("vit", []).arrow) == 0
-    assert db.embed("vit", [None, None]).arrow.column("embedding").null_count == 2
+        assert db.embed("vit", column).arrow().equals(expected)
+    assert len(db.embed("vit", []).arrow()) == 0
+    assert db.embed("vit", [None, None]).arrow().column("embedding").null_count == 2
 
 
 def test_in_sql_files_are_read_where_they_lie(db: gpudb.Database, tmp_path: Path) -> None:
@@ -98,11 +98,11 @@ def test_in_sql_files_are_read_where_they_lie(db: gpudb.Database, tmp_path: Path
     found = db.sql(
         f"SELECT embed('vit', content) AS e FROM read_blob('{tmp_path}/*.img') ORDER BY filename"
     )
-    expected = db.embed("vit", files).arrow.column("embedding").to_pylist()
-    assert found.arrow.column("e").to_pylist() == expected
+    expected = db.embed("vit", files).arrow().column("embedding").to_pylist()
+    assert found.arrow().column("e").to_pylist() == expected
     same = db.sql("SELECT cosine(embed('vit', $a), embed('vit', $a)) AS c", {"a": files[0]})
-    assert same.arrow.column("c")[0].as_py() == pytest.approx(1, abs=1e-6)
-    assert db.sql("SELECT embed('vit', NULL) AS e").arrow.column("e").null_count == 1
+    assert same.arrow().column("c")[0].as_py() == pytest.approx(1, abs=1e-6)
+    assert db.sql("SELECT embed('vit', NULL) AS e").arrow().column("e").null_count == 1
 
 
 def test_which_row_is_broken_is_said(db: gpudb.Database) -> None:

@@ -83,13 +83,13 @@ def test_vectors_are_those_of_transformers(tmp_path: Path, report: Report) -> No
         db.import_model(tmp_path / "model", "vit")
         result = db.embed("vit", column)
         assert result.stats.distinct_texts == len(given)
-        found = result.arrow.column("embedding").to_pylist()
+        found = result.arrow().column("embedding").to_pylist()
         assert (found[0], found[1]) == (found[2], None)
         difference = float(np.abs(np.array(found[2:]) - expected).max())
         report(f"{difference:.2e}")
         assert difference <= LARGEST
         db.create_table("pictures", pa.table({"picture": pa.array(column, pa.binary())}))
-        rows = db.sql("SELECT embed('vit', picture) AS embedding FROM pictures").arrow
+        rows = db.sql("SELECT embed('vit', picture) AS embedding FROM pictures").arrow()
         assert rows.column("embedding").to_pylist() == found
 
 
@@ -100,7 +100,7 @@ def test_labels_are_those_of_transformers(tmp_path: Path, report: Report) -> Non
         expected = model(**pixels).logits.softmax(1).numpy()
     with gpudb.connect(tmp_path / "db", device="numpy") as db:
         assert db.import_model(tmp_path / "model", "vit").labels == ("cat", "hat", "rat")
-        found = db.classify("vit", image_files()).arrow
+        found = db.classify("vit", image_files()).arrow()
     probabilities = [dict(row) for row in found.column("probabilities").to_pylist()]
     by_label = np.array([[row[name] for name in ("cat", "hat", "rat")] for row in probabilities])
     difference = float(np.abs(by_label - expected).max())
