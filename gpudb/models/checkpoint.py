@@ -101,6 +101,12 @@ def _read_config(folder: Path) -> dict[str, Any]:
         return read_json_object(folder / "config.json")
     if BERT_CONFIG in names:
         return {**read_json_object(folder / BERT_CONFIG), "model_type": "bert"}
+    if gguf := sorted(name for name in names if name.endswith(".gguf")):
+        raise CheckpointError(
+            f"{folder}: found {gguf[0]} without config.json; gpudb reads weights from GGUF files, "
+            "not what they say of the model. Put config.json and the tokenizer's files of the "
+            "model that it was made from beside it"
+        )
     raise CheckpointError(
         f"{folder}: no config.json; expected a Hugging Face model folder with "
         "config.json, model.safetensors and tokenizer.json"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gpudb.models.formats.weight import Weight
-from gpudb.models.names import flax, tensorflow
+from gpudb.models.names import flax, llama_cpp, tensorflow
 from gpudb.models.names.layout import torch_layout
 
 
@@ -30,6 +30,8 @@ def torch_weights(weights: Mapping[str, Weight]) -> Iterator[tuple[str | None, W
 
 def _naming(weights: Mapping[str, Weight]) -> Callable[[Sequence[str]], str | None] | None:
     """How names are translated; None for PyTorch's own."""
+    if llama_cpp.WORDS in weights:
+        return llama_cpp.names_of(weights).torch_name
     kinds = {_parts(name)[-1] for name in weights}
     slashed = {_parts(name)[-1] for name in weights if "/" in name}
     if slashed & {"gamma", "beta"} or any(name.endswith(":0") for name in weights):
