@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -20,47 +18,15 @@ from gpudb.exec.profile import Profile
 from gpudb.exec.report import Setting, report_plan
 from gpudb.lower import lower
 from gpudb.lower.packing import pack_weights
-from gpudb.machine import Ceilings, Rates
+from gpudb.machine import Rates
 from gpudb.plan.reduce import SegmentAggregate
 from gpudb.plan.rules import optimize
 from gpudb.plan.tensor import Map, Matmul
-from gpudb.report import PartReport, PlanText, Report, from_json, to_html, to_json, to_text
+from gpudb.report import Report, from_json, to_html, to_json, to_text
 from gpudb.report.data import StepReport
 from gpudb.report.limit import limit_text
-from gpudb.report.picture import Box, draw
+from tests.report.measured import CEILINGS, measured, whole
 from tests.tiny_plans import Arrays, bert_encoder, prepared
-
-HOSTILE = "</svg><script>alert('x')</script> & \"quotes\" é \u2028"
-CEILINGS = Ceilings(
-    {"numpy float32": Rates(100.0, 160.0)},
-    {1 << 11: Rates(40.0, 80.0), 1 << 30: Rates(20.0, 30.0)},
-    2,
-    "2026-01-01T00:00:00",
-)
-
-
-def measured(ceilings: Ceilings | None = CEILINGS, runs: int = 2):
-    """A small BERT in blocks of 3×5, run twice: its report, its plan and its profile."""
-    encoder = bert_encoder([3, 1, 5], (3, 5))
-    plan, profile = prepared(encoder.plan, encoder.arrays), Profile()
-    for _ in range(runs):
-        plan.run(encoder.inputs, encoder.sizes, profile)
-    setting = Setting(encoder.sizes, workers=2, projected_nbytes=10**6, ceilings=ceilings)
-    notes = ("auto -> numpy: no CUDA backend in this version",)
-    texts = (PlanText(f"logical {HOSTILE}", HOSTILE),)
-    told = report_plan(
-        plan, "tiny@1", setting, profile, into="v", notes=notes, texts=texts,
-        counts={"tokens": 18, "seconds": 0.5}, summary="18 tokens",
-    )  # fmt: skip
-    return told, plan, profile
-
-
-def whole(plan) -> Report:
-    parts = (
-        PartReport("duckdb", f"DuckDB  r = SELECT {HOSTILE}", "r", rows=3, seconds=0.25),
-        PartReport("model", "model   v = tiny", "v", 0, 3, 2, 0.75),
-    )
-    return Report("EXPLAIN ANALYZE", f"SELECT {HOSTILE}", parts, (plan,), 1.0)
 
 
 def test_the_shares_are_one_whole_and_rates_follow_from_counts():
@@ -341,72 +307,3 @@ def test_json_that_is_no_report_is_refused(spoil):
     content = json.loads(to_json(whole(measured()[0])))
     with pytest.raises(InputError, match="report"):
         from_json(spoil(content))
-
-
-class Closed(HTMLParser):
-    """Fails on an element that is not closed; remembers all of them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[tuple[str, dict[str, str | None]]] = []
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-        self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def test_the_page_is_well_formed_escaped_and_needs_nothing_else():
-    report = whole(measured()[0])
-    page = to_html(report)
-    ElementTree.fromstring(page.partition("\n")[2])
-    parser = Closed()
-    parser.feed(page)
-    parser.close()
-    assert parser.open == []
-    tags = {tag for tag, _ in parser.seen}
-    assert not tags & {"script", "link", "img", "iframe", "object", "use", "image"}
-    for _, attributes in parser.seen:
-        assert not {"src", "href", "xlink:href", "onload"} & attributes.keys()
-    assert "url(" not in page
-    assert "@import" not in page
-    assert HOSTILE not in page
-    boxes = [a for tag, a in parser.seen if tag == "g"]
-    assert len(boxes) == len(report.parts) + len(report.plans[0].steps)
-    edges = [a for tag, a in parser.seen if tag == "path"]
-    assert len(edges) == 1 + sum(len(s.reads) for s in report.plans[0].steps)
-
-
-def test_a_page_without_a_run_or_a_physical_plan():
-    told, _, _ = measured()
-    logical = replace(told, weights=None, steps=(), run=None, summary="", counts={})
-    page = to_html(Report("EXPLAIN (RELATIONAL)", plans=(logical,)))
-    ElementTree.fromstring(page.partition("\n")[2])
-    assert "<svg" not in page
-    assert to_text(Report("r", plans=(logical,))).endswith(HOSTILE)
-
-
-def test_boxes_do_not_lie_on_each_other_and_hot_ones_are_redder():
-    reads = [(), (1,), (1,), (2, 3), (4, 1)]
-    shares = [0.0, 0.1, 0.5, 0.3, 0.1]
-    boxes = [
-        Box(n, "Op", "", "", r, s) for n, (r, s) in enumerate(zip(reads, shares, strict=True), 1)
-    ]
-    svg = draw(boxes, "plan")
-    found = re.findall(r'<rect x="(\d+)" y="(\d+)"[^>]*fill="#(..)(..)(..)"', svg)
-    assert len({(x, y) for x, y, *_ in found}) == len(boxes)
-    tops = [int(y) for _, y, *_ in found]
-    assert all(tops[box.number - 1] > tops[r - 1] for box in boxes for r in box.reads)
-    green = [int(g, 16) for _, _, _, g, _ in found]
-    assert sorted(range(5), key=lambda i: green[i])[0] == 2
-
-
-def test_a_picture_of_nothing_and_of_one():
-    for boxes in ([], [Box(1, "<&>", "", "", (), None)]):
-        ElementTree.fromstring(draw(boxes, "a & b"))

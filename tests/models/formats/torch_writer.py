@@ -6,12 +6,13 @@ import io
 import pickle
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 
 from gpudb.models.formats.torch_files import LEGACY_MAGIC, LEGACY_VERSION
 from gpudb.models.formats.torch_values import STORAGES
@@ -126,3 +127,12 @@ def random_array(dtype: str, shape: tuple[int, ...], seed: int = 0) -> HostArray
     nbytes = int(np.prod(shape)) * FILE_DTYPES[dtype].itemsize
     bits = np.random.default_rng(seed).integers(0, 256, nbytes, np.uint8)
     return bits.view(FILE_DTYPES[dtype]).reshape(shape)
+
+
+NUMBERS = np.arange(12, dtype=np.float32)
+HELD = storage("0", "float32", 12)
+READ_ONLY = {"a": tensor(HELD, 0, (3, 4))}
+"""What most tests write: one tensor, over all of :data:`NUMBERS`."""
+
+WRITERS = pytest.mark.parametrize("write", [write_zip, write_legacy], ids=["zip", "legacy"])
+Write = Callable[..., Path]
