@@ -70,7 +70,7 @@ class ImportReport:
     format: str
     """File format of the weights."""
     file: str
-    """Name of the file they were read from."""
+    """The file they were read from, as a path within the folder."""
     unused: tuple[str, ...]
     """Other weight files of the folder, which were not read."""
     seconds: float
@@ -194,7 +194,7 @@ def import_model(
         labels=head.labels if head is not None else (),
         nonfinite=nonfinite,
         format=checkpoint.opened.format,
-        file=checkpoint.opened.path.name,
+        file=checkpoint.opened.file,
         unused=checkpoint.opened.others,
         seconds=perf_counter() - started,
         dtypes=nbytes,

@@ -143,7 +143,7 @@ def test_an_exported_model_is_imported_as_the_original(tmp_path: Path) -> None:
         (folder / "onnx").mkdir()
         write(folder / "onnx", model(nodes, tensors))
         exported = db.import_model(folder, "exported")
-    assert exported.format == "ONNX"
+    assert (exported.format, exported.file) == ("ONNX", "onnx/model.onnx")
     assert exported.parameters == original.parameters
     assert exported.new_nbytes == 0  # the same bits, stored once
 

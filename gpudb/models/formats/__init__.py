@@ -84,10 +84,12 @@ def open_weights(folder: str | PathLike[str]) -> OpenedWeights:
         if place is not None:
             weights = form.read(place)
             used = {place, *(weight.file for weight in weights.values())}
+            used |= {path / name for name in form.beside}
             others = {path / name for name in _weight_files(names)}
             others |= set(_found(FORMATS[number + 1 :], path, names))
             unread = sorted(str(other.relative_to(path)) for other in others - used)
-            return OpenedWeights(form.name, place, MappingProxyType(weights), tuple(unread))
+            file = str(place.relative_to(path))
+            return OpenedWeights(form.name, file, MappingProxyType(weights), tuple(unread))
     raise _nothing_readable(path, names)
 
 

@@ -35,11 +35,14 @@ class Format:
     read
         All weights of what ``find`` found, with the names and the layout of the file, memory-mapped
         where the file allows it. Raises CheckpointError or UnsupportedError.
+    beside
+        Names of files in the model folder that belong to such weights, but hold none.
     """
 
     name: str
     find: Find
     read: Callable[[Path], dict[str, Weight]]
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,17 @@ class OpenedWeights:
     ----------
     format
         Name of the format they were read in.
-    path
-        The file they lie in; for a sharded checkpoint its index, for some formats a folder.
+    file
+        The file they lie in, as a path within the model folder; for a sharded checkpoint its index,
+        for some formats a folder, where ``.`` is the model folder itself.
     weights
         Name -> tensor, in the order of the file.
     others
-        Names of further weight files in the folder, which were not read.
+        Further weight files of the folder, which were not read, as paths within it.
     """
 
     format: str
-    path: Path
+    file: str
     weights: Mapping[str, Weight]
     others: tuple[str, ...]
 

@@ -132,5 +132,8 @@ def _bytes(index: Path, key: str, entry: BundleEntry, shards: list[HostArray]) -
 
 
 TENSORFLOW_CHECKPOINT = Format(
-    "TensorFlow checkpoint", find_tensorflow_checkpoint, read_tensorflow_checkpoint
+    "TensorFlow checkpoint",
+    find_tensorflow_checkpoint,
+    read_tensorflow_checkpoint,
+    beside=("saved_model.pb", "fingerprint.pb", "keras_metadata.pb"),
 )

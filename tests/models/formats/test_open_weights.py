@@ -29,7 +29,7 @@ def write_shards(folder: Path) -> None:
 def test_shards_and_their_index_are_one_checkpoint(tmp_path: Path) -> None:
     write_shards(tmp_path)
     opened = open_weights(tmp_path)
-    assert (opened.format, opened.path.name) == (
+    assert (opened.format, opened.file) == (
         "sharded safetensors",
         "model.safetensors.index.json",
     )
@@ -43,7 +43,7 @@ def test_safetensors_wins_and_the_others_are_named(tmp_path: Path) -> None:
     for name in (*OTHERS, *NOT_WEIGHTS, "README.md"):
         (tmp_path / name).write_bytes(b"?")
     opened = open_weights(tmp_path)
-    assert (opened.format, opened.path.name) == ("safetensors", "model.safetensors")
+    assert (opened.format, opened.file) == ("safetensors", "model.safetensors")
     assert list(opened.weights) == ["x"]
     shards = ("model.safetensors.index.json", "one.safetensors", "two.safetensors")
     assert set(opened.others) == {*OTHERS, *shards}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gpudb.errors import CheckpointError, GpudbError, UnsupportedError
+from gpudb.models.formats import open_weights
 from gpudb.models.formats.crc32c import LANE_NBYTES, crc32c
 from gpudb.models.formats.protobuf import fields, signed, varint
 from gpudb.models.formats.tensorflow_checkpoint import (
@@ -47,6 +48,10 @@ def test_a_saved_model_is_its_variables(tmp_path: Path) -> None:
     found = find_tensorflow_checkpoint(tmp_path, frozenset({"saved_model.pb", "variables"}))
     assert found == tmp_path / "variables" / "variables.index"
     assert read_tensorflow_checkpoint(found).keys() == ARRAYS.keys()
+    for name in ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "frozen.pb"):
+        (tmp_path / name).touch()
+    opened = open_weights(tmp_path)
+    assert (opened.file, opened.others) == ("variables/variables.index", ("frozen.pb",))
 
 
 @pytest.mark.parametrize("names", [{"a.index"}, {"a.data-00000-of-00001"}, {"variables"}, set()])
