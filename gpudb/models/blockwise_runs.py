@@ -16,7 +16,7 @@ from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.exec.profile import Profile
 from gpudb.lower import lower
 from gpudb.models.batches import Batch
-from gpudb.plan.blockwise import ENDS, SEGMENTS, STARTED, STARTS, blockwise
+from gpudb.plan.blockwise import ENDS, SEGMENTS, SHARES, STARTED, STARTS, blockwise
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RELATIONAL, optimize
 from gpudb.types import HostArray
@@ -48,13 +48,17 @@ class BlockwiseRuns:
     def inputs(self, offsets: HostArray) -> Mapping[str, Array]:
         """The relations that a blockwise plan reads beside the encoder's own inputs."""
         lengths = np.diff(offsets)
+        rows = np.repeat(lengths, lengths)  # in the sequence of each row
+        places = np.arange(1, len(rows) + 1) - np.repeat(offsets[:-1], lengths)
         sequences = {
             SEGMENTS: np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
             STARTS: offsets[:-1][lengths > 0].astype(np.int32),
             ENDS: offsets[1:][lengths > 0].astype(np.int32) - 1,
             STARTED: np.flatnonzero(lengths).astype(np.int32),
+            SHARES["root_mean"]: (1 / np.sqrt(rows)).astype(np.float32),
+            SHARES["rising_mean"]: (2 * places / (rows * (rows + 1))).astype(np.float32),
         }
-        return {name: self.backend.to_device(rows) for name, rows in sequences.items()}
+        return {name: self.backend.to_device(column) for name, column in sequences.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -45,6 +45,9 @@ ENDS = "ends"
 STARTED = "started"
 """Input of a blockwise plan: the numbers of those sequences."""
 
+SHARES = {"root_mean": "root_shares", "rising_mean": "rising_shares"}
+"""Kind of pooling -> input of a blockwise plan: what each row is multiplied by, ``(tokens,)``."""
+
 
 def blockwise(plan: Node, offsets: tuple[int, ...], block: int) -> Node:
     """The plan of one batch, every matrix in blocks of ``block`` × ``block``.
@@ -62,7 +65,8 @@ def blockwise(plan: Node, offsets: tuple[int, ...], block: int) -> Node:
     -------
     Node
         A plan with bound extents. Its inputs are those of ``plan`` without ``sequences``, and
-        :data:`SEGMENTS`, :data:`STARTS`, :data:`ENDS` and :data:`STARTED` if it pools.
+        :data:`SEGMENTS`, :data:`STARTS`, :data:`ENDS`, :data:`STARTED` and :data:`SHARES` if it
+        pools.
     """
     form = _Form(offsets, block)
     return rewrite(plan, lambda _, node: form.of(node))
@@ -140,21 +144,21 @@ class _Form:
 
     def pooled(self, child: Node, kind: str) -> Node:
         """One row per sequence."""
-        sequences = self.sizes["sequences"]
-        if kind in ("mean", "max"):
-            segments = self.numbers(SEGMENTS, self.offsets[-1])
+        tokens, sequences = self.sizes["tokens"], self.sizes["sequences"]
+        if kind in ("cls", "last"):
+            started = sum(a < b for a, b in pairwise(self.offsets))
+            chosen = self.numbers(STARTS if kind == "cls" else ENDS, started)
+            rows = self.cut(Gather(_whole_rows(child), chosen))
+            return SegmentAggregate(rows, self.numbers(STARTED, started), sequences, "sum")
+        segments = self.numbers(SEGMENTS, tokens)
+        if kind not in SHARES:
             return SegmentAggregate(child, segments, sequences, kind)
-        if kind not in ("cls", "last"):
-            raise UnsupportedError(
-                f"pooling {kind!r} has no form over blocks; set execution='fused'"
-            )
-        started = sum(a < b for a, b in pairwise(self.offsets))
-        chosen = self.numbers(STARTS if kind == "cls" else ENDS, started)
-        rows = self.cut(Gather(_whole_rows(child), chosen))
-        return SegmentAggregate(rows, self.numbers(STARTED, started), sequences, "sum")
+        shares = self.numbers(SHARES[kind], tokens, child.schema.dtype)
+        by_row = Zip(Transpose(child, (1, 0)), shares, "multiply")  # joined on the row
+        return SegmentAggregate(Transpose(by_row, (1, 0)), segments, sequences, "sum")
 
-    def numbers(self, name: str, extent: int) -> Node:
-        return self.cut(Input(TensorSchema.one_block(name, (extent,), "int32")))
+    def numbers(self, name: str, extent: int, dtype: str = "int32") -> Node:
+        return self.cut(Input(TensorSchema.one_block(name, (extent,), dtype)))
 
 
 def _product(left: Node, right: Node, transposed: bool) -> Node:

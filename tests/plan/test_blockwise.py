@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gpudb.errors import UnsupportedError
 from gpudb.models.architecture import SEQUENCES
-from gpudb.plan.blockwise import ENDS, SEGMENTS, STARTED, STARTS, blockwise
+from gpudb.plan.blockwise import ENDS, SEGMENTS, SHARES, STARTED, STARTS, blockwise
 from gpudb.plan.node import Node, walk
 from gpudb.plan.relational import Contract, Join
 from gpudb.plan.rules import RELATIONAL, RULES, optimize
-from gpudb.plan.sequence import Attention, Context, Normalize, Pool, Scores, Softmax
+from gpudb.plan.sequence import POOLINGS, Attention, Context, Normalize, Pool, Scores, Softmax
 from gpudb.types import HostArray
 from tests.dense import dense
 from tests.tiny_plans import (
@@ -43,6 +42,10 @@ def batch_arrays(encoder: Encoder) -> dict[str, HostArray]:
         STARTS: offsets[:-1][lengths > 0],
         ENDS: offsets[1:][lengths > 0] - 1,
         STARTED: np.flatnonzero(lengths).astype(np.int32),
+        SHARES["root_mean"]: np.concatenate([np.full(n, max(n, 1) ** -0.5) for n in lengths]),
+        SHARES["rising_mean"]: np.concatenate(
+            [np.arange(1, n + 1) / np.arange(1, n + 1).sum() for n in lengths]
+        ),
     }
 
 
@@ -62,7 +65,7 @@ def test_hidden_states_are_those_of_the_fused_plan(build, lengths, block) -> Non
     np.testing.assert_allclose(run, fused, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["mean", "max", "cls", "last"])
+@pytest.mark.parametrize("kind", POOLINGS)
 def test_pooled_vectors_are_those_of_the_fused_plan(kind: str) -> None:
     encoder = bert_encoder([0, 5, 1, 0, 9], dtype="float64")
     pooled: Node = Normalize(Pool(encoder.plan, SEQUENCES, kind), 1e-12)
@@ -71,12 +74,6 @@ def test_pooled_vectors_are_those_of_the_fused_plan(kind: str) -> None:
     np.testing.assert_allclose(dense(plan, batch_arrays(encoder)), fused, rtol=1e-9, atol=1e-12)
     run = compute(plan, encoder.arrays, RELATIONAL, batch_arrays(encoder))
     np.testing.assert_allclose(run, fused, rtol=1e-9, atol=1e-12)
-
-
-def test_a_mean_with_weights_has_no_form_over_blocks() -> None:
-    pooled = Pool(bert_encoder([3]).plan, SEQUENCES, "rising_mean")
-    with pytest.raises(UnsupportedError, match="'rising_mean' has no form over blocks"):
-        blockwise(pooled, (0, 3), 4)
 
 
 def test_nothing_but_algebra_is_left() -> None:
