@@ -141,8 +141,8 @@ class Connection:
                 relation = self._duck.from_arrow(pa.table({"x": pa.array([], kind)}))
             except duckdb.Error as error:
                 raise UnsupportedError(
-                    f"{function.name}: SQL has no type for {kind}; choose another, or ask "
-                    f"Database.{function.name}"
+                    f"{function.name}: SQL has no type for {kind}; choose another dtype, such as "
+                    f"'float32' or 'int8', or ask Database.{function.name}"
                 ) from error
             self._types[kind] = str(relation.types[0])
         return self._types[kind]
