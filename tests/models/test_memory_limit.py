@@ -12,7 +12,7 @@ from gpudb.errors import MemoryBudgetError
 from gpudb.exec import placement, weights
 from gpudb.store import TensorStore
 from tests.memory_growth import can_measure, measure
-from tests.tiny_model import write_tiny_model
+from tests.tiny_model import write_tiny_head, write_tiny_model
 
 LARGE = {
     "hidden_size": 256,
@@ -92,6 +92,36 @@ def test_projected_and_measured_agree(folder: Path) -> None:
     found = measure(CHILD, folder=folder, limit=None, threads=2, vectors=None)
     assert found["grown"] <= found["projected"] + OVERHEAD
     assert found["counted"] <= found["projected"] <= 2 * found["grown"]
+
+
+WORDS = 20_000
+MASKED = {"vocab_size": WORDS, "max_position_embeddings": 8}
+"""Logits of 1024 texts, a full batch, are 82 MB; weights are 2 MB."""
+
+FILL_CHILD = """
+texts = [f"w{n} [MASK]" for n in range(2000)]
+with gpudb.connect(
+    settings["folder"], device="numpy", threads=1, memory_limit=settings["limit"]
+) as db:
+    db.fill_mask("masked", texts[:1])
+    grown, result = growth(lambda: db.fill_mask("masked", texts))
+    print(json.dumps({"grown": grown, "words": [words for (words,) in result][::100]}))
+"""
+
+
+@needs_high_water_mark
+def test_logits_of_masked_words_keep_the_limit(tmp_path: Path) -> None:
+    folder = write_tiny_head(tmp_path / "masked", "MaskedLM", WORDS, **MASKED)
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words += [f"w{number}" for number in range(WORDS - len(words))]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    with gpudb.connect(tmp_path / "db", device="numpy") as db:
+        db.import_model(folder, "masked")
+    limit = 12 << 20
+    kept, free = (measure(FILL_CHILD, folder=tmp_path / "db", limit=n) for n in (limit, None))
+    assert kept["grown"] <= limit + OVERHEAD < free["grown"]
+    for found, expected in zip(kept["words"], free["words"], strict=True):
+        assert [w["token"] for w in found] == [w["token"] for w in expected]
 
 
 def test_what_cannot_fit_is_refused_before_anything_is_read(
