@@ -30,13 +30,16 @@ class Head:
 
     kind: HeadKind
     sign: str
-    """The weight that tells whether a checkpoint has this head: one number per output."""
+    """The weight that tells whether a checkpoint has this head, ``(outputs,)``."""
     weights: Callable[[Config, int], dict[str, tuple[int, ...]]]
     """Config, outputs -> name and shape of every weight that is the head's own."""
     build: Callable[[Config, ScanWeight, Node], Node]
     """Config, weights, rows of hidden states ``(n, width)`` -> logits ``(n, outputs)``."""
     pooling: Callable[[Config], str] = lambda config: "cls"
     """Config -> the rows of a text that is classified: its first, or the mean of all."""
+    outputs: str | None = None
+    """Key of the config that says how many outputs there are, where ``sign`` is of another
+    extent."""
 
 
 @dataclass(frozen=True, slots=True)

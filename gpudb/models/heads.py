@@ -66,7 +66,7 @@ def find_head(
     head = architecture.heads.get(_task(config))
     if head is None or head.sign not in vectors:
         return None
-    outputs = vectors[head.sign]
+    outputs = vectors[head.sign] if head.outputs is None else whole_number(config, head.outputs)
     labels = () if head.kind == "fill_mask" else read_labels(config, outputs)
     return FoundHead(head, labels, outputs)
 

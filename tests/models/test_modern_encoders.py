@@ -189,31 +189,38 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ),
     (nomic_bert, {"prenorm": True}, UnsupportedError, "prenorm is True"),
     (nomic_bert, {"causal": True}, UnsupportedError, "causal is True"),
-    (nomic_bert, {"activation_function": "gelu"}, CheckpointError, "one of swiglu, geglu, glu"),
+    (nomic_bert, {"activation_function": "geglu"}, UnsupportedError, "is 'geglu'.*'swiglu'"),
     (nomic_bert, {"rotary_emb_fraction": 0.2}, CheckpointError, "rotary_emb_fraction is 0.2"),
     (nomic_bert, {"rotary_emb_fraction": 1.5}, CheckpointError, "rotary_emb_fraction is 1.5"),
 ]
+NORM = "head.norm.weight"
+UNTIED = {"tie_word_embeddings": False}
 HEADED = [
     (nomic_bert.NOMIC_BERT, NOMIC, "cls.predictions.bias"),
-    (nomic_bert.NOMIC_BERT, GPT_NAMES, "cls.predictions.bias"),
+    (nomic_bert.NOMIC_BERT, GPT_NAMES, None),
     (gte.GTE, GTE, "lm_head.decoder.bias"),
-    (modernbert.MODERNBERT, MODERN, "decoder.bias"),
-    (modernbert.MODERNBERT, {**MODERN, "classifier_pooling": "mean"}, "decoder.bias"),
-    (modernbert.MODERNBERT, {**MODERN, "classifier_bias": True, "norm_bias": True}, "decoder.bias"),
-    (modernbert.MODERNBERT, {**MODERN, "tie_word_embeddings": False}, "decoder.bias"),
+    (modernbert.MODERNBERT, MODERN, NORM),
+    (modernbert.MODERNBERT, {**MODERN, "classifier_pooling": "mean"}, NORM),
+    (modernbert.MODERNBERT, {**MODERN, "classifier_bias": True, "norm_bias": True}, NORM),
+    (modernbert.MODERNBERT, {**MODERN, **UNTIED}, NORM),
+    (modernbert.MODERNBERT, {**MODERN, "decoder_bias": False}, NORM),
+    (modernbert.MODERNBERT, {**MODERN, **UNTIED, "decoder_bias": False}, NORM),
 ]
 
 
 @pytest.mark.parametrize(("architecture", "config", "words"), HEADED, ids=lambda v: str(v)[:40])
 def test_heads_read_the_weights_that_they_list(
-    architecture: Architecture, config: dict[str, Any], words: str
+    architecture: Architecture, config: dict[str, Any], words: str | None
 ) -> None:
     signs = {"SequenceClassification": 3, "TokenClassification": 5, "MaskedLM": 23}
     for task, outputs in signs.items():
         sign = words if task == "MaskedLM" else "classifier.bias"
+        if sign is None:
+            continue
         named = {**config, "architectures": [f"AnyFor{task}"]}
-        found = find_head(architecture, named, {sign: outputs})
+        found = find_head(architecture, named, {sign: 12 if sign == NORM else outputs})
         assert found is not None
+        assert found.outputs == outputs
         own = found.head.weights(config, outputs)
         assert all(name.startswith(architecture.head_names) for name in own)
         shapes = {**architecture.weights(config), **own}
@@ -227,6 +234,14 @@ def test_heads_read_the_weights_that_they_list(
         plan = head_plan(found.head, config, scan, hidden)
         assert read.keys() == shapes.keys()
         assert plan.schema.shape[1] == outputs
+
+
+def test_masked_words_of_a_config_with_the_names_of_gpt2_are_refused() -> None:
+    named = {**GPT_NAMES, "architectures": ["NomicBertForMaskedLM"]}
+    found = find_head(nomic_bert.NOMIC_BERT, named, {"cls.predictions.bias": 23})
+    assert found is not None
+    with pytest.raises(UnsupportedError, match=r"names of GPT-2.*take architectures out of"):
+        found.head.weights(named, found.outputs)
 
 
 def test_a_pooling_that_is_not_known_is_refused() -> None:

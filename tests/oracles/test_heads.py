@@ -138,6 +138,8 @@ def test_tag(family: str, tmp_path: Path, report: Report) -> None:
     [
         *((family, {}) for family in FAMILIES),
         *((family, {"tie_word_embeddings": False}) for family in ("Bert", "ModernBert")),
+        ("ModernBert", {"decoder_bias": False}),
+        ("ModernBert", {"decoder_bias": False, "tie_word_embeddings": False}),
     ],
     ids=str,
 )

@@ -28,7 +28,7 @@ from gpudb.models.heads import is_tied
 from gpudb.models.rotary import rotary_attention, rotary_base, rotary_heads
 from gpudb.models.steps import linear_shapes, project
 from gpudb.plan.node import Node
-from gpudb.plan.tensor import Columns, Constant, Dropout, Gather, LayerNorm, Map, Zip
+from gpudb.plan.tensor import Columns, Constant, Dropout, Gather, LayerNorm, Map, Matmul, Zip
 from gpudb.types import TensorSchema
 
 _PREFIXES = ("model.", "0.auto_model.")
@@ -186,17 +186,24 @@ def _classifier(kind: Literal["classify", "tag"]) -> Head:
 
 
 def _masked_words() -> Head:
+    def biased(config: Config) -> bool:
+        return flag({"decoder_bias": True, **config}, "decoder_bias")
+
     def shapes(config: Config, outputs: int) -> dict[str, tuple[int, ...]]:
-        last = linear_shapes("decoder", outputs, whole_number(config, "hidden_size"))
+        width = whole_number(config, "hidden_size")
+        last = linear_shapes("decoder", outputs, width, biased(config))
         if is_tied(config):
             del last["decoder.weight"]
         return _prediction_shapes(config) | last
 
     def logits(config: Config, scan: ScanWeight, rows: Node) -> Node:
+        x = _predicted(config, scan, rows)
         words = scan(_WORDS if is_tied(config) else "decoder.weight")
-        return linear(_predicted(config, scan, rows), words, scan("decoder.bias"))
+        if biased(config):
+            return linear(x, words, scan("decoder.bias"))
+        return Matmul(x, words, transpose_right=True)
 
-    return Head("fill_mask", "decoder.bias", shapes, logits)
+    return Head("fill_mask", "head.norm.weight", shapes, logits, outputs="vocab_size")
 
 
 HEADS = {

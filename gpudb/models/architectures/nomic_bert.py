@@ -43,10 +43,8 @@ _OLD_NAMES = {
 }
 """Name in a config with the names of GPT-2 -> name in transformers."""
 
-_GATES = {"swiglu": "silu", "geglu": "gelu", "glu": "sigmoid"}
-"""Activation of a config with the names of GPT-2 -> function of the gate."""
-
 _PLAIN = {
+    "activation_function": "swiglu",  # as all that were published
     "prenorm": False,
     "parallel_block": False,
     "use_rms_norm": False,
@@ -138,19 +136,14 @@ def _in_present_names(config: Config) -> Config:
     """The config as transformers writes it, whichever names it has."""
     if "n_embd" not in config:
         return config
+    config = {"activation_function": "gelu_new", **config}  # what GPT-2 has without it
     for key, plain in _PLAIN.items():
         if config.get(key, plain) != plain:
             raise UnsupportedError(
                 f"config.json: {key} is {config[key]!r}; gpudb computes NomicBERT with {plain!r}"
             )
-    gate = config.get("activation_function")
-    if gate not in _GATES:
-        raise CheckpointError(
-            f"config.json: activation_function is {gate!r}; gpudb computes one of "
-            f"{', '.join(_GATES)}"
-        )
     renamed = {_OLD_NAMES.get(key, key): value for key, value in config.items()}
-    return {**renamed, "hidden_act": _GATES[gate]}
+    return {**renamed, "hidden_act": "silu"}
 
 
 def _turned(config: Config, width: int) -> int:
@@ -177,14 +170,31 @@ def _of_either_config(head: Head) -> Head:
     )
 
 
+def _in_present_names_only(head: Head) -> Head:
+    """The head, of a config as transformers writes it: other code had other steps in its place."""
+
+    def weights(config: Config, outputs: int) -> dict[str, tuple[int, ...]]:
+        if "n_embd" in config:
+            raise UnsupportedError(
+                "config.json has the names of GPT-2; gpudb computes NomicBERT's masked words as "
+                "transformers does, which such a checkpoint was not written for. To import its "
+                "encoder alone, take architectures out of config.json"
+            )
+        return head.weights(config, outputs)
+
+    return replace(head, weights=weights)
+
+
 HEADS = {
-    "SequenceClassification": sequence_classifier("pooler.dense", "classifier"),
-    "TokenClassification": token_classifier(),
-    "MaskedLM": masked_words(
-        "cls.predictions.transform.dense",
-        "cls.predictions.transform.layer_norm",
-        "cls.predictions.decoder",
-        "cls.predictions.bias",
+    "SequenceClassification": _of_either_config(sequence_classifier("pooler.dense", "classifier")),
+    "TokenClassification": _of_either_config(token_classifier()),
+    "MaskedLM": _in_present_names_only(
+        masked_words(
+            "cls.predictions.transform.dense",
+            "cls.predictions.transform.layer_norm",
+            "cls.predictions.decoder",
+            "cls.predictions.bias",
+        )
     ),
 }
 
@@ -196,6 +206,6 @@ NOMIC_BERT = Architecture(
     rename=rename,
     build=build,
     positions=positions,
-    heads={task: _of_either_config(head) for task, head in HEADS.items()},
+    heads=HEADS,
     head_names=("pooler.", "cls.", "classifier."),
 )
