@@ -184,6 +184,34 @@ def test_classify_pairs(family: str, tmp_path: Path, report: Report) -> None:
     assert max(differences) <= LARGEST
 
 
+def test_albert_is_told_which_text_a_token_is_of(tmp_path: Path, report: Report) -> None:
+    """As in transformers 4, with which it was trained; transformers 5 says so only when asked."""
+    transformers = pytest.importorskip("transformers")
+    torch = pytest.importorskip("torch")
+    special = [(token, 0.0) for token in ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]")]
+    letters = [(letter, -3.0) for letter in "▁abcdefghijklmnopqrstuvwxyz"]
+    tokenizer = transformers.AlbertTokenizer(vocab=special + letters, model_max_length=LONGEST)
+    sizes = {**SIZES, "vocab_size": len(tokenizer), "embedding_size": 16, "pad_token_id": 0}
+    config = transformers.AlbertConfig(**sizes, bos_token_id=2, eos_token_id=3)
+    model = randomized(transformers.AlbertForSequenceClassification(config), 5, 0.5)
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    first, second = ["a cat", "the the"], ["sat on the mat", "dogs ran"]
+
+    def logits(**asked: Any) -> Any:
+        given = tokenizer(first, second, padding=True, return_tensors="pt", **asked)
+        with torch.inference_mode():
+            return model(**given).logits.softmax(1).numpy()
+
+    expected = logits(return_token_type_ids=True)
+    assert np.abs(expected - logits(return_token_type_ids=False)).max() > 1e-3
+    with _imported(tmp_path) as db:
+        found = [[p for _, p in row] for _, _, row in db.classify("m", first, second)]
+    difference = float(np.abs(np.array(found) - expected).max())
+    report(f"{difference:.2e}")
+    assert difference <= LARGEST
+
+
 SCORES = [
     *((family, "Sigmoid", "transformers") for family in FAMILIES),
     ("Roberta", "Identity", "transformers"),
