@@ -24,7 +24,7 @@ help:
 	@echo "make test          run the tests that need no PyTorch and no GPU"
 	@echo "make test-oracles  compare with PyTorch, transformers and sentence-transformers"
 	@echo "make test-formats  import what TensorFlow, Flax, orbax and exporters of ONNX write (4 GB)"
-	@echo "make test-mxnet    import what MXNet 1.9 writes (needs Python 3.11)"
+	@echo "make test-mxnet    import what MXNet 1.9 and GluonNLP write (needs Python 3.11)"
 	@echo "make gpu-check     compile the CUDA kernels and run them on the CPU (no GPU needed)"
 	@echo "make gpu-check-cudf  the layout of cuDF frames, with all of cuDF (3.7 GB) over host memory"
 	@echo "make mutants       change kernels at random places and see the checks fail"
@@ -44,7 +44,7 @@ test-formats: $(FORMATS)/.formats
 	$(FORMATS)/bin/python -m pytest -m formats tests/oracles tests/models
 
 test-mxnet: $(VENV)/.dev $(MXNET)/.mxnet
-	GPUDB_MXNET_PYTHON=$(MXNET)/bin/python $(VENV)/bin/python -m pytest -m formats tests/models/formats/test_mxnet.py
+	GPUDB_MXNET_PYTHON=$(MXNET)/bin/python $(VENV)/bin/python -m pytest -m formats tests/models/formats/test_mxnet.py tests/models/formats/test_gluonnlp.py
 
 gpu-check: $(PROOFS)/.proofs
 	$(PROOFS)/bin/python -m mypy -p gpudb
@@ -105,7 +105,7 @@ $(FORMATS)/.formats: pyproject.toml
 # MXNet is no longer developed, and its last release needs a NumPy older than gpudb does.
 $(MXNET)/.mxnet: Makefile
 	$(MXNET_PYTHON) -m venv $(MXNET)
-	$(MXNET)/bin/python $(PIP) mxnet==1.9.1 'numpy<1.24'
+	$(MXNET)/bin/python $(PIP) mxnet==1.9.1 'numpy<1.24' gluonnlp==0.10.0
 	touch $@
 
 clean:

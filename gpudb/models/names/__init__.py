@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gpudb.models.formats.weight import Weight
-from gpudb.models.names import flax, llama_cpp, tensorflow
+from gpudb.models.names import flax, gluonnlp, llama_cpp, tensorflow
 from gpudb.models.names.layout import torch_layout
 
 
@@ -32,6 +32,8 @@ def _naming(weights: Mapping[str, Weight]) -> Callable[[Sequence[str]], str | No
     """How names are translated; None for PyTorch's own."""
     if llama_cpp.WORDS in weights:
         return llama_cpp.names_of(weights).torch_name
+    if any(gluonnlp.CELLS in _parts(name) for name in weights):
+        return gluonnlp.torch_name
     kinds = {_parts(name)[-1] for name in weights}
     slashed = {_parts(name)[-1] for name in weights if "/" in name}
     if slashed & {"gamma", "beta"} or any(name.endswith(":0") for name in weights):
