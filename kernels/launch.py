@@ -136,7 +136,7 @@ MOST_HOLDING = 512
 """Threads of a block that holds rows in registers: 128 registers for each."""
 
 
-def held_in_registers(itemsize: int) -> dict[str, int]:
+def held_in_registers(itemsize: int) -> dict[str, Any]:
     """What functions are compiled with that hold a part of each row in registers of threads.
 
     32 floats, 64 KiB for the block; 8 doubles: with more of them some architectures spill.
@@ -154,7 +154,7 @@ class RowGrid:
     """Bytes of shared memory."""
     kept: int
     """Elements of a row that fit; 16 bytes of a row are on one side."""
-    defines: dict[str, int]
+    defines: dict[str, Any]
     """What the function is compiled with: accumulators that a thread holds in registers."""
 
 
