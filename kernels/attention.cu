@@ -19,6 +19,9 @@ The host does not know the lengths. Sequence s owns the tiles from offsets[s] / 
 where the next one's begin: always enough, and n / tile + sequences + 1 in all. A block finds its
 sequence by binary search, and has nothing to do where its tile begins behind the end.
 
+Numbers that are -inf at an end make a window, if no mask could leave a query without a key in it:
+tiles of keys outside are not looked at, whatever is in them.
+
 Bytes moved: q and out once; k and v once per tile of queries, from L2 all but the first time. The
 least possible is once. Arithmetic: 4 · width operations per pair and head, on 2 · width elements
 per key and tile: with 32 queries to a tile, 16 operations per byte of float32.
@@ -265,6 +268,14 @@ extern "C" __global__ void __launch_bounds__(256, 1)
     const int rows = int(max(index_t(0), min(index_t(ROWS), stop - row)));
     index_t keys_stop = s < sequences ? stop : start;  // rows behind the last have no keys
     if (causal) keys_stop = min(keys_stop, first + (index_t(1) << tile_shift));
+    index_t keys_start = start;
+    if (BY_DISTANCE && !masked) {  // -inf at an end is a window: tiles behind it are not read
+      const T* by_head = relative + index_t(head) * head_step;
+      if (widen(by_head[0]) == A(-CU_INF)) keys_start = max(start, first + 1 - reach);
+      if (widen(by_head[2 * reach]) == A(-CU_INF))
+        keys_stop = min(keys_stop, first + (index_t(1) << tile_shift) + max(0, reach - 1));
+      keys_start = min(keys_start, first);  // a query has itself, whatever its number
+    }
 
     const Operand query(q, biased ? bias : none, q_stride, head, width);
     const Operand key(k, biased ? bias + all : none, k_stride, head, width);
@@ -273,7 +284,7 @@ extern "C" __global__ void __launch_bounds__(256, 1)
     read_rows(query, row, rows, ROWS, A(scale), nullptr, queries, packs * step, mine);
     __syncwarp();
     Progress progress;
-    for (index_t from = start; from < keys_stop; from += KEYS) {
+    for (index_t from = keys_start; from < keys_stop; from += KEYS) {
       const int count = int(min(index_t(KEYS), keys_stop - from));
       const bool busy = rows > 0 && (!causal || from < row + rows);
       __syncthreads();  // the values before have been added

@@ -27,21 +27,6 @@ template <class T, int N> __device__ __forceinline__ Few<T, N> read_few(const T*
   return *reinterpret_cast<const Few<T, N>*>(p);
 }
 
-// 16 bytes are stored by an instruction of our own: NVRTC 13.5 makes four stores of 4 bytes of the
-// assignment in some kernels, and one of 16 in others.
-template <class T, int N> __device__ __forceinline__ void write_few(T* p, const Few<T, N>& few) {
-#ifndef CUHOST
-  if constexpr (sizeof(few) == 16) {
-    const uint4 bits = *reinterpret_cast<const uint4*>(&few);
-    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(p)),
-                 "r"(bits.x), "r"(bits.y), "r"(bits.z), "r"(bits.w)
-                 : "memory");
-    return;
-  }
-#endif
-  *reinterpret_cast<Few<T, N>*>(p) = few;
-}
-
 template <class T, int N>
 __device__ __forceinline__ void copy_few(T* to, const T* from, Count<N> n) {
   write_few(to, read_few(from, n));

@@ -138,8 +138,9 @@ def tiles(whole: Box) -> Tiles | None:
         return None
     turned = steps.index(1)
     inner, columns = whole.extents[turned], whole.extents[last]
-    # An axis whose elements follow those of the turned one where they are read gives rows as well.
-    behind = [axis for axis in range(last) if steps[axis] == inner]
+    # An axis whose elements follow those of the turned one where they are read gives rows as well,
+    # but for a long one, which fills tiles by itself: rows of these lie between each other's.
+    behind = [axis for axis in range(last) if steps[axis] == inner and inner < TILE * TILE]
     rows = inner * prod(whole.extents[axis] for axis in behind)
     if min(rows, columns) < LEAST_TILED and rows * columns <= TILE * TILE:
         return None

@@ -24,7 +24,7 @@ extern "C" __global__ void divide_rows(const T* __restrict__ x, const T* __restr
       const A length = nan_max(widen(norms[groups[block] * height + within]), A(eps));
       auto few = load_few(x + row * width + at, n);
       for (A& v : few.v) v /= length;
-      store_few(out + row * width + at, few);
+      write_few(out + row * width + at, narrow_few<T>(few));
     }
   });
 }

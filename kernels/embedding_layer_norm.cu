@@ -6,16 +6,16 @@ embedding_layer_norm: layer-norm of the sum of one row from each of K tables, K 
   gamma, beta      (width,) T
   out              (rows, width) T
 
-Tables from K on are not looked at. One block per row of out, walking on in steps of the grid.
-Each row of a table is read once for each time it is wanted and out written once, the least possible
-without sorting, but for what is behind the first `kept` elements of a row, which fit into shared
-memory: that is read twice. Deterministic. The sum is not rounded to T before it is normalised.
+Tables from K on are not looked at. One block per row of out, walking on in steps of the grid. Each
+row of a table is read once for each time it is wanted and out written once, the least possible
+without sorting, but for what does not fit into registers and shared memory, which is read twice,
+see kept.cuh. Deterministic. The sum is not rounded to T before it is normalised.
 */
 #include "layer_norm.cuh"
 
 typedef Accumulator<T>::type A;
 
-extern "C" __global__ void embedding_layer_norm(
+extern "C" __global__ void ROW_BOUNDS embedding_layer_norm(
     const T* __restrict__ table0, const T* __restrict__ table1, const T* __restrict__ table2,
     const T* __restrict__ table3, index_t stride0, index_t stride1, index_t stride2,
     index_t stride3, const I0* __restrict__ rows0, const I1* __restrict__ rows1,
@@ -24,7 +24,7 @@ extern "C" __global__ void embedding_layer_norm(
     index_t kept) {
   CU_SHARED(A, scratch, [32]);
   CU_DYN_SHARED(A, cache);
-  const LayerNorm<T> norm = {gamma, beta, width, A(eps), cache, kept, scratch};
+  const LayerNorm<T, HELD> norm = {gamma, beta, width, A(eps), cache, kept, scratch};
   const bool packed = is_packed(out, width) && is_packed(table0, stride0) &&
                       (K < 2 || is_packed(table1, stride1)) &&
                       (K < 3 || is_packed(table2, stride2)) &&

@@ -57,8 +57,9 @@ def launch(
     count, width = shape(tables, rows, gamma, beta, eps)
     out = device.empty((count, width), gamma.dtype)
     types = {f"I{place}": column.dtype for place, column in enumerate(numbers)}
-    function = cuda("embedding_layer_norm", T=gamma.dtype, K=len(tables), **types)
     grid = row_grid(device, count if width else 0, width, gamma.dtype.itemsize)
+    types |= grid.defines
+    function = cuda("embedding_layer_norm", T=gamma.dtype, K=len(tables), **types)
     arrays = (*(x for x, _ in given), *(stride for _, stride in given), *numbers, gamma, beta, out)
     args = (*arrays, count, width, eps, grid.kept)
     device.launch(function, grid.blocks, grid.threads, args, grid.shared)

@@ -24,7 +24,7 @@ extern "C" __global__ void gated(const T* __restrict__ x, index_t stride,
       const auto others = load_few(y + row * other_stride + at, n);
 #pragma unroll
       for (int i = 0; i < sizeof(few.v) / sizeof(A); ++i) few.v[i] = FN::of(few.v[i]) * others.v[i];
-      store_few(out + row * width + at, few);
+      write_few(out + row * width + at, narrow_few<T>(few));
     }
   });
 }

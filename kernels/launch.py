@@ -132,6 +132,18 @@ def row_threads(width: int, itemsize: int) -> int:
     return min(512, WARP * ceil_div(vectors, WARP))
 
 
+MOST_HOLDING = 512
+"""Threads of a block that holds rows in registers: 128 registers for each."""
+
+
+def held_in_registers(itemsize: int) -> dict[str, Any]:
+    """What functions are compiled with that hold a part of each row in registers of threads.
+
+    32 floats, 64 KiB for the block; 8 doubles: with more of them some architectures spill.
+    """
+    return {"HELD": 8 if itemsize == 8 else 32}
+
+
 @dataclass(frozen=True, slots=True)
 class RowGrid:
     """One block for each row, which keeps in shared memory what fits of it."""
@@ -141,7 +153,9 @@ class RowGrid:
     shared: int
     """Bytes of shared memory."""
     kept: int
-    """Elements at the front of a row that fit; 16 bytes of a row are on one side."""
+    """Elements of a row that fit; 16 bytes of a row are on one side."""
+    defines: dict[str, Any]
+    """What the function is compiled with: accumulators that a thread holds in registers."""
 
 
 def row_grid(device: Device, rows: int, width: int, itemsize: int) -> RowGrid:
@@ -149,7 +163,10 @@ def row_grid(device: Device, rows: int, width: int, itemsize: int) -> RowGrid:
     threads = device.block_size(row_threads(width, itemsize))
     each = accumulator_nbytes(itemsize)
     kept = min(width, (MAX_SHARED_NBYTES - SCRATCH_NBYTES) // each)
-    return RowGrid(grid_for(rows, 1), threads, kept * each, kept)
+    if kept == width:
+        return RowGrid(grid_for(rows, 1), threads, kept * each, kept, {"HELD": 0})
+    threads = min(threads, MOST_HOLDING)
+    return RowGrid(grid_for(rows, 1), threads, kept * each, kept, held_in_registers(itemsize))
 
 
 def matrix_grid(device: Device, rows: int, width: int, itemsize: int) -> tuple[int, int]:

@@ -1,11 +1,11 @@
 // Layer-norm of rows, one block to a row. The three kernels differ in what a row is the sum of.
 #include "elementwise.cuh"
+#include "kept.cuh"
 #include "moments.cuh"
-#include "row.cuh"
 
-// Two walks over a row: its moments, and what they make of it. `cache` is shared memory for the
-// first `kept` accumulators; elements behind them come from the source again.
-template <class T> struct LayerNorm {
+// Two walks over a row: its moments, and what they make of it. `cache` is shared memory for `kept`
+// accumulators, see kept.cuh.
+template <class T, int HELD> struct LayerNorm {
   typedef typename Accumulator<T>::type A;
   const T* gamma;
   const T* beta;
@@ -20,18 +20,16 @@ template <class T> struct LayerNorm {
   __device__ __forceinline__ void apply(Source source, T* to, bool packed) const {
     packed = packed && is_aligned16(gamma) && is_aligned16(beta);
     auto mine = Moments<A>::none();
-    along_row<T>(width, packed, [&](index_t at, auto n) {
-      const auto few = source(at, n);
+    KeptRow<T, HELD> row = {cache, kept, width, packed};
+    row.first(source, [&](index_t, const auto& few, auto) {
       for (const A v : few.v) mine.add(v);
-      if (at < kept) store_few(cache + at, few);
     });
     const A mean = block_reduce<Sum>(mine.total(), A(0), scratch) / A(width);
     const A squares = block_reduce<Sum>(mine.about(mean), A(0), scratch);
     const A inverse = A(1) / square_root(not_negative(squares) / A(width) + eps);
-    along_row<T>(width, packed, [&](index_t at, auto n) {
-      auto few = at < kept ? load_few(cache + at, n) : source(at, n);
+    row.again(source, [&](index_t at, auto few, auto n) {
       scale_and_shift(few, mean, inverse, load_few(gamma + at, n), load_few(beta + at, n));
-      store_few(to + at, few);
+      write_few(to + at, narrow_few<T>(few));
     });
   }
 

@@ -51,7 +51,8 @@ def launch(device: Device, x: Any, gamma: Any, beta: Any, eps: float) -> Any:
     (rows, stride), width = x.shape, gamma.shape[0]
     grid = row_grid(device, rows if stride else 0, width, x.dtype.itemsize)
     args = (x, gamma, beta, out, rows, width, stride, eps, grid.kept)
-    device.launch(cuda("layer_norm", T=x.dtype), grid.blocks, grid.threads, args, grid.shared)
+    function = cuda("layer_norm", T=x.dtype, **grid.defines)
+    device.launch(function, grid.blocks, grid.threads, args, grid.shared)
     return out
 
 

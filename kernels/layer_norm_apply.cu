@@ -42,7 +42,7 @@ extern "C" __global__ void layer_norm_apply(
 #pragma unroll
       for (int i = 0; i < elements; ++i)
         few.v[i] = A((double(few.v[i]) - mean) * inverse) * scale.v[i] + shift.v[i];
-      store_few(out + row * width + at, few);
+      write_few(out + row * width + at, narrow_few<T>(few));
     }
   });
 }

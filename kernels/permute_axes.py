@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,9 @@ def launch(device: Device, x: Any, order: tuple[int, ...]) -> Any:
     whole = box(out.shape, [steps[axis] for axis in order])
     through = tiles(whole)
     if through is None:
-        _by_runs(device, x, out, whole)
+        written = contiguous_steps(out.shape)
+        back = box(x.shape, [written[order.index(axis)] for axis in range(x.ndim)])
+        _by_runs(device, x, out, whole, back)
     else:
         function = cuda("permute_axes", "permute_axes_tiled", T=x.dtype, AXES=through.outer.axes)
         blocks = grid_for(through.number, 1)
@@ -46,11 +49,22 @@ def launch(device: Device, x: Any, order: tuple[int, ...]) -> Any:
     return out
 
 
-def _by_runs(device: Device, x: Any, out: Any, whole: Box) -> None:
-    packed = whole.is_packed(x.dtype.itemsize)
-    blocks, threads = element_grid(device, whole.size, per_access(x.dtype.itemsize, packed))
-    function = cuda("permute_axes", T=x.dtype, AXES=whole.axes)
-    device.launch(function, blocks, threads, (x, out, whole.size, packed, *whole.numbers()))
+def _by_runs(device: Device, x: Any, out: Any, whole: Box, back: Box) -> None:
+    """In the order of the result, or of ``x`` where neighbours of the other then meet earlier."""
+    scattered = _far_places(back) < _far_places(whole)
+    walked = back if scattered else whole
+    packed = walked.is_packed(x.dtype.itemsize)
+    blocks, threads = element_grid(device, walked.size, per_access(x.dtype.itemsize, packed))
+    function = cuda("permute_axes", T=x.dtype, AXES=walked.axes)
+    args = (x, out, walked.size, packed, scattered, *walked.numbers())
+    device.launch(function, blocks, threads, args)
+
+
+def _far_places(walked: Box) -> int:
+    """Runs of the other array between two that are neighbours there, and may share a sector."""
+    (steps,) = walked.steps
+    outer = steps[:-1] if steps[-1] == 1 else steps
+    return prod(walked.extents[outer.index(min(outer)) + 1 :]) if outer else 1
 
 
 permute_axes = Kernel("permute_axes", reference, shape, launch=launch)

@@ -8,9 +8,10 @@ length one.
 
 One block per sequence, walking on in steps of the grid. `across` threads share out the columns, and
 the block is cut into `groups` of so many, which take every groups-th row each. Their results meet
-in shared memory (`groups` rows of `pitch` accumulators) where `cached`, in the order of the groups;
-rows too wide for that have one group and meet in out. Every row used is read once and out written
-once, the least possible (wide rows with `normalised` read out again, twice). Deterministic.
+in shared memory (`groups` rows of `pitch` accumulators) where `cached`, in the order of the groups.
+Rows too wide for that have one group; with `normalised` a function with HELD keeps their results as
+kept.cuh says, `pitch` of them in shared memory. Every row used is read once and out written once, the least possible,
+but for columns that are not kept: those are read twice. Deterministic.
 */
 #include "norm.cuh"
 
@@ -54,10 +55,10 @@ template <int N> __device__ __forceinline__ void finish(Few<A, N>& few, index_t 
   for (A& v : few.v) v = count ? FN::finish(v, count) : A(0);
 }
 
-extern "C" __global__ void pool(const T* __restrict__ x, const I* __restrict__ offsets,
-                                T* __restrict__ out, index_t sequences, index_t width,
-                                index_t most, bool last, bool normalised, double eps, int across,
-                                int groups, index_t pitch, bool cached) {
+extern "C" __global__ void ROW_BOUNDS pool(
+    const T* __restrict__ x, const I* __restrict__ offsets, T* __restrict__ out, index_t sequences,
+    index_t width, index_t most, bool last, bool normalised, double eps, int across, int groups,
+    index_t pitch, bool cached) {
   CU_SHARED(A, scratch, [32]);
   CU_DYN_SHARED(A, cache);
   const bool packed = is_packed(x, width) && is_packed(out, width);
@@ -66,34 +67,36 @@ extern "C" __global__ void pool(const T* __restrict__ x, const I* __restrict__ o
     const index_t rows = offsets[s + 1] - offsets[s], count = rows < most ? rows : most;
     const T* from = x + (last ? offsets[s + 1] - count : index_t(offsets[s])) * width;
     T* to = out + s * width;
-    const auto reduce = [&](index_t at, auto n) {
+    const auto reduced = [&](index_t at, auto n) {
       auto few = same_few(FN::neutral(), n);
 #pragma unroll 4
       for (index_t row = group; row < count; row += groups)
         merge(few, weighed(load_few(from + row * width + at, n), row));
-      if (cached) {
-        store_few(cache + group * pitch + at, few);
-      } else {
-        finish(few, count);
-        store_few(to + at, few);
-      }
+      return few;
     };
-    if (group < groups) along_row<T>(width, packed, reduce, lane, across);
+    if (cached && group < groups)
+      along_row<T>(width, packed, [&](index_t at, auto n) {
+        store_few(cache + group * pitch + at, reduced(at, n));
+      }, lane, across);
     __syncthreads();
     const auto pooled = [&](index_t at, auto n) {
-      if (!cached) return load_few(to + at, n);
-      auto few = load_few(cache + at, n);
+      auto few = HELD ? reduced(at, n) : load_few(cache + at, n);
 #pragma unroll 1
-      for (int g = 1; g < groups; ++g) merge(few, load_few(cache + g * pitch + at, n));
+      for (int g = 1; !HELD && g < groups; ++g) merge(few, load_few(cache + g * pitch + at, n));
       finish(few, count);
       return few;
     };
-    A length = 1;
-    if (normalised) length = nan_max(euclidean_norm<T>(width, packed, pooled, scratch), A(eps));
-    if (normalised || cached) {
-      along_row<T>(width, packed, [&](index_t at, auto n) {
-        auto few = pooled(at, n);
+    if (normalised) {
+      KeptRow<T, HELD> once = {cache, HELD ? pitch : 0, width, packed};
+      const A length = nan_max(euclidean_norm(once, pooled, scratch), A(eps));
+      once.again(pooled, [&](index_t at, auto few, auto) {
         for (A& v : few.v) v /= length;
+        write_few(to + at, narrow_few<T>(few));
+      });
+    } else {
+      along_row<T>(width, packed, [&](index_t at, auto n) {
+        auto few = cached ? pooled(at, n) : reduced(at, n);
+        if (!cached) finish(few, count);
         store_few(to + at, few);
       });
     }

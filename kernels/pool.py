@@ -17,12 +17,14 @@ import numpy as np
 from gpudb.kernels import Kernel
 from gpudb.kernels.launch import (
     MAX_SHARED_NBYTES,
+    MOST_HOLDING,
     SCRATCH_NBYTES,
     Device,
     accumulator_nbytes,
     ceil_div,
     cuda,
     grid_for,
+    held_in_registers,
     row_numbers,
     row_threads,
 )
@@ -94,7 +96,9 @@ def launch(device: Device, x: Any, offsets: Any, kind: str, eps: float | None) -
     sequences, width = out.shape
     cut = _cut(device, width, x.dtype.itemsize)
     most = 1 if kind in ("cls", "last") else MAX_ROWS
-    function = cuda("pool", T=x.dtype, I=offsets.dtype, FN=FUNCTIONS.get(kind, "Mean"))
+    held = {"HELD": 0} if cut.cached or eps is None else held_in_registers(x.dtype.itemsize)
+    defines = {"I": offsets.dtype, "FN": FUNCTIONS.get(kind, "Mean")}
+    function = cuda("pool", T=x.dtype, **defines, **held)
     sizes = (sequences, width, most, kind == "last", eps is not None, eps or 0.0)
     args = (x, offsets, out, *sizes, cut.across, cut.groups, cut.pitch, cut.cached)
     blocks = grid_for(sequences, 1) if width else 0
@@ -113,12 +117,9 @@ class _Cut:
     pitch: int
     """Accumulators of a group in shared memory."""
     shared: int
-    """Bytes of it; 0 where one row is too much."""
-
-    @property
-    def cached(self) -> bool:
-        """Whether results meet in shared memory."""
-        return self.shared > 0
+    """Bytes of it."""
+    cached: bool
+    """Whether there is room for whole rows, so that results of groups meet there."""
 
 
 def _cut(device: Device, width: int, itemsize: int) -> _Cut:
@@ -127,12 +128,16 @@ def _cut(device: Device, width: int, itemsize: int) -> _Cut:
     # One by one, a group takes all columns at once: those of two walks would share sectors.
     across = row_threads(width, itemsize if is_packed else 16)
     threads = device.block_size(across * max(1, 512 // across))
+    threads = min(threads, MOST_HOLDING)
     across = min(across, threads)
     pitch = 8 * ceil_div(width, 8)  # 16 bytes at a time
     row_nbytes = max(1, pitch) * accumulator_nbytes(itemsize)
-    fit = (MAX_SHARED_NBYTES - SCRATCH_NBYTES) // row_nbytes
-    groups = max(1, min(threads // across, fit))
-    return _Cut(threads, across, groups, pitch, min(groups, fit) * row_nbytes)
+    room = MAX_SHARED_NBYTES - SCRATCH_NBYTES
+    if row_nbytes > room:
+        kept = room // accumulator_nbytes(itemsize)
+        return _Cut(threads, across, 1, kept, room, False)
+    groups = min(threads // across, room // row_nbytes)
+    return _Cut(threads, across, groups, pitch, groups * row_nbytes, True)
 
 
 pool = Kernel("pool", reference, shape, launch=launch)

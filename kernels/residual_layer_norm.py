@@ -40,7 +40,7 @@ def launch(
     grid = row_grid(device, rows if width else 0, width, x.dtype.itemsize)
     arrays = (x, residual, added, gamma, beta, out)
     args = (*arrays, rows, width, eps, bias is not None, grid.kept)
-    function = cuda("residual_layer_norm", T=x.dtype)
+    function = cuda("residual_layer_norm", T=x.dtype, **grid.defines)
     device.launch(function, grid.blocks, grid.threads, args, grid.shared)
     return out
 

@@ -41,7 +41,8 @@ def launch(device: Device, x: Any, gamma: Any, eps: float) -> Any:
     rows, width = x.shape
     grid = row_grid(device, rows if width else 0, width, x.dtype.itemsize)
     args = (x, gamma, out, rows, width, eps, grid.kept)
-    device.launch(cuda("rms_norm", T=x.dtype), grid.blocks, grid.threads, args, grid.shared)
+    function = cuda("rms_norm", T=x.dtype, **grid.defines)
+    device.launch(function, grid.blocks, grid.threads, args, grid.shared)
     return out
 
 

@@ -18,11 +18,31 @@ __device__ __forceinline__ Few<typename Accumulator<T>::type, N> load_few(const 
 }
 
 template <class T, int N>
-__device__ __forceinline__ void store_few(T* p, const Few<typename Accumulator<T>::type, N>& few) {
+__device__ __forceinline__ Few<T, N> narrow_few(const Few<typename Accumulator<T>::type, N>& few) {
   Few<T, N> stored;
 #pragma unroll
   for (int i = 0; i < N; ++i) stored.v[i] = Narrow<T>::from(few.v[i]);
-  *reinterpret_cast<Few<T, N>*>(p) = stored;
+  return stored;
+}
+
+template <class T, int N>
+__device__ __forceinline__ void store_few(T* p, const Few<typename Accumulator<T>::type, N>& few) {
+  *reinterpret_cast<Few<T, N>*>(p) = narrow_few<T>(few);
+}
+
+// To global memory, elements as they are stored. 16 bytes by an instruction of our own: NVRTC 13.5
+// makes four stores of 4 bytes of the assignment in some kernels, and one of 16 in others.
+template <class T, int N> __device__ __forceinline__ void write_few(T* p, const Few<T, N>& few) {
+#ifndef CUHOST
+  if constexpr (sizeof(few) == 16) {
+    const uint4 bits = *reinterpret_cast<const uint4*>(&few);
+    asm volatile("st.global.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(p)),
+                 "r"(bits.x), "r"(bits.y), "r"(bits.z), "r"(bits.w)
+                 : "memory");
+    return;
+  }
+#endif
+  *reinterpret_cast<Few<T, N>*>(p) = few;
 }
 
 template <class A, int N> __device__ __forceinline__ Few<A, N> same_few(A value, Count<N>) {

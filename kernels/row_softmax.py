@@ -40,7 +40,8 @@ def launch(device: Device, x: Any, width: int) -> Any:
     rows, stride = x.shape
     grid = row_grid(device, rows if stride else 0, width, x.dtype.itemsize)
     args = (x, out, rows, width, stride, grid.kept)
-    device.launch(cuda("row_softmax", T=x.dtype), grid.blocks, grid.threads, args, grid.shared)
+    function = cuda("row_softmax", T=x.dtype, **grid.defines)
+    device.launch(function, grid.blocks, grid.threads, args, grid.shared)
     return out
 
 

@@ -26,7 +26,7 @@ extern "C" __global__ void softmax_apply(const T* __restrict__ x, const T* __res
       const A largest = widen(state[0]), total = widen(state[height]);
       auto few = load_few(x + row * width + at, n);
       for (A& v : few.v) v = exponential(v - largest) / total;
-      store_few(out + row * width + at, few);
+      write_few(out + row * width + at, narrow_few<T>(few));
     }
   });
 }

@@ -49,16 +49,19 @@ __device__ __forceinline__ void turn_tile(const T* from, T* to, index_t row0, in
 // Shares out the tiles of `matrices` matrices among the blocks of the grid. start(matrix, from, to)
 // sets where a matrix begins.
 template <class T, class Start>
-__device__ __forceinline__ void over_tiles(index_t matrices, const Turned& turned, Start start,
-                                           T (&square)[TILE][TILE + 1]) {
+__device__ __forceinline__ void over_tiles(index_t matrices, const Turned& turned, bool interleaved,
+                                           Start start, T (&square)[TILE][TILE + 1]) {
   const index_t down = (turned.rows + TILE - 1) / TILE;
   const index_t across = (turned.columns + TILE - 1) / TILE;
   // Along the side with fewer tiles first: neighbours on the other side, which share sectors at their
-  // edges, then follow soon as well.
-  const bool down_first = down < across;
+  // edges, then follow soon as well. So do matrices whose rows lie between each other's in the
+  // result, if they are `interleaved` and few.
+  const bool down_first = down < across, together = interleaved && matrices < down;
   const index_t fewer = down_first ? down : across;
   for (index_t i = blockIdx.x; i < matrices * down * across; i += gridDim.x) {
-    const index_t matrix = i / (down * across), tile = i - matrix * down * across;
+    const index_t above = i / (together ? matrices : down * across);
+    const index_t matrix = together ? i - above * matrices : above;
+    const index_t tile = together ? above : i - above * down * across;
     const index_t row = down_first ? tile % fewer : tile / fewer;
     const index_t column = down_first ? tile / fewer : tile % fewer;
     const T* from;

@@ -43,5 +43,5 @@ extern "C" __global__ void transpose_blocks_tiled(const T* __restrict__ x,
     from = x + chosen[block] * size + place_in<AXES>(extents, read, inside);
     to = out + block * size + place_in<AXES>(extents, written, inside);
   };
-  over_tiles(blocks * matrices, turned, start, square);
+  over_tiles(blocks * matrices, turned, false, start, square);
 }

@@ -5,11 +5,12 @@ zip_pairs: FN of pairs of blocks, element by element. FN is a struct of elementw
   y       (number of blocks, size_y) Y, read with the steps t0, t1, …
   rows_x  (pairs,) which block of x; -1 for zeros
   rows_y  (pairs,) which block of y; -1 for zeros
-  out     (pairs, size) T, the axes of a block n0, n1, … of which AXES are there
+  out     (pairs, size) T, written with the steps u0, u1, …
 
-Steps are 0 along axes that repeat. A thread for 16 bytes of the result, or for one element. Both
-blocks of a pair are read once for it, what repeats within a block from cache, and out is written
-once: the least possible where no pair shares a block with another. Deterministic.
+A block of the result has the extents n0, n1, … along AXES axes, in the order in which it is gone
+through. Steps are 0 along axes that repeat. A thread for 16 bytes of the result, or for one
+element. Both blocks of a pair are read once for it, what repeats within a block from cache, and out
+is written once: the least possible where no pair shares a block with another. Deterministic.
 */
 #include "zips.cuh"
 
@@ -20,8 +21,10 @@ extern "C" __global__ void zip_pairs(const X* __restrict__ x, const Y* __restric
     index_t pairs, index_t size_x, index_t size_y, index_t size, bool packed, index_t n0,
     index_t n1, index_t n2, index_t n3, index_t n4, index_t n5, index_t n6, index_t n7, index_t s0,
     index_t s1, index_t s2, index_t s3, index_t s4, index_t s5, index_t s6, index_t s7, index_t t0,
-    index_t t1, index_t t2, index_t t3, index_t t4, index_t t5, index_t t6, index_t t7) {
+    index_t t1, index_t t2, index_t t3, index_t t4, index_t t5, index_t t6, index_t t7, index_t u0,
+    index_t u1, index_t u2, index_t u3, index_t u4, index_t u5, index_t u6, index_t u7) {
   const Axes extents = ALL_AXES(n), steps_x = ALL_AXES(s), steps_y = ALL_AXES(t);
+  const Axes written = ALL_AXES(u);
   const bool same_x = steps_x[AXES - 1] == 0, same_y = steps_y[AXES - 1] == 0;
   packed = packed && is_aligned16(out) && (same_x || is_aligned16(x)) &&
            (same_y || is_aligned16(y));
@@ -37,6 +40,6 @@ extern "C" __global__ void zip_pairs(const X* __restrict__ x, const Y* __restric
       others = read_along<A>(y + place, same_y, few);
     }
     apply_few<FN>(values, others);
-    store_few(out + pair * size + at, values);
+    store_few(out + pair * size + place_in<AXES>(extents, written, at), values);
   });
 }

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 
 from gpudb.kernels import Kernel
-from gpudb.kernels.boxes import box, element_grid, per_access, spread_steps
+from gpudb.kernels.boxes import (
+    Box,
+    box,
+    contiguous_steps,
+    element_grid,
+    per_access,
+    spread_steps,
+)
 from gpudb.kernels.elementwise import ZIPS, functor
 from gpudb.kernels.launch import Device, cuda
 from gpudb.kernels.rows import row_pieces
@@ -60,7 +67,7 @@ def launch(device: Device, x: Any, y: Any, rows_x: Any, rows_y: Any, order: Orde
     rows_x, rows_y = device.rows(rows_x), device.rows(rows_y)
     out = device.empty(shape(x, y, rows_x, rows_y, order, fn), dtype(x, y))
     left = spread_steps(x.shape[1:], range(len(order)))
-    block = box(out.shape[1:], left, spread_steps(y.shape[1:], order))
+    block = _walked(out.shape[1:], left, spread_steps(y.shape[1:], order))
     packed = block.is_packed(out.dtype.itemsize)
     per = per_access(out.dtype.itemsize, packed)
     grid = element_grid(device, len(out) * block.size, per)
@@ -70,6 +77,24 @@ def launch(device: Device, x: Any, y: Any, rows_x: Any, rows_y: Any, order: Orde
     args = (x, y, rows_x, rows_y, out, *sizes, packed, *block.numbers())
     device.launch(function, *grid, args)
     return out
+
+
+def _walked(extents: tuple[int, ...], left: tuple[int, ...], right: tuple[int, ...]) -> Box:
+    """A block of the result in its own order, or in that of the right side where this is shorter.
+
+    A walk in one order meets each sector of an array in another order again after as many elements
+    as lie behind its last axis: few enough, and the cache still has it.
+    """
+    written = contiguous_steps(extents)
+    axes = list(range(len(extents)))
+    turned = sorted(axes, key=lambda axis: -right[axis])
+    if axes and all(right):
+        behind = prod(extents[turned[-1] + 1 :])
+        behind_turned = prod(extents[axis] for axis in turned[turned.index(axes[-1]) + 1 :])
+        if 2 * behind_turned < behind:  # x and out are in the order that is left
+            axes = turned
+    every = (extents, left, right, written)
+    return box(*(tuple(numbers[axis] for axis in axes) for numbers in every))
 
 
 zip_pairs = Kernel("zip_pairs", reference, shape, dtype, launch)

@@ -51,7 +51,8 @@ def all_launches() -> dict[Cuda, tuple[Launch, ...]]:
 
 @cache
 def chosen_launches() -> dict[Cuda, tuple[Launch, ...]]:
-    """Of every kernel and element type the function with most axes and most work; all of attention.
+    """Of every kernel and element type the function with most axes and most work, and the one that
+    holds rows in registers; all of attention.
 
     The others differ from it by an operator or an axis less. Compiling all of them for seven
     architectures would take longer than everything else here together.
@@ -59,7 +60,8 @@ def chosen_launches() -> dict[Cuda, tuple[Launch, ...]]:
     chosen: dict[tuple[object, ...], Cuda] = {}
     for function in all_launches():
         types = [pair for pair in function.defines if not _is_variant(pair)]
-        kept = function.defines if function.file == "attention" else tuple(types[:1])
+        holding = [pair for pair in function.defines if pair[0] == "HELD" and pair[1] != "0"]
+        kept = function.defines if function.file == "attention" else (*types[:1], *holding)
         chosen[(function.file, function.function, kept)] = function  # the last in order
     return {function: all_launches()[function] for function in chosen.values()}
 

@@ -226,6 +226,9 @@ def _of_sequences() -> Iterator[Given]:
         by_distance = f"{label}, by distance"
         yield "attention", by_distance, (q, k, v, o, heads, 0.2, False, None, None, relative)
         yield "attention_scores", by_distance, (q, k, o, pairs, heads, 0.2, relative)
+        window = np.pad(np.zeros((1, 33), np.float32), ((0, 0), (1, 1)), constant_values=-np.inf)
+        windowed = f"{label}, in a window of 16"
+        yield "attention", windowed, (q, k, v, o, heads, 0.2, False, None, None, window)
         vectors, chosen = _x(64, heads * width), np.arange(65) % 64
         yield "distance_scores", label, (q, vectors, chosen, o, pairs, heads, 0.2, False)
         yield "attention_context", label, (_x(pairs, heads), v, o)

@@ -14,34 +14,13 @@ MOST = 1.1
 """Bytes over the least that any way of doing it must move."""
 
 BEYOND = {
-    r"(layer_norm|embedding_layer_norm|row_softmax|normalize|rms_norm): 12 rows of 32768": (
-        1.5,
-        "what does not fit into shared memory beside the rest of a row is read twice",
-    ),
-    r"residual_layer_norm: 12 rows of (15000|32768)": (1.67, "the same, of two arrays"),
-    r"pool: 12 rows of (15000|32768)": (
-        2.5,
-        "rows wider than shared memory are written before their norm is known",
-    ),
-    r"layer_norm_apply: 2 blocks of 6×32768": (
-        1.2,
-        "gamma and beta, as long as a sixth of the rows, come once for every four of them",
-    ),
-    r"permute_axes: (6000 blocks of 7×9, float32, .1, 0, 2.|2 blocks of 6×32768.*2, 1, 0.)": (
-        2.5,
-        "runs shorter than a sector, whose neighbours belong to far places of the result",
+    r"pool: 12 rows of 32768, float32 in [12] sequences": (
+        1.12,
+        "what fits into neither registers nor shared memory is added up twice",
     ),
     r"segment_rows: .*(7×9|32768×6)": (
         1.6,
         "rows of 24 or 36 bytes in any order: each takes the sectors that it lies in",
-    ),
-    r"shift_along: 2 blocks of 32768×6, float32 by 5 columns": (
-        1.5,
-        "rows of 24 bytes, of which a part goes to one large block and the rest to the next",
-    ),
-    r"zip_pairs: 2 blocks of 6×32768, float32, turned": (
-        2.7,
-        "a matrix six columns wide read by columns: there is no form through tiles",
     ),
 }
 """Names of shapes -> the most they move, and why the least is not reached."""

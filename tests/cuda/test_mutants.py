@@ -60,7 +60,7 @@ def small_suite() -> Suite:
 def test_what_becomes_of_mutants() -> None:
     wanted = {
         mutant_of_softmax("* inverse;", "/ inverse;"): What.WRONG,
-        mutant_of_softmax("<T>(width, packed", "<T>(width + 1, packed"): What.REPORTED,
+        mutant_of_softmax("kept, width, packed", "kept, width + 1, packed"): What.REPORTED,
         mutant_of_softmax("row < rows", "row < row_s"): What.NOT_COMPILED,
         mutant_of_softmax("inverse = A(1) /", "inverse =  A(1) /"): What.SAME,
         mutant_of_softmax(

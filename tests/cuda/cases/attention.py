@@ -15,6 +15,7 @@ WIDTHS = (1, 8, 16, 24, 32, 33, 48, 64, 80, 96, 128)
 LENGTHS: tuple[list[int], ...] = ([], [0], [1], [3, 0, 1, 2], [31, 32, 33], [100], [70, 1])
 SOME = [3, 0, 9, 1, 34]
 FEW_BLOCKS = (32, 256)
+DISTANCES = np.arange(-10, 11)
 
 # A score of s is off by a few roundings of s, in float32 6e-8 · s each, and exp makes an error of
 # the weight of it that is as large, in relative terms.
@@ -143,6 +144,18 @@ CASES = [
     *(
         Case(attention, f"window of {reach}", _by_distance([3, 70, 1, 33], 8, _window(reach)), REAL)
         for reach in (0, 31, 40)
+    ),
+    *(
+        Case(
+            attention, f"a window, open {name}", _by_distance([3, 170, 33], 8, numbers, *rest), REAL
+        )
+        for name, numbers, rest in (
+            ("to the left", np.where(DISTANCES > 9, -INF, normal(1, 21)), ()),
+            ("to the right", np.where(DISTANCES < -9, -INF, normal(1, 21)), ()),
+            ("to no side", _window(9), ()),
+            ("to no side, causal", _window(9), (True, None, None)),
+            ("to no side, some keys", _window(9), (False, _masked(206, *range(3, 60)), None)),
+        )
     ),
     Case(attention, "nothing in reach", _by_distance([3, 70], 8, np.full((2, 3), -INF)), REAL),
     Case(

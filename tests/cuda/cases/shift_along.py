@@ -25,6 +25,7 @@ def case(
 
 
 CASES = [
+    case(((2, 40, 6), (1, 40, 6)), (-2, 10), (1, 3), 1, dtypes=ALL),
     *(
         case(((6, 2, 8),), (offset,), (2, 3), 1, dtypes=ALL)
         for offset in (0, 1, 4, 8, 11, 24, 40, -1, -8, -13, -24)

@@ -47,6 +47,8 @@ CASES = [
     case((3, 0), (2, 0), (0,)),
     case((3, 17, 1), (2, 32), (None, 0), dtypes=ALL),
     case((3, 32, 17), (2, 17, 32), (1, 0), dtypes=ALL),
+    case((3, 3, 40), (2, 40, 3), (1, 0), dtypes=ALL),
+    case((3, 2, 3, 40), (2, 40, 2, 3), (1, 2, 0), dtypes=REAL),
     case((3, 17, 32), (2, 17), (0, None), dtypes=ALL, host=frozenset({2, 3})),
     case((3, 1, 32), (2, 17, 1), (0, 1), dtypes=ALL),
     case((3, 2, 3, 2, 3, 1, 1, 1, 1), (2, 2, 3, 2, 3), (None, None, None, None, 3, 2, 1, 0)),
