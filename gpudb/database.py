@@ -116,6 +116,7 @@ class Database(Answering, Closing):
         block: tuple[int, int] | None = None,
         allow_nonfinite: bool = False,
         dtype: str | None = None,
+        tower: str | None = None,
     ) -> ImportReport:
         """Import a model folder (Hugging Face, sentence-transformers) as a new version of ``name``.
 
@@ -132,14 +133,19 @@ class Database(Answering, Closing):
         dtype
             What matrices are stored as: ``"float32"``, ``"float16"``, ``"bfloat16"`` or ``"int8"``
             (a scale for each row); None for what they come in. See ``docs/embedding.md``.
+        tower
+            Which encoder of a CLIP checkpoint, ``"text"`` or ``"image"``: each is a model of its
+            own. None for checkpoints that have one.
 
         Raises
         ------
+        InputError
+            An argument cannot be one; or the checkpoint has two towers, and none is named.
         CheckpointError, UnsupportedError
             The folder cannot be imported; nothing has changed.
         """
         return self._library.import_model(
-            folder, name, block=block, allow_nonfinite=allow_nonfinite, dtype=dtype
+            folder, name, block=block, allow_nonfinite=allow_nonfinite, dtype=dtype, tower=tower
         )
 
     def models(self) -> list[str]:

@@ -50,6 +50,11 @@ struct Sigmoid {
     return (x >= A(0) ? A(1) : e) / (A(1) + e);
   }
 };
+struct QuickGelu {
+  template <class A> static __device__ __forceinline__ A of(A x) {
+    return x * Sigmoid::of(A(1.702) * x);
+  }
+};
 struct Silu {
   template <class A> static __device__ __forceinline__ A of(A x) { return x * Sigmoid::of(x); }
 };

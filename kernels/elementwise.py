@@ -30,6 +30,7 @@ ERF_DENOMINATOR = (
     -1.42647390514189e-02,
 )
 _TANH_GELU = math.sqrt(2 / math.pi)
+_QUICK_GELU = 1.702
 
 
 def erf(x: Array) -> Array:
@@ -74,6 +75,12 @@ def silu(x: Array) -> Array:
     return result
 
 
+def quick_gelu(x: Array) -> Array:
+    """``x · sigmoid(1.702 x)``, another approximation of :func:`gelu`, as in CLIP's code."""
+    result: Array = x * sigmoid(_QUICK_GELU * x)
+    return result
+
+
 def relu(x: Array) -> Array:
     """``max(x, 0)``; NaN stays NaN."""
     result: Array = np.maximum(x, 0)
@@ -86,6 +93,7 @@ MAPS: Mapping[str, Callable[[Array], Array]] = {
     "gelu": gelu,
     "gelu_tanh": gelu_tanh,
     "negative": np.negative,
+    "quick_gelu": quick_gelu,
     "relu": relu,
     "sigmoid": sigmoid,
     "silu": silu,

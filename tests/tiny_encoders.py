@@ -13,6 +13,8 @@ from gpudb.models.architectures import (
     albert,
     bart,
     bert,
+    clip_image,
+    clip_text,
     deberta,
     distilbert,
     electra,
@@ -59,10 +61,18 @@ BART_CONFIG: dict[str, Any] = {
 }
 NOMIC_CONFIG = {**BERT_CONFIG, "hidden_act": "silu"}
 VIT_CONFIG: dict[str, Any] = {**BERT_CONFIG, "image_size": 6, "patch_size": 3, "num_channels": 2}
+CLIP_CONFIG: dict[str, Any] = {
+    **VIT_CONFIG,
+    "vocab_size": WORDS,
+    "hidden_act": "quick_gelu",
+    "projection_dim": 5,
+}
 ENCODERS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "albert": (albert, "albert", {**NARROW, "num_hidden_groups": 1, "inner_group_num": 2}),
     "bart": (bart, "bart", BART_CONFIG),
     "bert": (bert, "bert", BERT_CONFIG),
+    "clip_image": (clip_image, "clip_vision_model", CLIP_CONFIG),
+    "clip_text": (clip_text, "clip_text_model", CLIP_CONFIG),
     "deberta": (
         deberta,
         "deberta-v2",
@@ -113,7 +123,7 @@ def batch(name: str, lengths: list[int], seed: int = 0) -> tuple[dict[str, HostA
     if module is transformer_encoder:
         rows = random.standard_normal((offsets[-1], config["d_model"])).astype(np.float32)
         return {"rows": rows}, offsets
-    if module is vit:
+    if module in (vit, clip_image):
         patches = Patches.of(config)
         shape = (patches.channels, patches.height, patches.width)
         images = [random.standard_normal(shape).astype(np.float32) for _ in lengths]

@@ -11,6 +11,7 @@ from string import ascii_lowercase
 
 from tokenizers import Tokenizer
 from tokenizers.models import BPE, Unigram
+from tokenizers.normalizers import Lowercase
 from tokenizers.pre_tokenizers import ByteLevel, Metaspace, WhitespaceSplit
 from tokenizers.pre_tokenizers import Sequence as Steps
 from tokenizers.trainers import BpeTrainer, UnigramTrainer
@@ -74,6 +75,23 @@ def _byte_level(special: tuple[str, ...]) -> Tokenizer:
     return tokenizer
 
 
+def clip_folder(folder: Path) -> Path:
+    """``vocab.json`` and ``merges.txt`` as CLIP's: small letters, and every byte at two places."""
+    folder.mkdir(exist_ok=True)
+    tokenizer = Tokenizer(BPE(end_of_word_suffix="</w>"))
+    tokenizer.normalizer = Lowercase()
+    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    trainer = BpeTrainer(vocab_size=700, end_of_word_suffix="</w>", show_progress=False)
+    tokenizer.train_from_iterator(real_texts()[:200], trainer)
+    tokenizer.model.save(str(folder))
+    merges = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()[1:]
+    letters, learned = sorted(ByteLevel.alphabet()), [pair.replace(" ", "") for pair in merges]
+    words = [*letters, *(f"{c}</w>" for c in letters), *learned, "<|startoftext|>", "<|endoftext|>"]
+    write_json(folder / "vocab.json", {word: number for number, word in enumerate(words)})
+    write_json(folder / "config.json", {"model_type": "clip"})
+    return folder
+
+
 @cache
 def unigram() -> Tokenizer:
     """A unigram model by itself; its first piece is the unknown one."""
@@ -126,6 +144,7 @@ FOLDERS: Mapping[str, Callable[[Path], Path]] = {
     "roberta": byte_level_folder,
     "deberta": lambda folder: byte_level_folder(folder, "deberta"),
     "gpt2": lambda folder: byte_level_folder(folder, "gpt2"),
+    "clip": clip_folder,
     "mpnet": word_piece_folder,
     "distilbert": lambda folder: word_piece_folder(folder, "distilbert"),
     "electra": lambda folder: word_piece_folder(folder, "electra"),

@@ -37,6 +37,11 @@ def add_to(commands: Commands) -> None:
         metavar="DTYPE",
         help="store matrices as float32, float16, bfloat16 or int8; default: as they come",
     )
+    parser.add_argument(
+        "--tower",
+        choices=("text", "image"),
+        help="which encoder of a CLIP checkpoint; each is a model of its own",
+    )
     add_database_options(parser)
     parser.set_defaults(run=run)
 
@@ -50,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
             block=args.block,
             allow_nonfinite=args.allow_nonfinite,
             dtype=args.dtype,
+            tower=args.tower,
         )
     sys.stdout.write(
         f"Imported {report.name} version {report.version} ({report.architecture}) into {args.db}: "

@@ -68,6 +68,9 @@ class Architecture:
     """How our names of head weights begin; a checkpoint may carry other heads than the one used."""
     pooling: PoolingName | None = None
     """How a vector is made where the checkpoint does not say; None for the mean."""
+    vectors: Callable[[Config, ScanWeight, Node], Node] | None = None
+    """Config, weights, pooled rows ``(sequences, width)`` -> vectors, where the checkpoint does not
+    say how they are made; None where pooled rows are the vectors."""
 
 
 ACTIVATIONS: Mapping[str, str] = {
@@ -76,6 +79,7 @@ ACTIVATIONS: Mapping[str, str] = {
     "gelu_fast": "gelu_tanh",
     "gelu_new": "gelu_tanh",
     "gelu_pytorch_tanh": "gelu_tanh",
+    "quick_gelu": "quick_gelu",
     "relu": "relu",
     "sigmoid": "sigmoid",
     "silu": "silu",

@@ -29,6 +29,8 @@ class Checkpoint:
     ----------
     folder
         The model folder.
+    encoder
+        The folder in it of what belongs to the encoder; mostly the same.
     config
         ``config.json`` (or ``bert_config.json``): the architecture and its sizes.
     opened
@@ -45,9 +47,12 @@ class Checkpoint:
         The class that sentence-transformers makes scores of pairs with; None for its default.
     dense
         Linear steps after the pooling.
+    says_pooling
+        ``modules.json`` says how vectors are made; otherwise the architecture does.
     """
 
     folder: Path
+    encoder: Path
     config: dict[str, Any]
     opened: OpenedWeights
     tokenizer_json: str | None
@@ -56,6 +61,7 @@ class Checkpoint:
     pair_types: bool = True
     activation: str | None = None
     dense: tuple[Dense, ...] = ()
+    says_pooling: bool = False
 
     @property
     def weights(self) -> Mapping[str, Weight]:
@@ -84,6 +90,7 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
     model = read_sentence_model(path)
     return Checkpoint(
         folder=path,
+        encoder=model.encoder,
         config=_read_config(model.encoder),
         opened=open_weights(model.encoder),
         tokenizer_json=read_tokenizer(model.encoder, lower_case=model.lower_case),
@@ -92,6 +99,7 @@ def read_checkpoint(folder: str | PathLike[str]) -> Checkpoint:
         pair_types=read_pair_types(model.encoder),
         activation=model.activation,
         dense=tuple(read_dense(path, number) for number, path in enumerate(model.dense)),
+        says_pooling=model.says_pooling,
     )
 
 

@@ -105,15 +105,14 @@ def read_dense(folder: Path, number: int) -> Dense:
     )
 
 
-def dense_plan(modules: Iterable[Dense], width: int, scan: ScanWeight) -> Node:
-    """Plan from pooled vectors ``(sequences, width)``, which are its input, to vectors.
+def dense_steps(modules: Iterable[Dense], x: Node, scan: ScanWeight) -> Node:
+    """The steps of modules over vectors ``(sequences, width)``.
 
     Raises
     ------
     CheckpointError
         A step takes vectors of another width than the one before gives.
     """
-    x: Node = Input(TensorSchema("pooled", ("sequences", width), ("sequences", width)))
     for module in modules:
         if x.schema.shape[1] != module.inputs:
             raise CheckpointError(
@@ -124,8 +123,13 @@ def dense_plan(modules: Iterable[Dense], width: int, scan: ScanWeight) -> Node:
     return x
 
 
+def pooled_rows(width: int) -> Input:
+    """What a plan of the steps after the pooling begins with: ``(sequences, width)``."""
+    return Input(TensorSchema("pooled", ("sequences", width), ("sequences", width)))
+
+
 def after_pooling(plan: str, pooled: Node) -> Node:
-    """The plan that :func:`dense_plan` made, as JSON, over pooled vectors."""
+    """A plan over :func:`pooled_rows`, as JSON, put over those of another plan."""
     return rewrite(
         plan_from_json(plan), lambda _, node: pooled if isinstance(node, Input) else node
     )

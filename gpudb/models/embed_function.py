@@ -26,8 +26,11 @@ POOLINGS: Mapping[str, PoolingName] = {
 }
 """Name in sentence-transformers -> kind of :mod:`gpudb.kernels.pool`."""
 
-MODULES = ("Transformer", "Pooling", "Dense", "Normalize")
-READABLE = "Transformer, Pooling and optionally Normalize, in this order; after Pooling any Dense"
+MODULES = ("Transformer", "CLIPModel", "Pooling", "Dense", "Normalize")
+READABLE = (
+    "Transformer, Pooling and optionally Normalize, in this order, after Pooling any Dense; or "
+    "CLIPModel and optionally Normalize"
+)
 
 # The form before sentence-transformers 5.4: one flag per mode.
 POOLING_FLAGS = {
@@ -59,6 +62,12 @@ CLASSIFIER_DEFAULTS = {
     "module_output_name": "scores",
     "query_expansion": None,
 }
+CLIP_DEFAULTS = {
+    "transformer_task": "feature-extraction",
+    "module_output_name": "sentence_embedding",
+    "query_expansion": None,
+}
+CLIP_METHODS = {"text": "get_text_features", "image": "get_image_features"}
 NORMALIZE_DEFAULTS = {
     "module_input_name": "sentence_embedding",
     "module_output_name": "sentence_embedding",
@@ -142,6 +151,8 @@ class SentenceModel:
         The class that makes scores of logits, where sentence-transformers names one.
     dense
         Folders of the linear steps after the pooling.
+    says_pooling
+        ``function`` says how vectors are made; otherwise the architecture does.
     """
 
     encoder: Path
@@ -149,6 +160,7 @@ class SentenceModel:
     lower_case: bool = False
     activation: str | None = None
     dense: tuple[Path, ...] = ()
+    says_pooling: bool = True
 
 
 def read_sentence_model(folder: Path) -> SentenceModel:
@@ -163,9 +175,12 @@ def read_sentence_model(folder: Path) -> SentenceModel:
     """
     names = file_names(folder)
     if "modules.json" not in names:
-        return SentenceModel(folder, EmbedFunction(max_tokens=_max_tokens(folder, {})))
+        function = EmbedFunction(max_tokens=_max_tokens(folder, {}))
+        return SentenceModel(folder, function, says_pooling=False)
     modules, dense = _read_modules(folder / "modules.json")
-    encoder = folder / modules["Transformer"]
+    encoder = folder / modules["CLIPModel" if "CLIPModel" in modules else "Transformer"]
+    if "CLIPModel" in modules or ("Pooling" not in modules and _makes_vectors(encoder)):
+        return _read_clip(folder, encoder, modules.get("Normalize"))
     if "Pooling" not in modules:
         return _read_classifier(folder, encoder)
     settings = _transformer_settings(encoder, TRANSFORMER_DEFAULTS)
@@ -186,6 +201,28 @@ def read_sentence_model(folder: Path) -> SentenceModel:
         lower_case=settings.get("do_lower_case") is True,
         dense=tuple(folder / path for path in dense),
     )
+
+
+def _makes_vectors(encoder: Path) -> bool:
+    """Whether the module Transformer is used as CLIPModel is, as newer releases save it."""
+    modalities = _transformer_settings(encoder, {}).get("modality_config")
+    if not isinstance(modalities, dict):
+        return False
+    methods = {k: m.get("method") for k, m in modalities.items() if isinstance(m, dict)}
+    return methods == CLIP_METHODS
+
+
+def _read_clip(folder: Path, encoder: Path, normalize: str | None) -> SentenceModel:
+    """A folder whose encoder makes vectors of texts and images, by its own steps."""
+    settings = _transformer_settings(encoder, CLIP_DEFAULTS)
+    prompt, prompts = _prompts(folder / "config_sentence_transformers.json")
+    function = EmbedFunction(
+        normalize=_normalize(folder, normalize),
+        max_tokens=_max_tokens(encoder, settings),
+        prompt=prompt,
+        prompts=prompts,
+    )
+    return SentenceModel(encoder, function, says_pooling=False)
 
 
 def _read_classifier(folder: Path, encoder: Path) -> SentenceModel:
@@ -237,7 +274,8 @@ def _read_modules(file: Path) -> tuple[dict[str, str], list[str]]:
             modules[name] = path
     order = [entry["type"].rpartition(".")[2] for entry in entries]
     pooled = ["Transformer", "Pooling", *["Dense"] * len(dense)]
-    if order not in ([*pooled, "Normalize"], pooled, ["Transformer"]):
+    clip = ["CLIPModel"]
+    if order not in ([*pooled, "Normalize"], pooled, ["Transformer"], [*clip, "Normalize"], clip):
         raise UnsupportedError(
             f"{file}: found the modules {', '.join(order) or 'none'}; gpudb computes {READABLE}"
         )

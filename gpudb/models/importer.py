@@ -30,6 +30,7 @@ from gpudb.models.image_column import stored_settings
 from gpudb.models.limits import Limits
 from gpudb.models.plans import build_plans
 from gpudb.models.tokenizer import TextTokenizer
+from gpudb.models.towers import one_tower
 from gpudb.models.weight_dtypes import (
     StoredWeight,
     check_dtype,
@@ -92,6 +93,7 @@ def import_model(
     block: tuple[int, int] | None = None,
     allow_nonfinite: bool = False,
     dtype: str | None = None,
+    tower: str | None = None,
 ) -> ImportReport:
     """Import a Hugging Face or sentence-transformers folder as a new version of model ``name``.
 
@@ -113,11 +115,13 @@ def import_model(
     dtype
         What matrices are stored as, see :mod:`gpudb.models.weight_dtypes`; None for the dtype they
         come in.
+    tower
+        Which encoder of a checkpoint that has two, ``"text"`` or ``"image"``; None for others.
 
     Raises
     ------
     InputError
-        ``folder``, ``name``, ``block`` or ``dtype`` cannot be one.
+        ``folder``, ``name``, ``block``, ``dtype`` or ``tower`` cannot be one.
     CheckpointError
         Something is missing, unexpected, misshapen or not finite; all of it is listed.
     UnsupportedError
@@ -126,7 +130,7 @@ def import_model(
     started = perf_counter()
     _check_block(block)
     check_dtype(dtype)
-    checkpoint = read_checkpoint(folder)
+    checkpoint = one_tower(read_checkpoint(folder), tower)
     architecture = find_architecture(checkpoint.config)
     head = head_of(checkpoint, architecture)
     weights, ignored = match_weights(checkpoint, architecture, head)
@@ -151,7 +155,7 @@ def import_model(
     cosines: Cosines | None = None
     with store.catalog.transaction():
         before = _page_nbytes(store)
-        tokenizer = checkpoint.tokenizer_json
+        tokenizer = checkpoint.tokenizer_json if architecture.reads == "tokens" else None
         version = add_version(
             store.catalog,
             name,
@@ -171,7 +175,7 @@ def import_model(
             add_head(store.catalog, version.id, stored_head(checkpoint, head, plans.head))
         new_nbytes = _page_nbytes(store) - before
     # Not in the transaction, which other threads would wait for.
-    if errors and tokenizer is not None and architecture.reads == "tokens":
+    if errors and tokenizer is not None:
         original = build_plans(
             checkpoint, architecture, None, lambda n: scan_as_it_lies(n, weights[n])
         )
@@ -281,12 +285,14 @@ def _check_block(block: object) -> None:
 def _function(checkpoint: Checkpoint, architecture: Architecture) -> EmbedFunction:
     """The checkpoint's own, with texts cut to what the encoder has positions for."""
     function = checkpoint.function
-    if architecture.pooling is not None and not (checkpoint.folder / "modules.json").is_file():
+    if architecture.pooling is not None and not checkpoint.says_pooling:
         function = replace(function, pooling=architecture.pooling)
     if architecture.reads == "images":
-        images = stored_settings(checkpoint.folder, checkpoint.config)
+        images = stored_settings(checkpoint.encoder, checkpoint.config)
         function = replace(function, images=images)
-    limits = [function.max_tokens, architecture.positions(checkpoint.config)]
+    # The tokenizer of a tower of images is that of the other one.
+    tokens = function.max_tokens if architecture.reads == "tokens" else None
+    limits = [tokens, architecture.positions(checkpoint.config)]
     longest = min((limit for limit in limits if limit is not None), default=None)
     if architecture.reads == "tokens" and checkpoint.tokenizer_json is not None:
         tokenizer = _tokenizer(checkpoint.folder, checkpoint.tokenizer_json, longest)

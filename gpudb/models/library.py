@@ -97,6 +97,7 @@ class ModelLibrary:
         block: tuple[int, int] | None = None,
         allow_nonfinite: bool = False,
         dtype: str | None = None,
+        tower: str | None = None,
     ) -> ImportReport:
         """See :func:`gpudb.models.importer.import_model`."""
         return import_model(
@@ -107,6 +108,7 @@ class ModelLibrary:
             block=block,
             allow_nonfinite=allow_nonfinite,
             dtype=dtype,
+            tower=tower,
         )
 
     def names(self) -> list[str]:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpudb.errors import CheckpointError
-from gpudb.models.architecture import Config, linear, token_input, whole_number
+from gpudb.models.architecture import Config, token_input, whole_number
 from gpudb.models.distances import constant_rows
 from gpudb.plan.node import Node
 from gpudb.plan.reshape import Concat, MergeAxes
-from gpudb.plan.tensor import Constant, Gather, Input, Zip
+from gpudb.plan.tensor import Constant, Gather, Input, Matmul, Zip
 from gpudb.types import HostArray, TensorSchema
 
 
@@ -78,7 +78,7 @@ class Patches:
         patches = split.transpose(1, 3, 0, 2, 4).reshape(down * across, self.row_width)
         return np.concatenate([np.zeros((1, self.row_width), np.float32), patches])
 
-    def embed(self, kernel: Node, bias: Node, first: Node, places: Node) -> Node:
+    def embed(self, kernel: Node, bias: Node | None, first: Node, places: Node) -> Node:
         """The embeddings of rows.
 
         The row of zeros becomes the bias, so the class less the bias is added to its place.
@@ -88,7 +88,7 @@ class Patches:
         kernel
             ``(width, channels, rows, columns)``, the convolution's weight.
         bias
-            ``(width,)``.
+            ``(width,)``, or None for none.
         first
             ``(1, width)``, the class.
         places
@@ -97,12 +97,15 @@ class Patches:
         matrix = MergeAxes(MergeAxes(kernel, 2), 1)
         width = int(places.schema.numbers[1])
         nothing = Constant(TensorSchema.one_block("nothing", (1, width)), (0.0,) * width)
-        added = Concat((Zip(first, bias, "subtract"), nothing), 0)
+        first = first if bias is None else Zip(first, bias, "subtract")
+        added = Concat((first, nothing), 0)
         which = constant_rows("which", np.minimum(np.arange(self.places), 1))
         table = Zip(places, Gather(added, which), "add")
         shape = ("tokens", self.row_width)
         x = Input(TensorSchema("rows", shape, shape))
-        return Zip(linear(x, matrix, bias), Gather(table, token_input("position_ids")), "add")
+        product = Matmul(x, matrix, transpose_right=True)
+        embedded = product if bias is None else Zip(product, bias, "add")
+        return Zip(embedded, Gather(table, token_input("position_ids")), "add")
 
 
 def _two(config: Config, key: str) -> tuple[int, int]:

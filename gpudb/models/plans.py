@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gpudb.models.architecture import Architecture, ScanWeight
 from gpudb.models.checkpoint import Checkpoint
-from gpudb.models.dense import dense_plan
+from gpudb.models.dense import dense_steps, pooled_rows
 from gpudb.models.heads import FoundHead, head_plan
 from gpudb.plan.node import Node, walk
 from gpudb.plan.tensor import Scan
@@ -45,8 +45,13 @@ def build_plans(
     hidden = architecture.build(config, scan)
     width = hidden.schema.shape[1]
     assert isinstance(width, int)  # plans of encoders end in rows of a known width
+    pooled = pooled_rows(width)
+    vectors: Node = pooled
+    if architecture.vectors is not None and not checkpoint.says_pooling:
+        vectors = architecture.vectors(config, scan, pooled)
+    vectors = dense_steps(checkpoint.dense, vectors, scan)
     return Plans(
         hidden,
         None if head is None else head_plan(head.head, config, scan, hidden),
-        dense_plan(checkpoint.dense, width, scan) if checkpoint.dense else None,
+        None if vectors is pooled else vectors,
     )

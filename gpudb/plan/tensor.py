@@ -22,6 +22,7 @@ MAP_FUNCTIONS = (
     "gelu",
     "gelu_tanh",
     "negative",
+    "quick_gelu",
     "relu",
     "sigmoid",
     "silu",
@@ -29,7 +30,7 @@ MAP_FUNCTIONS = (
     "square",
     "tanh",
 )
-"""Functions of one element. ``gelu`` is the exact one (erf), ``gelu_tanh`` its approximation."""
+"""Functions of one element. ``gelu`` is the exact one (erf), two more are approximations of it."""
 
 ZIP_FUNCTIONS = ("add", "divide", "maximum", "minimum", "multiply", "subtract")
 """Functions of two elements."""

@@ -23,6 +23,7 @@ from gpudb.cli import doctor, main, measure, query
 from gpudb.report import from_json
 from gpudb.sql.history import FILE as HISTORY
 from gpudb.store.folder import PAGES
+from tests.tiny_clip import write_clip
 from tests.tiny_model import write_tiny_model
 
 TEXTS = ["good", 'bad, "quoted"', "שלום 👩‍👩‍👧", None, ""]
@@ -102,6 +103,15 @@ def test_import_model_in_fewer_bits(run: Run, tmp_path: Path) -> None:
     weight = "encoder.layer.0.output.dense.weight"
     assert errors[weight] > 0
     assert errors[f"{weight}.scales"] is None
+
+
+def test_import_a_tower(run: Run, fail: Run, tmp_path: Path) -> None:
+    folder, path = write_clip(tmp_path / "model"), tmp_path / "new.gpudb"
+    command = ("import-model", folder, "--name", "m", "-d", path)
+    assert "tower='text'" in fail(*command)
+    said = run(*command, "--tower", "text")
+    assert said.startswith("Imported m version 1 (clip_text)")
+    assert "vision_model.post_layernorm.weight" in said
 
 
 def test_sql_formats_agree(run: Run, database: Path, tmp_path: Path) -> None:
@@ -283,6 +293,7 @@ def test_errors_are_one_line(fail: Run, arguments: tuple[str, ...], words: str) 
         ("sql", "SELECT 1", "--format", "parquet"),
         ("sql", "SELECT 1", "--format", "xml"),
         ("import-model", "x", "--name", "m", "--block", "0x3"),
+        ("import-model", "x", "--name", "m", "--tower", "vision"),
         ("explain",),
         ("explain", "SELECT 1", "--model", "m"),
         ("explain", "--analyze", "--model", "m"),

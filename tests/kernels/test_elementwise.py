@@ -27,6 +27,7 @@ EXACT: dict[str, Callable[[float], float]] = {
     "gelu": lambda v: v * 0.5 * math.erfc(-v / math.sqrt(2)),
     "gelu_tanh": _gelu_tanh,
     "negative": lambda v: -v,
+    "quick_gelu": lambda v: v / (1 + math.exp(-1.702 * v)),
     "relu": lambda v: max(v, 0.0),
     "sigmoid": lambda v: 1 / (1 + math.exp(-v)),
     "silu": lambda v: v / (1 + math.exp(-v)),
@@ -108,7 +109,9 @@ def test_gelu_stays_within_the_bound_of_erf() -> None:
     assert (np.abs(gelu(grid) - expected) <= allowed).all()
 
 
-@pytest.mark.parametrize("name", ["gelu", "gelu_tanh", "relu", "sigmoid", "silu", "tanh"])
+@pytest.mark.parametrize(
+    "name", ["gelu", "gelu_tanh", "quick_gelu", "relu", "sigmoid", "silu", "tanh"]
+)
 def test_extremes_saturate(name: str) -> None:
     x = np.array([-3e38, -1e30, -1e4, 1e4, 1e30, 3e38], np.float32)
     with np.errstate(over="ignore"):  # gelu_tanh cubes its argument; the backend ignores it too
@@ -133,7 +136,7 @@ def test_nan_stays_nan(name: str) -> None:
     assert np.isnan(found).tolist() == [True, False, True]
 
 
-@pytest.mark.parametrize("name", ["gelu", "gelu_tanh", "silu"])
+@pytest.mark.parametrize("name", ["gelu", "gelu_tanh", "quick_gelu", "silu"])
 def test_infinity_is_as_in_the_formula(name: str) -> None:
     with np.errstate(invalid="ignore"):
         up, down = MAPS[name](np.array([np.inf, -np.inf], np.float32))
@@ -143,7 +146,7 @@ def test_infinity_is_as_in_the_formula(name: str) -> None:
 
 def test_minus_zero_keeps_its_sign() -> None:
     x = np.array([-0.0], np.float32)
-    for name in ("gelu", "gelu_tanh", "silu", "tanh", "sqrt"):
+    for name in ("gelu", "gelu_tanh", "quick_gelu", "silu", "tanh", "sqrt"):
         assert np.signbit(MAPS[name](x))[0], name
 
 

@@ -11,13 +11,14 @@ from gpudb.backend.jit.compiled import part
 from gpudb.backend.jit.functions import erf, exp, first_positive
 from gpudb.backend.jit.vectors import absolute, larger, splat, with_sign
 
-NONE, RELU, GELU, GELU_TANH, SIGMOID, SILU, TANH = range(7)
+NONE, RELU, GELU, GELU_TANH, QUICK_GELU, SIGMOID, SILU, TANH = range(8)
 
 ACTIVATIONS: Mapping[str | None, int] = {
     None: NONE,
     "relu": RELU,
     "gelu": GELU,
     "gelu_tanh": GELU_TANH,
+    "quick_gelu": QUICK_GELU,
     "sigmoid": SIGMOID,
     "silu": SILU,
     "tanh": TANH,
@@ -26,7 +27,7 @@ ACTIVATIONS: Mapping[str | None, int] = {
 
 _ONE, _TWO, _HALF, _ZERO = np.float32(1), np.float32(2), np.float32(0.5), np.float32(0)
 _ROOT_HALF, _CUBE = np.float32(np.sqrt(0.5)), np.float32(0.044715)
-_TANH_GELU = np.float32(np.sqrt(2 / np.pi))
+_TANH_GELU, _QUICK_GELU = np.float32(np.sqrt(2 / np.pi)), np.float32(1.702)
 
 
 @part
@@ -41,6 +42,8 @@ def activate(x: Any, activation: int) -> Any:
     if activation == GELU_TANH:
         inner = splat(_TANH_GELU) * (x + splat(_CUBE) * x * x * x)
         return (_tanh(inner) + splat(_ONE)) * splat(_HALF) * x
+    if activation == QUICK_GELU:
+        return x * _sigmoid(splat(_QUICK_GELU) * x)
     if activation == SIGMOID:
         return _sigmoid(x)
     if activation == SILU:

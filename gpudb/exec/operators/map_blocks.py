@@ -16,7 +16,7 @@ from gpudb.exec.parts import block_parts
 from gpudb.kernels.elementwise import MAPS
 from gpudb.types import Sizes
 
-COMPOSED = ("gelu", "gelu_tanh", "sigmoid", "silu")
+COMPOSED = ("gelu", "gelu_tanh", "quick_gelu", "sigmoid", "silu")
 """Functions of several steps; up to four results of the whole array are alive between them."""
 
 

@@ -7,6 +7,8 @@ from gpudb.models.architecture import Architecture, Config
 from gpudb.models.architectures.albert import ALBERT
 from gpudb.models.architectures.bart import BART
 from gpudb.models.architectures.bert import BERT
+from gpudb.models.architectures.clip_image import CLIP_IMAGE
+from gpudb.models.architectures.clip_text import CLIP_TEXT
 from gpudb.models.architectures.deberta import DEBERTA
 from gpudb.models.architectures.distilbert import DISTILBERT
 from gpudb.models.architectures.electra import ELECTRA
@@ -23,6 +25,8 @@ ARCHITECTURES: tuple[Architecture, ...] = (
     ALBERT,
     BART,
     BERT,
+    CLIP_IMAGE,
+    CLIP_TEXT,
     DEBERTA,
     DISTILBERT,
     ELECTRA,

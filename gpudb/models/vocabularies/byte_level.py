@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
 from tokenizers.models import BPE
-from tokenizers.pre_tokenizers import ByteLevel
+from tokenizers.normalizers import NFC, Lowercase, Replace, Sequence
+from tokenizers.pre_tokenizers import ByteLevel, Split
+from tokenizers.pre_tokenizers import Sequence as Steps
 from tokenizers.processors import RobertaProcessing
 
 from gpudb.errors import CheckpointError, UnsupportedError
@@ -30,8 +32,18 @@ _DEBERTA_TOKENS = {
 
 _END = "<|endoftext|>"
 
+_CLIP = "CLIPTokenizer"
+_CLIP_WORDS = Regex(
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+)
+
 FAMILIES: Mapping[str, Family] = {
     "GPT2Tokenizer": Family({"bos": _END, "eos": _END, "unk": _END}, "$A", "$A $B:1"),
+    _CLIP: Family(
+        {"bos": "<|startoftext|>", "eos": _END, "unk": _END, "pad": _END},
+        "{bos} $A {eos}",
+        "{bos} $A {eos} {eos} $B {eos}",
+    ),
     "RobertaTokenizer": Family(_ROBERTA_TOKENS, "{cls} $A {sep}", "{cls} $A {sep} {sep} $B {sep}"),
     "DebertaTokenizer": Family(_DEBERTA_TOKENS, "{cls} $A {sep}", "{cls} $A {sep} {sep} $B {sep}"),
 }
@@ -70,9 +82,10 @@ def byte_level_bpe(folder: Path, kind: str, config: Mapping[str, Any]) -> str:
             f"{' and no '.join(sorted(missing))}. {AGAIN}"
         )
     added = read_added_tokens(folder, config, family)
+    ends = {"end_of_word_suffix": "</w>", "unk_token": added.name("unk")} if kind == _CLIP else {}
     # The library raises plain Exception for anything wrong in the files.
     try:
-        model = BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+        model = BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"), **ends)
     except Exception as error:
         raise CheckpointError(
             f"{folder}: vocab.json and merges.txt are no byte-level BPE ({error}); expected an "
@@ -80,7 +93,12 @@ def byte_level_bpe(folder: Path, kind: str, config: Mapping[str, Any]) -> str:
         ) from error
     tokenizer = Tokenizer(model)
     spaced = config.get("add_prefix_space") is True
-    tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=spaced)
+    if kind == _CLIP:
+        tokenizer.normalizer = Sequence([NFC(), Replace(Regex(r"\s+"), " "), Lowercase()])
+        words = Split(_CLIP_WORDS, "removed", invert=True)
+        tokenizer.pre_tokenizer = Steps([words, ByteLevel(add_prefix_space=False)])
+    else:
+        tokenizer.pre_tokenizer = ByteLevel(add_prefix_space=spaced)
     tokenizer.decoder = ByteLevelDecoder()
     added.add_to(tokenizer)
     if kind == "RobertaTokenizer":

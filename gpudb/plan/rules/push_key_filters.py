@@ -10,7 +10,9 @@ from gpudb.plan.node import Node, rewrite, uses
 from gpudb.plan.relational import PRODUCTS, Aggregate, Contract, FilterKeys, Join
 from gpudb.plan.tensor import Map, Scan, Zip
 
-KEEP_ZERO = ("abs", "gelu", "gelu_tanh", "negative", "relu", "silu", "sqrt", "square", "tanh")
+KEEP_ZERO = (
+    "abs", "gelu", "gelu_tanh", "negative", "quick_gelu", "relu", "silu", "sqrt", "square", "tanh",
+)  # fmt: skip
 """Functions that make zero of zero, so that what is not read need not be computed."""
 
 

@@ -43,6 +43,6 @@ CASES = [
             REAL,
             overwrites=True,
         )
-        for fn in ("gelu", "gelu_tanh", "sigmoid", "silu", "tanh", "exp")
+        for fn in ("gelu", "gelu_tanh", "quick_gelu", "sigmoid", "silu", "tanh", "exp")
     ),
 ]

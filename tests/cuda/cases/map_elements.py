@@ -20,6 +20,6 @@ CASES = [
     *(Case(map_elements, f"{fn} of extremes", (EXTREMES, fn), REAL) for fn in MAPS),
     *(
         Case(map_elements, f"{fn} from -12 to 12", (np.linspace(-12, 12, 999), fn), REAL)
-        for fn in ("gelu", "gelu_tanh", "sigmoid", "silu", "tanh", "exp")
+        for fn in ("gelu", "gelu_tanh", "quick_gelu", "sigmoid", "silu", "tanh", "exp")
     ),
 ]
