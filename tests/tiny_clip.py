@@ -63,6 +63,7 @@ def _weights(texts: dict[str, Any], images: dict[str, Any]) -> dict[str, HostArr
         for name, shape in module.weights({**usual, **config}).items():
             shapes[name if "projection" in name else f"{tower}.{name}"] = shape
     return {
-        name: (0.4 * random.standard_normal(shape)).astype(np.float32)
+        # Of a shape without axes it is a number, not an array.
+        name: np.asarray(0.4 * random.standard_normal(shape), np.float32)
         for name, shape in shapes.items()
     }
