@@ -191,7 +191,8 @@ def _reading(encoder: Encoder, texts: Sequence[pa.ChunkedArray]) -> Reading:
         return encoder.token_reading(tokens, perf_counter() - started)
     if len(texts) > 1:
         raise UnsupportedError(
-            f"model {encoder.version.label} classifies single images; found pairs"
+            f"model {encoder.version.label} classifies images one by one; found pairs. Leave the "
+            "second column out"
         )
     return encoder.image_reading(texts[0])
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pyarrow as pa
+
+from gpudb.errors import InputError
 
 
 def arrow_column(column: object) -> pa.ChunkedArray | None:
@@ -21,6 +26,38 @@ def arrow_column(column: object) -> pa.ChunkedArray | None:
     if hasattr(column, "to_arrow"):  # a Series of cuDF has nothing else
         return pa.chunked_array([column.to_arrow()])
     return None
+
+
+def exported(
+    column: object,
+    name: str,
+    expected: str,
+    to_arrow: Callable[[Any], pa.ChunkedArray | None] = arrow_column,
+) -> pa.ChunkedArray:
+    """What ``to_arrow`` makes of a column.
+
+    Parameters
+    ----------
+    column
+        Of any library.
+    name, expected
+        What to call it in errors, and what it should be.
+
+    Raises
+    ------
+    InputError
+        It does not become Arrow.
+    """
+    try:
+        found = to_arrow(column)
+    # Other people's exporters raise what they like.
+    except Exception as error:
+        raise InputError(
+            f"{name}: found {describe(column)}, which does not become Arrow ({error}); {expected}"
+        ) from error
+    if found is None:
+        raise InputError(f"{name}: found {describe(column)}; {expected}")
+    return found
 
 
 def is_pandas_column(column: object) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from gpudb.errors import InputError
-from gpudb.models.arrow_column import arrow_column, describe, is_gap, is_pandas_column
+from gpudb.models.arrow_column import describe, exported, is_gap, is_pandas_column
 
 EXPECTED = (
     "expected the content of image files: a list or tuple of bytes (None is null), a NumPy array "
@@ -34,26 +34,15 @@ def as_bytes_column(column: object, name: str = "column") -> pa.ChunkedArray:
     InputError
         Anything else.
     """
-    try:
-        found = _to_arrow(column, name)
-    except InputError:
-        raise
-    # Other people's exporters raise what they like.
-    except Exception as error:
-        raise InputError(
-            f"{name}: found {describe(column)}, which does not become Arrow ({error}); {EXPECTED}"
-        ) from error
-    if found is None or not _is_bytes(found.type):
-        of = "" if found is None else f" of {found.type}"
-        raise InputError(f"{name}: found {describe(column)}{of}; {EXPECTED}")
-    return found.cast(pa.large_binary())
-
-
-def _to_arrow(column: object, name: str) -> pa.ChunkedArray | None:
     is_numpy = isinstance(column, np.ndarray) and column.ndim == 1
     if (is_numpy or is_pandas_column(column)) and column.dtype == object:  # type: ignore[attr-defined]
         column = column.tolist()  # type: ignore[attr-defined]
-    return _from_objects(column, name) if isinstance(column, list | tuple) else arrow_column(column)
+    if isinstance(column, list | tuple):
+        return _from_objects(column, name)
+    found = exported(column, name, EXPECTED)
+    if not _is_bytes(found.type):
+        raise InputError(f"{name}: found {describe(column)} of {found.type}; {EXPECTED}")
+    return found.cast(pa.large_binary())
 
 
 def _from_objects(values: Sequence[object], name: str) -> pa.ChunkedArray:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from gpudb.backend import Backend
-from gpudb.catalog import StoredTensor
+from gpudb.catalog import StoredTensor, Version
 from gpudb.catalog import models as catalog_models
 from gpudb.catalog.heads import heads
 from gpudb.catalog.tensors import tensor
@@ -65,6 +65,7 @@ class ModelLibrary:
         self._notes = notes
         self._texts: dict[tuple[object, ...], PlanText] = {}
         self._open: dict[tuple[object, ...], Encoder] = {}
+        self._versions: dict[str, tuple[tuple[int, int], Version]] = {}
         self._lock = Lock()
 
     @property
@@ -127,8 +128,7 @@ class ModelLibrary:
 
     def encoder(self, name: str) -> Encoder:
         """The newest version of a model, or the one named ``"name@2"``, ready to run."""
-        catalog = self._store.catalog
-        version = catalog_models.version(catalog, name)
+        catalog, version = self._store.catalog, self._version(name)
         # SQLite may give the id of a dropped version again.
         key = (version.id, version.created, self.settings.precision)
         with self._lock:
@@ -155,6 +155,15 @@ class ModelLibrary:
                     heads=heads(catalog, version.id),
                 )
             return self._open[key]
+
+    def _version(self, name: str) -> Version:
+        """What the catalog says of a model; read again once anything there has changed."""
+        counter = self._store.catalog.change_counter()
+        known = self._versions.get(name)
+        if known is None or known[0] != counter:
+            known = counter, catalog_models.version(self._store.catalog, name)
+            self._versions[name] = known
+        return known[1]
 
     @contextmanager
     def profiling(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from gpudb.errors import InputError
-from gpudb.models.arrow_column import arrow_column, describe, is_gap, is_pandas_column
+from gpudb.models.arrow_column import describe, exported, is_gap, is_pandas_column
 
 EXPECTED = (
     "expected a column of text: a list or tuple of str (None is null), a NumPy array of str or "
@@ -52,19 +52,11 @@ def _to_arrow(column: object, name: str) -> pa.ChunkedArray:
         return _from_objects(column, name, gaps=False)
     if isinstance(column, np.ndarray):
         return _from_numpy(column, name)
-    try:
-        if is_pandas_column(column):
-            return _from_pandas(column, name)
-        if (converted := arrow_column(column)) is not None:
-            return converted
-    except InputError:
-        raise
-    # Other people's exporters raise what they like.
-    except Exception as error:
-        raise InputError(
-            f"{name}: found {describe(column)}, which does not become Arrow ({error}); {EXPECTED}"
-        ) from error
-    raise InputError(f"{name}: found {describe(column)}; {EXPECTED}")
+    if not is_pandas_column(column):
+        return exported(column, name, EXPECTED)
+    if column.dtype == object:  # type: ignore[attr-defined]
+        return _from_objects(column.tolist(), name, gaps=True)  # type: ignore[attr-defined]
+    return exported(column, name, EXPECTED, _from_pandas)
 
 
 def _from_numpy(column: np.ndarray[Any, Any], name: str) -> pa.ChunkedArray:
@@ -75,9 +67,7 @@ def _from_numpy(column: np.ndarray[Any, Any], name: str) -> pa.ChunkedArray:
     return _from_objects(column.tolist(), name, gaps=True)
 
 
-def _from_pandas(column: Any, name: str) -> pa.ChunkedArray:
-    if column.dtype == object:
-        return _from_objects(column.tolist(), name, gaps=True)
+def _from_pandas(column: Any) -> pa.ChunkedArray:
     converted = pa.array(column, from_pandas=True)
     return converted if isinstance(converted, pa.ChunkedArray) else pa.chunked_array([converted])
 

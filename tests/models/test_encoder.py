@@ -346,3 +346,20 @@ def test_placements_are_kept_for_some_lengths_only(
     for longest in (*range(1, 9), 1, 8):
         assert one.fit(POOLED, longest, longest) == fresh(encoder).fit(POOLED, longest, longest)
         assert len(one._fits) <= 3
+
+
+def test_what_another_connection_imports_or_drops_is_seen(tmp_path: Path) -> None:
+    folders = [write_tiny_model(tmp_path / str(seed), seed) for seed in (0, 1)]
+    with (
+        gpudb.connect(tmp_path / "db", device="numpy") as here,
+        gpudb.connect(tmp_path / "db", device="numpy") as there,
+    ):
+        there.import_model(folders[0], "m")
+        first = here.embed("m", ["a"]).numpy("embedding")
+        there.import_model(folders[1], "m")
+        assert here.embed("m", ["a"]).stats.model == "m@2"
+        there.drop_model("m@2")
+        np.testing.assert_array_equal(here.embed("m", ["a"]).numpy("embedding"), first)
+        there.drop_model("m")
+        with pytest.raises(CatalogError, match="no model 'm'"):
+            here.embed("m", ["a"])

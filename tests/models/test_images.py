@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file, save_file
 
 import gpudb
 from gpudb.errors import CheckpointError, InputError, SqlError, UnsupportedError
@@ -130,6 +132,41 @@ def test_what_is_no_image_is_refused(db: gpudb.Database) -> None:
         db.sql("SELECT embed('vit', 'a text')")
     with pytest.raises(UnsupportedError, match="no head for sequence classification"):
         db.classify("vit", image_files())
+
+
+def test_images_are_no_pairs(tmp_path: Path) -> None:
+    source = folder(tmp_path)
+    random = np.random.default_rng(0)
+    weights = load_file(source / "model.safetensors")
+    width = len(weights["layernorm.bias"])
+    head = {"classifier.weight": (2, width), "classifier.bias": (2,)}
+    made = {n: random.standard_normal(shape).astype(np.float32) for n, shape in head.items()}
+    save_file(weights | made, source / "model.safetensors")
+    config = json.loads((source / "config.json").read_text())
+    config["architectures"] = ["ViTForImageClassification"]
+    (source / "config.json").write_text(json.dumps(config))
+    with gpudb.connect(tmp_path / "db", device="numpy") as db:
+        db.import_model(source, "vit")
+        one = image_files()[0]
+        assert db.classify("vit", [one]).arrow()["label"].to_pylist()[0] in ("LABEL_0", "LABEL_1")
+        with pytest.raises(UnsupportedError, match=r"one by one; found pairs. Leave the second"):
+            db.sql("SELECT classify('vit', $a, $a)", {"a": one})
+
+
+def test_images_in_blocks_are_those_of_the_fused_plan(db: gpudb.Database) -> None:
+    expected = db.embed("vit", image_files()).numpy("embedding")
+    db.set(execution="relational", block_size=4)
+    found = db.embed("vit", image_files()).numpy("embedding")
+    # Sums of a few dozen numbers of order one, added in another order.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+def test_without_pillow_the_error_says_what_to_install(
+    db: gpudb.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(UnsupportedError, match=r"pip install 'gpudb-tensor\[images\]'"):
+        db.embed("vit", [b"any"])
 
 
 def test_a_bomb_is_refused() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import gpudb
+from gpudb.models.patches import Patches
 from tests.oracles.conftest import Report
 
 # Hidden states are of the order of 1. Both sides round the same stored weights (half types are
@@ -76,5 +77,28 @@ def compare_hidden(
         found, statistics = db.infer("m", inputs, offsets)
     assert statistics.padded_tokens == 0
     difference = float(np.abs(found - np.concatenate(expected)).max())
+    report(f"{difference:.2e}")
+    assert difference <= LARGEST
+
+
+def compare_images(
+    tmp_path: Path, model: Any, *, report: Report, encoder: Any = None, dtype: str = "float32"
+) -> None:
+    """As :func:`compare_hidden`, of three images of random pixels."""
+    import torch
+
+    model.to(getattr(torch, dtype)).save_pretrained(tmp_path / "model")
+    theirs, config = (encoder or model).float().eval(), model.config
+    shape = (3, config.num_channels, config.image_size, config.image_size)
+    pixels = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+    with torch.inference_mode():
+        expected = theirs(torch.tensor(pixels)).last_hidden_state.numpy()
+    cut = Patches.of(config.to_dict()).cut
+    rows = np.concatenate([cut(image) for image in pixels])
+    offsets = np.arange(len(pixels) + 1) * expected.shape[1]
+    with gpudb.connect(tmp_path / "db", device="numpy") as db:
+        db.import_model(tmp_path / "model", "m")
+        found, _ = db.infer("m", {"rows": rows}, offsets)
+    difference = float(np.abs(found - expected.reshape(found.shape)).max())
     report(f"{difference:.2e}")
     assert difference <= LARGEST

@@ -14,11 +14,10 @@ import pytest
 from PIL import Image
 
 import gpudb
-from gpudb.models.patches import Patches
 from gpudb.types import HostArray
 from tests.image_files import image_files
 from tests.oracles.conftest import Report
-from tests.oracles.parity import LARGEST, compare_hidden, randomized
+from tests.oracles.parity import LARGEST, compare_hidden, compare_images, randomized
 from tests.oracles.texts import texts
 from tests.vocabulary_files import clip_folder, write_json
 
@@ -68,22 +67,11 @@ def test_hidden_states_of_texts(name: str, tmp_path: Path, report: Report) -> No
 
 @pytest.mark.parametrize("name", IMAGE_CASES)
 def test_hidden_states_of_images(name: str, tmp_path: Path, report: Report) -> None:
-    torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
     task, changes, dtype = IMAGE_CASES[name]
     config = transformers.CLIPVisionConfig(**{**IMAGES, **changes})
     model = randomized(getattr(transformers, task)(config), seed=len(name))
-    model.to(getattr(torch, dtype)).save_pretrained(tmp_path / "model")
-    shape = (3, config.num_channels, config.image_size, config.image_size)
-    pixels = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
-    with torch.inference_mode():
-        expected = model.float()(torch.tensor(pixels)).last_hidden_state.numpy()
-    cut = Patches.of(config.to_dict()).cut
-    rows = np.concatenate([cut(image) for image in pixels])
-    with gpudb.connect(tmp_path / "db", device="numpy") as db:
-        db.import_model(tmp_path / "model", "m")
-        found, _ = db.infer("m", {"rows": rows}, np.arange(4) * expected.shape[1])
-    _check(found, expected.reshape(found.shape), report)
+    compare_images(tmp_path, model, report=report, dtype=dtype)
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,16 @@ Radford et al., "Learning Transferable Visual Models From Natural Language Super
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gpudb.models.architecture import (
     Config,
     ScanWeight,
-    activation,
     dropout_rate,
-    head_count,
     layer_count,
-    positive_number,
     whole_number,
 )
-from gpudb.models.encoder_layers import EncoderLayers, Layer
+from gpudb.models.encoder_layers import EncoderLayers, Layer, encoder_of
 from gpudb.models.post_norm import PostNormLayer
 from gpudb.models.steps import linear_shapes, project
 from gpudb.plan.node import Node
@@ -23,14 +22,10 @@ from gpudb.plan.node import Node
 
 def layers_of(config: Config) -> EncoderLayers:
     """The layers of a tower, which have a norm before each branch."""
-    width = whole_number(config, "hidden_size")
-    return EncoderLayers(
-        [_layer(f"encoder.layers.{i}") for i in range(layer_count(config, "num_hidden_layers"))],
-        width,
-        whole_number(config, "intermediate_size"),
-        head_count(config, "num_attention_heads", width),
-        activation(config, "hidden_act"),
-        positive_number(config, "layer_norm_eps", 1e-5),
+    count = layer_count(config, "num_hidden_layers")
+    layers = [_layer(f"encoder.layers.{i}") for i in range(count)]
+    return replace(
+        encoder_of({"layer_norm_eps": 1e-5, **config}, layers),
         dropout=0.0,
         attention_dropout=dropout_rate(config, "attention_dropout"),
     )
