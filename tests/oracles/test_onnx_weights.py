@@ -62,7 +62,7 @@ def test_hidden_states_are_those_of_pytorch(
     # Before training all biases are zeros, all scales ones: exporters store them once.
     model = randomized(bert(), 3) if trained else bert()
     export(model, tokens(types=True), write_config(tmp_path) / "model.onnx")
-    difference = largest_difference(tmp_path, encoder_weights(model), hidden_states(model), "onnx")
+    difference = largest_difference(tmp_path, encoder_weights(model), hidden_states(model), "ONNX")
     report(f"{difference:.2e}")
     assert difference <= LARGEST
 
