@@ -9,7 +9,7 @@
 #define BOUNDS_WITH_(held) BOUNDS_WITH_##held
 #define BOUNDS_WITH_0
 #define BOUNDS_WITH_8 __launch_bounds__(512, 1)
-#define BOUNDS_WITH_32 __launch_bounds__(512, 1)
+#define BOUNDS_WITH_40 __launch_bounds__(512, 1)
 
 // `cache` is shared memory for `room` accumulators; what is behind them comes from the source again.
 // Only rows that are read 16 bytes at a time are held in registers.

@@ -139,9 +139,9 @@ MOST_HOLDING = 512
 def held_in_registers(itemsize: int) -> dict[str, Any]:
     """What functions are compiled with that hold a part of each row in registers of threads.
 
-    32 floats, 64 KiB for the block; 8 doubles: with more of them some architectures spill.
+    40 floats, 80 KiB for the block; 8 doubles: with more of them some architectures spill.
     """
-    return {"HELD": 8 if itemsize == 8 else 32}
+    return {"HELD": 8 if itemsize == 8 else 40}
 
 
 @dataclass(frozen=True, slots=True)

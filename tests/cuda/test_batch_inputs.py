@@ -71,3 +71,12 @@ def test_cudf_reads_the_inputs_of_a_batch() -> None:
     inputs: Any = open_backend("cuda").upload(given, "sequences")
     series = cudf.Series.from_pylibcudf(inputs.columns["token_ids"])
     assert series.to_arrow().to_pylist() == [[0, 1], [], [2, 3, 4]]
+
+
+@pytest.mark.gpu
+def test_cudf_reads_rows_of_numbers() -> None:
+    cudf = pytest.importorskip("cudf")
+    given = {"rows": np.arange(10, dtype=np.float32).reshape(5, 2), "sequences": OFFSETS}
+    inputs: Any = open_backend("cuda").upload(given, "sequences")
+    series = cudf.Series.from_pylibcudf(inputs.columns["rows"])
+    assert series.to_arrow().to_pylist() == [[[0, 1], [2, 3]], [], [[4, 5], [6, 7], [8, 9]]]

@@ -64,9 +64,11 @@ def test_minilm(folder: Path, expected: Any, precision: str) -> None:
     with connected(folder, precision=precision) as (db, _):
         found = _vectors(db, TEXTS)
     np.testing.assert_allclose(found, expected, rtol=0, atol=PRECISIONS[precision])
-    # The result is rounded as well, so its length is not exactly 1.
+    # The result is rounded as well, so its length is not exactly 1. In bfloat16 each activation
+    # keeps 8 bits, and the order of sums decides which way it is rounded: 0.99989 with some builds
+    # of BLAS in the stand-in, 0.99994 with others.
     cosines = (found * expected).sum(1) / np.linalg.norm(found, axis=1)
-    assert cosines.min() > 0.9999
+    assert cosines.min() > (0.9995 if precision == "bfloat16" else 0.9999)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])

@@ -131,6 +131,25 @@ def test_sequences_are_one_list_column_in_the_same_memory(
         assert mine.data.ptr == given.data.ptr
 
 
+@pytest.mark.parametrize("width", [0, 1, 3])
+@pytest.mark.parametrize("offsets", OFFSETS)
+def test_sequences_of_rows_are_lists_of_lists_in_the_same_memory(
+    plc: Any, offsets: list[int], width: int
+) -> None:
+    import cupy as cp
+
+    from gpudb.backend.cuda.columns import list_view, sequence_column
+
+    rows, where = _array((offsets[-1], width), "float32"), cp.asarray(np.array(offsets, np.int32))
+    column = sequence_column(rows, where)
+    lists = column.list_view()
+    assert (column.size(), lists.child().size()) == (len(offsets) - 1, offsets[-1])
+    assert [c.type().id() for c in (column, lists.child())] == [plc.TypeId.LIST] * 2
+    same = list_view(lists.child(), (width,), "float32")
+    np.testing.assert_array_equal(same.get(), rows.get())
+    assert not same.size or same.data.ptr == rows.data.ptr
+
+
 def test_a_slice_of_sequences_counts_in_the_whole(plc: Any) -> None:
     import cupy as cp
 
@@ -182,7 +201,7 @@ def test_inputs_of_a_batch_share_their_offsets(plc: Any) -> None:
     arrays["sequences"] = cp.asarray(np.array([0, 3, 7], np.int32))
     inputs = Sequences.of(arrays, "sequences")
     assert {name: inputs[name] for name in inputs} == arrays
-    assert set(inputs.columns) == set(names)
+    assert set(inputs.columns) == {*names, "rows"}
     for name in names:
         values, offsets = sequence_views(inputs.columns[name], "int32")
         assert values.data.ptr == arrays[name].data.ptr

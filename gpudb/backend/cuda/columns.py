@@ -95,7 +95,8 @@ def sequence_column(values: Any, offsets: Any) -> plc.Column:
     Parameters
     ----------
     values
-        ``(t,)`` numbers, one sequence after the other.
+        ``(t,)`` numbers, one sequence after the other; or ``(t, width)`` rows of numbers,
+        C-contiguous: then each row is a LIST in the LIST of its sequence.
     offsets
         ``(s + 1,)`` int32: row i is ``values[offsets[i]:offsets[i + 1]]``. What lies beyond the
         last of them is in no row.
@@ -110,7 +111,8 @@ def sequence_column(values: Any, offsets: Any) -> plc.Column:
             f"sequences: {values.size:,} values, cuDF takes {MAX_ELEMENTS:,} in a column; use a "
             "smaller token budget"
         )
-    children = [number_column(offsets), number_column(values)]
+    child = number_column(values) if values.ndim == 1 else _list_column(values)
+    children = [number_column(offsets), child]
     return plc.Column(plc.DataType(plc.TypeId.LIST), offsets.size - 1, None, None, 0, 0, children)
 
 

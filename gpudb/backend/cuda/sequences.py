@@ -13,10 +13,10 @@ from gpudb.backend.cuda.columns import sequence_column
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequences(Mapping[str, Any]):
-    """Inputs by name; every one-dimensional one is a LIST column, too, with the same offsets.
+    """Inputs by name; each is a LIST column, too, and all share their offsets.
 
-    Rows of numbers, ``(t, width)``, are a matrix and no column. A recorded run is given new inputs
-    by writing over these arrays: then the columns have changed as well.
+    Rows of numbers, ``(t, width)``, are LISTs in LISTs. A recorded run is given new inputs by
+    writing over these arrays: then the columns have changed as well.
     """
 
     columns: Mapping[str, plc.Column]
@@ -25,8 +25,11 @@ class Sequences(Mapping[str, Any]):
 
     @classmethod
     def of(cls, arrays: Mapping[str, Any], offsets: str) -> Sequences:
-        """Columns over arrays that are on the device; nothing is copied or launched."""
-        packed = {n: x for n, x in arrays.items() if n != offsets and x.ndim == 1}
+        """Columns over arrays that are on the device; nothing is copied.
+
+        Only where rows of numbers start is computed, by a launch; token ids need none.
+        """
+        packed = {name: x for name, x in arrays.items() if name != offsets}
         columns = {name: sequence_column(x, arrays[offsets]) for name, x in packed.items()}
         return cls(columns, arrays)
 
