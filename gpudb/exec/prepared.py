@@ -7,7 +7,7 @@ kernels and joins nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TypeAlias
 
@@ -26,6 +26,11 @@ from gpudb.exec.placement import Placement, place
 from gpudb.exec.profile import Profile
 from gpudb.exec.weights import ResidentWeights, StreamedWeights, Weights
 from gpudb.types import HostArray, Sizes, TensorSchema
+
+
+Counted: TypeAlias = MutableMapping[tuple[tuple[str, int], ...], tuple[list[Cost], int]]
+"""Sizes of a run -> what each of its steps takes, and the most bytes it holds."""
+MOST_COUNTED = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class PreparedPlan:
     """Time it took to prepare."""
     placement: Placement
     """Where the stored tensors are, and why."""
+    counted: Counted = field(default_factory=dict, compare=False, repr=False)
+    """What runs of some sizes take: short texts are counted again and again."""
 
     @property
     def schema(self) -> TensorSchema:
@@ -146,13 +153,23 @@ class PreparedPlan:
 
     def count(self, sizes: Sizes, profile: Profile) -> None:
         """Record a run that something else made of these sizes: its costs, no times."""
+        key = tuple(sorted(sizes.items()))
+        if key not in self.counted:
+            if len(self.counted) >= MOST_COUNTED:
+                self.counted.clear()
+            self.counted[key] = self._count(sizes)
+        costs, peak_nbytes = self.counted[key]
+        profile.add([0.0] * len(self.steps), sizes, costs, peak_nbytes)
+
+    def _count(self, sizes: Sizes) -> tuple[list[Cost], int]:
+        """What each step of one run takes, and the most bytes that the run holds."""
         costs, held = self._costs(sizes), Held()
         for number, step in enumerate(self.steps):
             if not step.constant:
                 nbytes = 0 if step.op.is_view else step.nbytes(sizes)
                 held.add(number, nbytes, costs[number].scratch)
                 held.free(step.frees)
-        profile.add([0.0] * len(self.steps), sizes, costs, held.peak_nbytes)
+        return costs, held.peak_nbytes
 
     def _costs(self, sizes: Sizes) -> list[Cost]:
         """What each step of one run takes; constants take nothing."""

@@ -44,6 +44,8 @@ BLOCK_MACROS = ("norm", "block_sum", "block_mean", "block_min", "block_max")
 OUR_MACROS = ("cosine", "dot", "l2", *FUNCTIONS, *BLOCK_MACROS)
 DUCKDB_LEAST_NBYTES = 8 << 20
 """DuckDB cannot even define a macro in a few kilobytes; a smaller limit holds for models only."""
+INTERRUPTED = "Query interrupted"
+"""What DuckDB makes of Ctrl-C, when the query has ended."""
 _OURS = re.compile(r"\bgpudb\b", re.IGNORECASE)
 
 
@@ -96,6 +98,10 @@ class Connection:
             raise self._translated(error) from error
         except KeyError as error:
             raise missing_parameter(error.args[0], parameters) from None
+        except RuntimeError as error:
+            if INTERRUPTED not in str(error):
+                raise
+            raise KeyboardInterrupt from error
 
     def describe(self, sql: str, parameters: Parameters) -> list[tuple[str, str]]:
         """Name and type of each column that a query returns, without running it."""

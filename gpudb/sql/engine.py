@@ -19,12 +19,14 @@ from gpudb.sql.changes import Changes, empty_result
 from gpudb.sql.connection import Connection, Parameters
 from gpudb.sql.explain import Explain, split_explain
 from gpudb.sql.history import History
+from gpudb.sql.kept import Kept, KeptStatements
 from gpudb.sql.plan import Finish, Measured, SqlPlan, SqlResult, SqlStatistics, told
 from gpudb.sql.protocols import ModelFunctions, TableStore, TensorFunctions
 from gpudb.sql.recorded import recorded
 from gpudb.sql.report import later_report, report_relational
+from gpudb.sql.run import Changed, Ran, run_split
 from gpudb.sql.settings import read_setting
-from gpudb.sql.split import Splitter
+from gpudb.sql.split import Split, Splitter
 from gpudb.sql.statements import Kind, classify, may_call, mentions_call, parse
 from gpudb.sql.tensors.door import TensorDoor
 
@@ -73,6 +75,7 @@ class SqlEngine:
             tensors=tensors.names if tensors is not None else tuple,
         )
         self._tensors = TensorDoor(tensors, tables, self._connection)
+        self._kept = KeptStatements()
         self._changes = Changes(
             tables, self._tensors, self._connection, run=self._split, plain=self._plain
         )
@@ -111,6 +114,10 @@ class SqlEngine:
     def _run_one(self, statement: Any, parameters: Parameters) -> SqlResult:
         text = statement.query.strip().rstrip(";")
         kind = classify(statement.type, text)
+        if statement.type != StatementType.SELECT:
+            self._kept.clear()
+        elif (result := self._again(text, parameters)) is not None:
+            return result
         if kind is Kind.EXPLAIN:
             return self._explain(text, parameters)
         if kind is Kind.CREATE:
@@ -148,36 +155,49 @@ class SqlEngine:
                 return self._tensors.run(relation, text)
             queries.statement(tree)
             changed = tree.sql("duckdb") if queries.changed else text
-            return queries.in_front_of(self._over_tables(tree, changed, parameters))
+            keep = not queries.changed
+            return queries.in_front_of(self._over_tables(tree, changed, parameters, keep=keep))
         finally:
             queries.close()
 
-    def _over_tables(self, tree: exp.Expr, text: str, parameters: Parameters) -> SqlResult:
-        """Run a statement that may call models."""
+    def _over_tables(
+        self, tree: exp.Expr, text: str, parameters: Parameters, *, keep: bool = True
+    ) -> SqlResult:
+        """Run a statement that may call models; ``keep`` how it is split for the same text."""
         if not has_call(tree):
             return self._plain(text, parameters)
         started = perf_counter()
-        splitter = Splitter(self._connection, self._models, parameters, dry=False)
+        counter = self._tables.change_counter()
+        split = Splitter(self._connection, self._models, parameters).split(tree, text)
+        ran = run_split(self._connection, self._models, split, parameters)
+        if keep and split.names:
+            kept = Kept(split, counter, ran.rows, ran.table.schema)
+            self._kept.keep(text, parameters, kept)
+        return self._told(split, ran, text, started)
+
+    def _again(self, text: str, parameters: Parameters) -> SqlResult | None:
+        """Run a statement as it was split before; None where it was not, or that holds no more."""
+        started = perf_counter()
+        kept = self._kept.find(text, parameters, self._tables.change_counter())
+        if kept is None:
+            return None
         try:
-            names = splitter.bind(tree, text)
-            splitter.split(tree)
-            sql = tree.sql("duckdb")
-            finishing = perf_counter()
-            table = self._connection.query(sql, parameters)
-            if names:
-                table = table.rename_columns(names)
-        finally:
-            splitter.close()
-        now = perf_counter()
-        last = Measured(table.num_rows, now - finishing)
-        stats = SqlStatistics((*splitter.measured, last), now - started)
-        plan = SqlPlan((*splitter.steps, Finish(sql)))
-        report = later_report(self._models, plan, text, stats)
+            ran = run_split(self._connection, self._models, kept.split, parameters, kept)
+        except Changed:
+            return None
+        return self._told(kept.split, ran, text, started)
+
+    def _told(self, split: Split, ran: Ran, text: str, started: float) -> SqlResult:
+        """The rows of a split statement, and how they came about."""
+        stats = SqlStatistics(ran.measured, perf_counter() - started)
+        report = later_report(self._models, split.plan, text, stats)
 
         @cache
         def tell() -> tuple[str, Report]:
             return to_text(found := report()), found
 
+        names = list(split.names)
+        table = ran.table.rename_columns(names) if names else ran.table
         return SqlResult(table, tell, stats)
 
     def _explain(self, text: str, parameters: Parameters) -> SqlResult:
@@ -220,13 +240,7 @@ class SqlEngine:
         """How a statement that may call models is split, without running a model."""
         if not has_call(tree):
             return SqlPlan((Finish(text),))
-        splitter = Splitter(self._connection, self._models, parameters, dry=True)
-        try:
-            splitter.bind(tree, text)
-            splitter.split(tree)
-        finally:
-            splitter.close()
-        return SqlPlan((*splitter.steps, Finish(tree.sql("duckdb"))))
+        return Splitter(self._connection, self._models, parameters).split(tree, text).plan
 
     def _explain_tensors(
         self, tree: exp.Expr, explain: Explain, parameters: Parameters
@@ -253,7 +267,7 @@ class SqlEngine:
             ran = None
             if explain.analyze:
                 with self._models.profiling():
-                    ran = self._over_tables(tree.copy(), sql, parameters)
+                    ran = self._over_tables(tree.copy(), sql, parameters, keep=False)
             stats = ran.stats if ran is not None else None
             plan = self._planned(tree, sql, parameters)
             report = later_report(self._models, plan, statement, stats)()

@@ -7,63 +7,124 @@ distinct texts among them, and the rest of the SELECT takes place over rows and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from time import perf_counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-import pyarrow as pa
 from sqlglot import exp
 
 from gpudb.errors import SqlError, UnsupportedError
-from gpudb.sql.answers import Answers
 from gpudb.sql.calls import Call, CallKey, as_call, called, has_call, is_call, own_calls, scopes
 from gpudb.sql.connection import Connection, Parameters
-from gpudb.sql.plan import Infer, Measured, Rows, Step
+from gpudb.sql.finish import KeptColumn, columns_alone
+from gpudb.sql.parts import Asked, Part, PartRunner
+from gpudb.sql.plan import Finish, SqlPlan
 from gpudb.sql.protocols import ModelFunctions
 from gpudb.sql.scope import SOURCE_ARGS, Scope, is_star
 
 ROWS, CONSTANT = "gpudb_rows_", "gpudb_constant_"
 """How the names of intermediate tables begin."""
+VECTOR = "vector"
+"""The column of a constant's answers."""
 
 OUTER_ARGS = ("group", "having", "qualify", "distinct")
 """Parts of a SELECT that take place after the model."""
 
 
+class Noted(Mapping[str, Any]):
+    """Parameters, and which of them were read."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self._parameters = parameters
+        self.read: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        value = self.read[name] = self._parameters[name]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A statement in parts, and what DuckDB does when they have run."""
+
+    parts: tuple[Part, ...]
+    sql: str
+    """Of the rest, over the tables that the parts keep."""
+    names: tuple[str, ...]
+    """Of the result's columns; none where only running it tells."""
+    columns: tuple[KeptColumn, ...]
+    """The result's, where columns that the parts keep are all of it."""
+    read: Mapping[str, Any]
+    """Parameters that decided about it: names of models, options of calls."""
+    plan: SqlPlan
+    """What EXPLAIN shows."""
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Tables that parts keep for nobody but the result, where columns are all of it."""
+        if not self.columns:
+            return frozenset()
+        queries = [part.sql for part in self.parts]
+        return frozenset(p.into for p in self.parts if not any(p.into in sql for sql in queries))
+
+
 class Splitter:
-    """Works through one statement; changes it in place.
+    """Works through one statement; changes it in place. No row is read and no model runs.
 
     Parameters
     ----------
     connection
-        Where rows come from.
+        What tells names and types.
     models
         What is called.
     parameters
         The statement's.
-    dry
-        Learn names and types only: no row is read and no model runs.
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        models: ModelFunctions,
-        parameters: Parameters,
-        *,
-        dry: bool,
+        self, connection: Connection, models: ModelFunctions, parameters: Parameters
     ) -> None:
         self._connection = connection
         self._models = models
         self._parameters = parameters
-        self._dry = dry
-        self._answers = Answers(models)
+        self._deciding = Noted(parameters)
+        self._runner = PartRunner(connection, models, parameters, dry=True)
         self._constants: dict[CallKey, str] = {}
-        self._registered: list[str] = []
-        self.steps: list[Step] = []
-        self.measured: list[Measured] = []
+        self._parts: list[Part] = []
 
-    def bind(self, statement: exp.Expr, text: str) -> list[str]:
-        """Check every call before anything runs; names of the columns of a query, else none."""
+    def split(self, statement: exp.Expr, text: str) -> Split:
+        """Check every call, then replace each by what reads its answers."""
+        names = self._bind(statement, text)
+        try:
+            for select in list(scopes(statement)):
+                for call in own_calls(select, self._deciding):
+                    if call.is_constant:
+                        call.node.replace(self._constant(call))
+                if calls := own_calls(select, self._deciding):
+                    self._split_select(select, calls)
+            for node in list(statement.find_all(exp.Anonymous)):
+                if is_call(node):
+                    self._outside(as_call(node, self._deciding))
+        finally:
+            self._runner.close()
+        sql = statement.sql("duckdb")
+        return Split(
+            parts=tuple(self._parts),
+            sql=sql,
+            names=tuple(names),
+            columns=columns_alone(statement) if names else (),
+            read=self._deciding.read,
+            plan=SqlPlan((*(step for part in self._parts for step in part.steps), Finish(sql))),
+        )
+
+    def _bind(self, statement: exp.Expr, text: str) -> list[str]:
+        """Names of the columns of a query, else none."""
         for table in statement.find_all(exp.Table):
             if table.name.lower().startswith((ROWS, CONSTANT)):
                 raise UnsupportedError(
@@ -72,7 +133,7 @@ class Splitter:
                 )
         for node in statement.find_all(exp.Anonymous):
             if is_call(node):
-                call = as_call(node, self._parameters)
+                call = as_call(node, self._deciding)
                 kind = self._models.returns(call.function.name, call.model, call.options)
                 self._connection.placeholder(call.function, call.model, call.options, kind)
         if statement.find(exp.Ordered):
@@ -83,35 +144,18 @@ class Splitter:
             return []
         return [name for name, _ in self._connection.describe(text, self._parameters)]
 
-    def split(self, statement: exp.Expr) -> None:
-        """Replace every model call by what reads its vectors."""
-        for select in list(scopes(statement)):
-            for call in own_calls(select, self._parameters):
-                if call.is_constant:
-                    call.node.replace(self._constant(call))
-            if calls := own_calls(select, self._parameters):
-                self._split_select(select, calls)
-        for node in list(statement.find_all(exp.Anonymous)):
-            if is_call(node):
-                self._outside(as_call(node, self._parameters))
-
-    def close(self) -> None:
-        """Forget the intermediate tables."""
-        for name in self._registered:
-            self._connection.unregister(name)
-
     def _constant(self, call: Call) -> exp.Expr:
-        """Compute a vector that no row decides; what reads it."""
+        """Answers that no row decides; what reads them."""
         name = self._constants.get(call.key)
         if name is None:
             name = f"{CONSTANT}{len(self._constants) + 1}"
             self._constants[call.key] = name
-            items = [exp.alias_(text.copy(), f"t{i}") for i, text in enumerate(call.texts)]
+            columns = tuple(f"t{i}" for i in range(len(call.texts)))
+            items = [exp.alias_(t.copy(), c) for t, c in zip(call.texts, columns, strict=True)]
             query = exp.Select(expressions=items)
-            texts = self._connection.query(query.sql("duckdb"), self._parameters).columns
-            vectors = self._infer(call, texts, f"{name}.vector")
-            self._register(name, pa.table({"vector": vectors}))
-        return exp.Subquery(this=exp.select("vector").from_(name))
+            asked = Asked(call, columns, VECTOR)
+            self._add(Part(query.sql("duckdb"), name, columns, (asked,), is_constant=True))
+        return exp.Subquery(this=exp.select(VECTOR).from_(name))
 
     def _check_order(self, function: str) -> None:
         """Refuse settings of ORDER BY that sqlglot, which leaves defaults out, does not know."""
@@ -152,7 +196,7 @@ class Splitter:
         scope, names = self._scope(select)
         before, after = scope.conditions()
         early = scope.early_limit(after)
-        items = Items(scope, calls, self._parameters)
+        items = Items(scope, calls, self._deciding)
         finished = _finished_items(scope, items, names)
         outer = _outer_args(scope, items, after, early is not None)
 
@@ -161,12 +205,8 @@ class Splitter:
             rows.set("where", exp.Where(this=exp.and_(*before, copy=False)))
         for arg, value in (early or {}).items():
             rows.set(arg, value)
-        into = f"{ROWS}{sum(isinstance(s, Rows) for s in self.steps) + 1}"
-        table = self._rows(rows, into, items.columns)
-        for call, texts, vector in items.calls:
-            vectors = self._infer(call, [table.column(t) for t in texts], f"{into}.{vector}")
-            table = table.append_column(vector, vectors)
-        self._register(into, table)
+        into = f"{ROWS}{sum(not part.is_constant for part in self._parts) + 1}"
+        self._add(Part(rows.sql("duckdb"), into, tuple(items.columns), tuple(items.asked)))
 
         for arg in SOURCE_ARGS:
             select.set(arg, None)
@@ -178,60 +218,13 @@ class Splitter:
         select.set("expressions", finished)
         select.from_(into, copy=False)
 
-    def _rows(self, query: exp.Select, into: str, columns: list[str]) -> pa.Table:
-        sql = query.sql("duckdb")
-        self.steps.append(Rows(sql, into))
-        started = perf_counter()
-        text = f"SELECT * FROM ({sql}) LIMIT 0" if self._dry else sql
-        table = self._connection.query(text, self._parameters).rename_columns(columns)
-        self.measured.append(Measured(table.num_rows, perf_counter() - started))
-        return table
-
-    def _infer(self, call: Call, texts: Sequence[pa.ChunkedArray], into: str) -> pa.Array:
-        """Answers for rows of texts; null where a text is."""
-        function, model, options = call.function, call.model, call.options
-        self.steps.append(Infer(function.name, model, call.shown, into, str(options)))
-        started = perf_counter()
-        reads = self._models.reads(model)
-        columns = [
-            _as_read(c, reads, call, text) for c, text in zip(texts, call.texts, strict=True)
-        ]
-        computed, counts = 0, None
-        if self._dry:
-            answers = self._answers.nulls(function, model, len(columns[0]), options)
-        else:
-            answers, computed, counts = self._answers.of(function, model, columns, options)
-        seconds = perf_counter() - started
-        self.measured.append(Measured(len(answers), seconds, computed, counts))
-        return answers
-
-    def _register(self, name: str, table: pa.Table) -> None:
-        self._connection.register(name, table)
-        self._registered.append(name)
+    def _add(self, part: Part) -> None:
+        """Note a part, and let what is around it be described."""
+        self._parts.append(part)
+        self._runner.answer(part, self._runner.rows(part))
 
     def _describe(self, query: exp.Query) -> list[tuple[str, str]]:
         return self._connection.describe(query.sql("duckdb"), self._parameters)
-
-
-def _as_read(
-    column: pa.ChunkedArray, wanted: pa.DataType, call: Call, text: exp.Expr
-) -> pa.ChunkedArray:
-    """A column in the type that the model reads."""
-    found = column.type
-    is_text = pa.types.is_string(found) or pa.types.is_large_string(found)
-    is_bytes = pa.types.is_binary(found) or pa.types.is_large_binary(found)
-    if pa.types.is_null(found) or (is_bytes if pa.types.is_large_binary(wanted) else is_text):
-        return column.cast(wanted)
-    shown = f"{call.function.name}('{call.model}', {call.shown})"
-    if pa.types.is_large_binary(wanted):
-        raise SqlError(
-            f"{shown}: the model reads images, found {found}; expected BLOB, the content of image "
-            "files: SELECT content FROM read_blob('*.png')"
-        )
-    raise SqlError(
-        f"{shown}: the text is {found}; expected VARCHAR: write CAST({text.sql('duckdb')} AS "
-        "VARCHAR)"
-    )
 
 
 class Items:
@@ -243,8 +236,8 @@ class Items:
         self.expressions: list[exp.Expr] = []
         self.columns: list[str] = []
         """Their names, star items spelled out."""
-        self.calls: list[tuple[Call, list[str], str]] = []
-        """Each distinct call, the columns of its texts and the column of its answers."""
+        self.asked: list[Asked] = []
+        """Each distinct call."""
         self._names: dict[tuple[str, ...], str] = {}
         self._vectors: dict[CallKey, str] = {}
         self.stars = {id(i): self._star(i) for i in scope.select.expressions if is_star(i)}
@@ -274,7 +267,8 @@ class Items:
         if full.key not in self._vectors:
             vector = f"vector_{len(self._vectors) + 1}"
             self._vectors[full.key] = vector
-            self.calls.append((full, [self._column(text) for text in full.texts], vector))
+            texts = tuple(self._column(text) for text in full.texts)
+            self.asked.append(Asked(full, texts, vector))
         return self._vectors[full.key]
 
     def _column(self, node: exp.Expr) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from gpudb.exec import prepared as prepared_plans
 from gpudb.exec.operator import Cost
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.exec.profile import Profile
@@ -123,3 +124,19 @@ def test_what_is_missing_is_not_counted(present: int) -> None:
     plan.run({}, {}, profile)
     assert profile.flops == 2 * 8 * 8 * 2 * present  # rows that are there
     assert profile.costs[-1].written == 8 * 8 * 2 * present
+
+
+def test_counting_sizes_again_adds_what_a_run_of_them_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prepared_plans, "MOST_COUNTED", 2)
+    encoder = bert_encoder([3])
+    plan = prepared(encoder.plan, encoder.arrays)
+    for rows in (1, 3, 1, 7, 3, 1, 7):
+        sizes = {**encoder.sizes, "tokens": rows, "pairs": rows * rows}
+        counted, expected = Profile(), Profile()
+        plan.count(sizes, counted)
+        prepared(encoder.plan, encoder.arrays).count(sizes, expected)
+        assert counted.costs == expected.costs
+        assert counted.peak_nbytes == expected.peak_nbytes > 0
+        assert len(plan.counted) <= 2

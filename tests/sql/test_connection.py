@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 
 import duckdb
@@ -203,3 +206,15 @@ def test_settings_are_passed_on(connection: Connection) -> None:
 
 def test_identifiers_are_quoted() -> None:
     assert quoted('a"b') == '"a""b"'
+
+
+def test_ctrl_c_during_a_query_is_an_interrupt(connection: Connection) -> None:
+    slow = "SELECT sum(sin(i)) FROM range(100_000_000) r(i)"
+    clock = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
+    clock.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            connection.query(slow, {})
+    finally:
+        clock.cancel()  # a signal that comes later would end the tests
+    assert connection.query("SELECT 1 AS x", {}).to_pylist() == [{"x": 1}]
