@@ -27,7 +27,6 @@ from gpudb.exec.profile import Profile
 from gpudb.exec.weights import ResidentWeights, StreamedWeights, Weights
 from gpudb.types import HostArray, Sizes, TensorSchema
 
-
 Counted: TypeAlias = MutableMapping[tuple[tuple[str, int], ...], tuple[list[Cost], int]]
 """Sizes of a run -> what each of its steps takes, and the most bytes it holds."""
 MOST_COUNTED = 128

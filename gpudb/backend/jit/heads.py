@@ -39,10 +39,10 @@ _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
 
 
 @part
-def _copy_head(
+def _copy_rows(
     x: HostArray, first: int, column: int, bias: HostArray, at_bias: int, scale: Any, out: HostArray
 ) -> None:
-    """``(x + bias) * scale``: the rows of a sequence from ``first``, one head's columns."""
+    """``(x + bias) * scale``: rows from ``first`` on, one head's columns."""
     width = out.shape[1]
     for i in range(out.shape[0]):
         for j in range(0, width, LANES):
@@ -54,31 +54,53 @@ def _copy_head(
 
 
 @part
-def _pack_columns(rows: HostArray, panels: HostArray) -> None:
-    """``(n, k)`` -> ``(panels, n, COLUMNS)``: columns side by side, zeros behind the last."""
-    width = rows.shape[1]
-    for p in range(panels.shape[0]):
-        for i in range(rows.shape[0]):
-            for v in range(0, COLUMNS, LANES):
-                j = p * COLUMNS + v
-                value = load_up_to(at(rows, (i, min(j, width))), max(0, width - j))
-                store(at(panels, (p, i, v)), value)
+def _pack_values(
+    x: HostArray, first: int, column: int, width: int, bias: HostArray, at_bias: int, out: HostArray
+) -> None:
+    """``x + bias`` -> ``(panels, n, COLUMNS)``: columns side by side, zeros behind the last."""
+    for p in range(out.shape[0]):
+        for v in range(0, COLUMNS, LANES):
+            j = min(p * COLUMNS + v, width)
+            left = width - j
+            added = load_up_to(at(bias, (at_bias + j,)), left) if len(bias) else splat(_ZERO)
+            for i in range(out.shape[1]):
+                value = load_up_to(at(x, (first + i, column + j)), left)
+                store(at(out, (p, i, v)), value + added)
 
 
 @part
-def _pack_rows(rows: HostArray, panels: HostArray) -> None:
-    """``(n, k)`` -> ``(panels, k, COLUMNS)``, transposed: zeros behind the last row."""
-    count, width = rows.shape
+def _pack_keys(
+    x: HostArray, first: int, count: int, column: int, last: HostArray, panels: HostArray
+) -> None:
+    """``(count, k)`` -> ``(panels, k, COLUMNS)``, transposed: zeros behind the last row.
+
+    ``last`` holds the rows that are not a whole block.
+    """
+    width = last.shape[1]
     for p in range(panels.shape[0]):
         for v in range(0, COLUMNS, LANES):
             i = p * COLUMNS + v
-            whole = width // LANES * LANES if i + LANES <= count else 0
-            for j in range(0, whole, LANES):
-                step = rows.strides[0]
-                transpose(at(rows, (i, j)), step, at(panels, (p, j, v)), panels.strides[1])
-            for j in range(whole, width):
-                for lane in range(LANES):
-                    panels[p, j, v + lane] = rows[i + lane, j] if i + lane < count else _ZERO
+            place, step = at(x, (first + i, column)), x.strides[0]
+            if i + LANES > count:
+                last[:] = _ZERO
+                for r in range(max(0, count - i)):
+                    for j in range(0, width, LANES):
+                        row = load_up_to(at(x, (first + i + r, column + j)), width - j)
+                        store_up_to(at(last, (r, j)), row, width - j)
+                place, step = at(last, (0, 0)), last.strides[0]
+            _transpose_rows(place, step, width, panels, p, v)
+
+
+@part
+def _transpose_rows(place: int, step: int, width: int, panels: HostArray, p: int, v: int) -> None:
+    """``LANES`` rows as columns of a panel; ``step`` is the bytes from row to row."""
+    whole = width // LANES * LANES
+    for j in range(0, whole, LANES):
+        transpose(place + 4 * j, step, at(panels, (p, j, v)), panels.strides[1])
+    for lane in range(LANES):
+        row = carray(pointer_to(place + lane * step, np.float32), (width,))
+        for j in range(whole, width):
+            panels[p, j, v + lane] = row[j]
 
 
 @part
@@ -101,15 +123,24 @@ def _weigh_rows(scores: HostArray, rows: int, keys: int, factors: HostArray) -> 
     Their softmax is that times ``factors``, one number for each row: the contexts, which are fewer,
     are multiplied by it.
     """
+    whole = keys // LANES * LANES
     for r in range(rows):
         most = splat(_LEAST)
-        for j in range(0, keys, LANES):
-            most = larger(most, first_lanes(load(at(scores, (r, j))), keys - j, _LEAST))
+        for j in range(0, whole, LANES):
+            most = larger(most, load(at(scores, (r, j))))
+        if whole < keys:
+            last = load(at(scores, (r, whole)))
+            most = larger(most, first_lanes(last, keys - whole, _LEAST))
         most = splat(lanes_largest(most))
         total = splat(_ZERO)
-        for j in range(0, keys, LANES):
+        for j in range(0, whole, LANES):
             place = at(scores, (r, j))
-            weight = first_lanes(exp(load(place) - most), keys - j, _ZERO)
+            weight = exp(load(place) - most)
+            total = total + weight
+            store(place, weight)
+        if whole < keys:
+            place = at(scores, (r, whole))
+            weight = first_lanes(exp(load(place) - most), keys - whole, _ZERO)
             total = total + weight
             store(place, weight)
         factors[r] = np.float32(1) / lanes_sum(total)
@@ -136,13 +167,14 @@ def _attend(
         left = (at(queries, (i, 0)), queries.strides[0])
         for p in range(keys.shape[0]):
             to = (at(scores, (0, p * COLUMNS)), scores.strides[0])
-            multiply_tile(rows, left, keys[p], width, to)
+            multiply_tile(rows, left, keys[p], width, to, None)
         if len(line):
             _add_by_distance(scores, i, rows, count, line)
         _weigh_rows(scores, rows, count, factors)
         weights = (at(scores, (0, 0)), scores.strides[0])
+        in_context = (at(context, (0, 0)), context.strides[0])
         for p in range(values.shape[0]):
-            multiply_tile(rows, weights, values[p], count, (at(context, (0, 0)), 4 * COLUMNS))
+            multiply_tile(rows, weights, values[p], count, in_context, None)
             for r in range(rows):
                 for v in range(0, min(COLUMNS, width - p * COLUMNS), LANES):
                     j = p * COLUMNS + v
@@ -171,31 +203,27 @@ def _attend_heads(
     for s in range(len(offsets) - 1):
         longest = max(longest, offsets[s + 1] - offsets[s])
     key_panels, value_panels = -(-longest // COLUMNS), -(-width // COLUMNS)
-    rows = np.empty(longest * width, np.float32)
-    query_rows = np.empty(longest * width, np.float32)
+    query_rows, last = np.empty(longest * width, np.float32), np.empty((LANES, width), np.float32)
     keys = np.empty(key_panels * width * COLUMNS, np.float32)
     values = np.empty(value_panels * longest * COLUMNS, np.float32)
     scores = np.empty((ROWS, key_panels * COLUMNS), np.float32)
     context, factors = np.empty((ROWS, COLUMNS), np.float32), np.empty(ROWS, np.float32)
-    one = np.float32(1)
     line = np.empty(0, np.float32)
     for s in range(len(offsets) - 1):
         first, count = offsets[s], offsets[s + 1] - offsets[s]
         if count == 0:
             continue
         panels = -(-count // COLUMNS)
-        of_rows = rows[: count * width].reshape((count, width))
         of_queries = query_rows[: count * width].reshape((count, width))
         of_keys = keys[: panels * width * COLUMNS].reshape((panels, width, COLUMNS))
         of_values = values[: value_panels * count * COLUMNS].reshape((value_panels, count, COLUMNS))
         for h in range(share, heads, shares):
             column = h * width
-            whole = out.shape[1]
-            _copy_head(q, first, column, bias, column, np.float32(scale), of_queries)
-            _copy_head(k, first, column, bias, whole + column, one, of_rows)
-            _pack_rows(of_rows, of_keys)
-            _copy_head(v, first, column, bias, 2 * whole + column, one, of_rows)
-            _pack_columns(of_rows, of_values)
+            _copy_rows(q, first, column, bias, column, np.float32(scale), of_queries)
+            # A bias of keys would add one number to all scores of a query: softmax is without it.
+            _pack_keys(k, first, count, column, last, of_keys)
+            at_bias = 2 * out.shape[1] + column
+            _pack_values(v, first, column, width, bias, at_bias, of_values)
             if len(lines):
                 line = lines[h % len(lines)]
             used = (scores, context, factors)

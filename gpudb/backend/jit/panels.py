@@ -19,10 +19,12 @@ from gpudb.backend.jit.memory import pointer_to
 from gpudb.backend.jit.rounding import quantize_row, round_row
 from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
-from gpudb.backend.jit.vectors import at, load, load_less, load_up_to, splat, store, store_up_to
+from gpudb.backend.jit.vectors import at, load, load_less, splat, store, store_up_to
 from gpudb.types import HostArray
 
 FLOAT32, BFLOAT16, INT8 = range(3)
+
+_ZERO = np.float32(0)
 
 PRODUCT = np.dtype(
     [
@@ -32,7 +34,8 @@ PRODUCT = np.dtype(
     ]
 )
 """A product as it is asked for: addresses of arrays, bytes from row to row of ``x``, sizes.
-``biased`` is the length of the bias, 0 for none."""
+``biased`` is the length of the bias, 0 for none; else there is a number for each column of every
+panel."""
 
 CHUNK_NBYTES = 512 << 10
 """Bytes of rows that all panels pass before the next ones do: half of a second-level cache."""
@@ -58,16 +61,55 @@ def _padded(inner: int) -> int:
 
 
 @part
-def _finish(
-    tile: HostArray, rows: int, bias: HostArray, activation: int, out: HostArray, i: int, j: int
+def _activate_tile(
+    tile: HostArray, rows: int, activation: int, out: HostArray, i: int, j: int
 ) -> None:
-    """Bias and function over a tile, which goes to ``out[i:, j:]``."""
+    """The function over a tile, which goes to ``out[i:, j:]`` as far as that reaches."""
     for v in range(0, min(COLUMNS, out.shape[1] - j), LANES):
         left = out.shape[1] - j - v
-        added = load_up_to(at(bias, (j + v,)), left) if len(bias) else splat(np.float32(0))
         for r in range(rows):
-            x = activate(load(at(tile, (r, v))) + added, activation)
+            x = activate(load(at(tile, (r, v))), activation)
             store_up_to(at(out, (i + r, j + v)), x, left)
+
+
+@part
+def _activate_in_place(out: HostArray, rows: int, activation: int, i: int, j: int) -> None:
+    """The function over ``COLUMNS`` columns of ``out`` from ``j`` on, rows from ``i`` on."""
+    for r in range(rows):
+        for v in range(0, COLUMNS, LANES):
+            place = at(out, (i + r, j + v))
+            store(place, activate(load(place), activation))
+
+
+@part
+def _multiply_rows(
+    left: HostArray,
+    steps: int,
+    panels: HostArray,
+    bias: HostArray,
+    activation: int,
+    out: HostArray,
+    first: int,
+    height: int,
+) -> None:
+    """``out`` from row ``first`` on, for all rows of ``left``; tiles of ``height``."""
+    tile, zeros = np.empty((ROWS, COLUMNS), np.float32), np.zeros(COLUMNS, np.float32)
+    in_tile = (at(tile, (0, 0)), tile.strides[0])
+    rows = left.shape[0]
+    for p in range(panels.shape[0]):
+        j = p * COLUMNS
+        begin = at(bias, (j,)) if len(bias) else at(zeros, (0,))
+        for i in range(0, rows, height):
+            count = min(height, rows - i)
+            along = (at(left, (i, 0)), left.strides[0])
+            if j + COLUMNS > out.shape[1]:
+                multiply_tile(count, along, panels[p], steps, in_tile, begin)
+                _activate_tile(tile, count, activation, out, first + i, j)
+                continue
+            to = (at(out, (first + i, j)), out.strides[0])
+            multiply_tile(count, along, panels[p], steps, to, begin)
+            if activation:
+                _activate_in_place(out, count, activation, first + i, j)
 
 
 @part
@@ -76,21 +118,9 @@ def _float32(
 ) -> None:
     rows, inner = x.shape
     height, chunk = tile_height(rows), chunk_rows(rows, x.strides[0])
-    plain = activation == 0 and len(bias) == 0
-    tile = np.empty((ROWS, COLUMNS), np.float32)
-    in_tile = (at(tile, (0, 0)), tile.strides[0])
     for first in range(0, rows, chunk):
-        last = min(rows, first + chunk)
-        for p in range(panels.shape[0]):
-            for i in range(first, last, height):
-                count = min(height, last - i)
-                left = (at(x, (i, 0)), x.strides[0])
-                if plain and (p + 1) * COLUMNS <= out.shape[1]:
-                    to = (at(out, (i, p * COLUMNS)), out.strides[0])
-                    multiply_tile(count, left, panels[p], inner, to)
-                else:
-                    multiply_tile(count, left, panels[p], inner, in_tile)
-                    _finish(tile, count, bias, activation, out, i, p * COLUMNS)
+        part_of_x = x[first : first + chunk]
+        _multiply_rows(part_of_x, inner, panels, bias, activation, out, first, height)
 
 
 @part
@@ -101,17 +131,12 @@ def _bfloat16(
     padded = _padded(x.shape[1])
     height, chunk = tile_height(rows), chunk_rows(rows, 2 * padded)
     rounded = np.empty((chunk, padded), np.uint16)
-    tile = np.empty((ROWS, COLUMNS), np.float32)
     for first in range(0, rows, chunk):
         last = min(rows, first + chunk)
         for i in range(first, last):
             round_row(x, i, rounded, i - first)
-        for p in range(panels.shape[0]):
-            for i in range(first, last, height):
-                count = min(height, last - i)
-                left = (at(rounded, (i - first, 0)), rounded.strides[0])
-                multiply_tile(count, left, panels[p], steps, (at(tile, (0, 0)), tile.strides[0]))
-                _finish(tile, count, bias, activation, out, i, p * COLUMNS)
+        part_of_x = rounded[: last - first]
+        _multiply_rows(part_of_x, steps, panels, bias, activation, out, first, height)
 
 
 @part
@@ -139,15 +164,16 @@ def _int8(
                 count = min(height, last - i)
                 left = (at(bytes_of, (i - first, 0)), bytes_of.strides[0])
                 sums_to = (at(counts, (0, 0)), counts.strides[0])
-                multiply_tile(count, left, panels[p], steps, sums_to)
-                for r in range(count):
-                    zero, step = zeros[i - first + r], splat(row_steps[i - first + r])
-                    for v in range(0, COLUMNS, LANES):
-                        column = p * COLUMNS + v
+                multiply_tile(count, left, panels[p], steps, sums_to, None)
+                for v in range(0, COLUMNS, LANES):
+                    column = p * COLUMNS + v
+                    scale = load(at(scales, (column,)))
+                    added = load(at(bias, (column,))) if len(bias) else splat(_ZERO)
+                    for r in range(count):
+                        zero, step = zeros[i - first + r], splat(row_steps[i - first + r])
                         product = load_less(at(counts, (r, v)), at(sums, (column,)), zero)
-                        scale = step * load(at(scales, (column,)))
-                        store(at(tile, (r, v)), product * scale)
-                _finish(tile, count, bias, activation, out, i, p * COLUMNS)
+                        store(at(tile, (r, v)), product * (step * scale) + added)
+                _activate_tile(tile, count, activation, out, i, p * COLUMNS)
 
 
 @part
@@ -169,7 +195,7 @@ def product_share(job: Any, share: int, shares: int) -> None:
     rows, columns = job["rows"], job["columns"]
     x = carray(pointer_to(job["x"], np.float32), (rows, job["x_step"] // 4))[:, : job["inner"]]
     out = carray(pointer_to(job["out"], np.float32), (rows, columns))[:, start:stop]
-    bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))[start:stop]
+    bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))[start:]
     shape = (job["count"], job["steps"], COLUMNS)
     if job["dtype"] == FLOAT32:
         panels = carray(pointer_to(job["panels"], np.float32), shape)

@@ -7,6 +7,7 @@ import numpy as np
 from gpudb.backend.jit.packing import ALIGNMENT, PackedWeight
 from gpudb.backend.jit.panels import BFLOAT16, FLOAT32, INT8, PRODUCT
 from gpudb.backend.jit.team import multiply_together
+from gpudb.backend.jit.tile import COLUMNS
 from gpudb.types import HostArray
 
 DTYPES = {"float32": FLOAT32, "bfloat16": BFLOAT16, "int8": INT8}
@@ -20,7 +21,7 @@ def linear(x: HostArray, weight: PackedWeight, bias: HostArray, activation: int)
     """``(n, inner)``, ``(columns, inner)``, ``(columns,)`` or ``(0,)`` -> ``(n, columns)``."""
     # A product has one step at least; the weight has zeros for it.
     x = _spread(np.asarray(x, np.float32)) if weight.inner else np.zeros((len(x), 1), np.float32)
-    bias = np.ascontiguousarray(bias, np.float32)
+    bias = _over_panels(bias, weight)
     out = np.empty((len(x), weight.columns), np.float32)
     step = max(x.strides[0], x.shape[1] * x.itemsize)  # that of a single row may be anything
     job = np.zeros(1, PRODUCT)
@@ -33,6 +34,13 @@ def linear(x: HostArray, weight: PackedWeight, bias: HostArray, activation: int)
     )
     multiply_together(job)
     return out
+
+
+def _over_panels(bias: HostArray, weight: PackedWeight) -> HostArray:
+    """A number for each column of every panel; none where there is no bias."""
+    bias = np.ascontiguousarray(bias, np.float32)
+    behind = weight.panels.shape[0] * COLUMNS - len(bias)
+    return np.pad(bias, (0, behind)) if len(bias) and behind else bias
 
 
 def _spread(x: HostArray) -> HostArray:

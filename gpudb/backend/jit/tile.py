@@ -62,8 +62,8 @@ left factor, by fours."""
 
 
 @intrinsic
-def multiply_tile(typingctx, height, left, panel, steps, out):  # type: ignore[no-untyped-def]
-    """``out[:height] = left[:height] @ panel``.
+def multiply_tile(typingctx, height, left, panel, steps, out, begin):  # type: ignore[no-untyped-def]
+    """``out[:height] = left[:height] @ panel + begin``.
 
     Parameters
     ----------
@@ -77,13 +77,15 @@ def multiply_tile(typingctx, height, left, panel, steps, out):  # type: ignore[n
         Elements, or groups of them, in a row of the left factor; at least 1.
     out
         (address of the first row, bytes from row to row): ``COLUMNS`` float32, for bytes int32.
+    begin
+        Address of what the sums of every row begin with, ``COLUMNS`` of them; None for zeros.
     """
     step = STEPS.get(panel.dtype) if isinstance(panel, types.Array) else None
     if step is None:
         return None
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        rows, where, data, count, to = values
+        rows, where, data, count, to, sums = values
         a, a_step, c, c_step = (
             builder.extract_value(pair, place) for pair in (where, to) for place in (0, 1)
         )
@@ -95,13 +97,14 @@ def multiply_tile(typingctx, height, left, panel, steps, out):  # type: ignore[n
         for n, block in enumerate(cases, 1):
             switch.add_case(ir.Constant(rows.type, n), block)
             builder.position_at_end(block)
-            _tile(builder, step, n, (a, a_step), b, count, (c, c_step))
+            first = None if begin == types.none else sums
+            _tile(builder, step, n, (a, a_step), b, count, (c, c_step), first)
             builder.branch(done)
         builder.position_at_end(done)
         return context.get_dummy_value()
 
     two = types.UniTuple(types.int64, 2)
-    return types.void(types.int64, two, panel, types.int64, two), generate
+    return types.void(types.int64, two, panel, types.int64, two, begin), generate
 
 
 def _tile(
@@ -112,9 +115,11 @@ def _tile(
     panel: Any,
     count: Any,
     out: tuple[Any, Any],
+    begin: Any,
 ) -> None:
     """The loop for one height, from where the builder stands."""
     starts = _row_addresses(builder, *left, rows)
+    first_sums = [_first_sum(builder, step, begin, v) for v in range(VECTORS)] * rows
     before = builder.block
     loop, end = (builder.append_basic_block(name) for name in ("step", "store"))
     builder.branch(loop)
@@ -136,7 +141,7 @@ def _tile(
     following = builder.add(number, LONG(1))
     for value, first, again in zip(
         [number, *sums],
-        [LONG(0), *[ir.Constant(step.vector, None)] * len(sums)],
+        [LONG(0), *first_sums],
         [following, *added],
         strict=True,
     ):
@@ -152,6 +157,12 @@ def _tile(
                 builder.add(start, LONG(4 * v * TARGET.lanes)),
                 added[r * VECTORS + v],
             )
+
+
+def _first_sum(builder: Any, step: Step, begin: Any, v: int) -> Any:
+    if begin is None:
+        return ir.Constant(step.vector, None)
+    return read(builder, builder.add(begin, LONG(4 * v * TARGET.lanes)), step.vector)
 
 
 def _row_addresses(builder: Any, first: Any, row_step: Any, rows: int) -> list[Any]:

@@ -35,6 +35,7 @@ from gpudb.backend.jit.llvm import (
     repeated,
     write,
 )
+from gpudb.backend.jit.target import TARGET
 
 
 class VectorType(types.Type):  # type: ignore[misc]
@@ -148,12 +149,21 @@ def store_up_to(place: int, x: Any, count: int) -> None:
 
 @operation(types.void, pointer, vector)
 def store_bfloat16(builder, place, x):  # type: ignore[no-untyped-def]
-    """Write bits of bfloat16: rounded to nearest, to even in the middle; NaN stays NaN."""
+    """Write bits of bfloat16: rounded to nearest, to even in the middle; NaN stays NaN.
+
+    Where there is an instruction for it, denormal numbers become zeros, as in the products that
+    read them.
+    """
+    halves = ir.VectorType(ir.IntType(16), LANES)
+    if TARGET.bfloat16:
+        kind = ir.FunctionType(halves, [FLOATS])
+        write(builder, place, builder.asm(kind, "vcvtneps2bf16 $1, $0", "=v,v", [x], False))
+        return
     bits = builder.bitcast(x, INTS)
     odd = builder.and_(builder.lshr(bits, integer(16)), integer(1))
     rounded = builder.lshr(builder.add(bits, builder.add(odd, integer(0x7FFF))), integer(16))
     rounded = builder.select(builder.fcmp_unordered("uno", x, x), integer(0x7FFF), rounded)
-    write(builder, place, builder.trunc(rounded, ir.VectorType(ir.IntType(16), LANES)))
+    write(builder, place, builder.trunc(rounded, halves))
 
 
 @operation(types.void, pointer, vector)

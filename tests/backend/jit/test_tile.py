@@ -24,7 +24,13 @@ INNER = (1, 2, 3, 4, 5, 31)
 @part
 def _multiply(rows: int, x: Any, panel: Any, out: Any) -> None:
     left, to = (at(x, (0, 0)), x.strides[0]), (at(out, (1, 0)), out.strides[0])
-    multiply_tile(rows, left, panel, panel.shape[0], to)
+    multiply_tile(rows, left, panel, panel.shape[0], to, None)
+
+
+@part
+def _multiply_add(rows: int, x: Any, panel: Any, out: Any, begin: Any) -> None:
+    left, to = (at(x, (0, 0)), x.strides[0]), (at(out, (1, 0)), out.strides[0])
+    multiply_tile(rows, left, panel, panel.shape[0], to, at(begin, (0,)))
 
 
 def _left(x: HostArray, dtype: str) -> HostArray:
@@ -53,6 +59,10 @@ def test_a_tile_is_a_product(dtype: str) -> None:
             expected = np.full_like(out, CANARY)
             expected[1 : rows + 1, :COLUMNS] = (x @ w.T)[:rows]
             np.testing.assert_array_equal(out, expected, f"{rows} rows, inner {inner}")
+            begin = random.integers(-99, 100, COLUMNS).astype(out.dtype)
+            _multiply_add(rows, _left(x, dtype), packed.panels[0], out, begin)
+            expected[1 : rows + 1, :COLUMNS] += begin
+            np.testing.assert_array_equal(out, expected, f"{rows} rows, begun with {begin}")
 
 
 def packed_sums(dtype: str) -> Any:
