@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray
+from numba import carray, types
 
-from gpudb.backend.jit.compiled import part
+from gpudb.backend.jit.compiled import array, compiled, matrix, part, written
 from gpudb.backend.jit.functions import exp
 from gpudb.backend.jit.lanes import first_lanes, lanes_largest, lanes_sum, transpose
 from gpudb.backend.jit.llvm import LANES
@@ -35,7 +35,39 @@ ATTENTION = np.dtype(
 the length of the bias, 0 for none. ``lines`` are what is added to scores by distance: ``lined`` of
 them, one for each head or one for all, of ``line`` numbers, see :func:`_add_by_distance`."""
 
+_Q, _Q_STEP, _K, _K_STEP, _V, _V_STEP, _BIAS, _BIASED, _OFFSETS, _SEQUENCES, HEADS = range(11)
+_LINES, _LINED, _LINE, SCALE, _OUT, _ROWS, _WIDTH = range(11, 18)
+"""Places of the fields above, in an array of int64."""
+
 _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
+
+
+@compiled(
+    written(types.int64, 1),
+    *[matrix(types.float32)] * 3,
+    array(types.float32),
+    array(types.int64),
+    matrix(types.float32),
+    written(types.float32),
+)
+def describe(
+    job: HostArray,
+    q: HostArray,
+    k: HostArray,
+    v: HostArray,
+    bias: HostArray,
+    offsets: HostArray,
+    lines: HostArray,
+    out: HostArray,
+) -> None:
+    """Write into an :data:`ATTENTION` where its arrays are."""
+    job[_Q], job[_Q_STEP] = at(q, (0, 0)), q.strides[0]
+    job[_K], job[_K_STEP] = at(k, (0, 0)), k.strides[0]
+    job[_V], job[_V_STEP] = at(v, (0, 0)), v.strides[0]
+    job[_BIAS], job[_BIASED] = at(bias, (0,)), len(bias)
+    job[_OFFSETS], job[_SEQUENCES] = at(offsets, (0,)), len(offsets) - 1
+    job[_LINES], job[_LINED], job[_LINE] = at(lines, (0, 0)), lines.shape[0], lines.shape[1]
+    job[_OUT], job[_ROWS], job[_WIDTH] = at(out, (0, 0)), out.shape[0], out.shape[1]
 
 
 @part

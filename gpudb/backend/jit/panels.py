@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray
+from numba import carray, types
 
 from gpudb.backend.jit.activations import activate
-from gpudb.backend.jit.compiled import part
+from gpudb.backend.jit.compiled import array, compiled, matrix, part, written
 from gpudb.backend.jit.llvm import LANES
 from gpudb.backend.jit.memory import pointer_to
 from gpudb.backend.jit.rounding import quantize_row, round_row
@@ -37,8 +37,23 @@ PRODUCT = np.dtype(
 ``biased`` is the length of the bias, 0 for none; else there is a number for each column of every
 panel."""
 
+_X, _X_STEP, _ROWS, _INNER = range(1, 5)
+_BIAS, _BIASED, _, _OUT = range(10, 14)
+"""Places of some of the fields above, in an array of int64."""
+
 CHUNK_NBYTES = 512 << 10
 """Bytes of rows that all panels pass before the next ones do: half of a second-level cache."""
+
+
+@compiled(
+    written(types.int64, 1), matrix(types.float32), array(types.float32), written(types.float32)
+)
+def describe(job: HostArray, x: HostArray, bias: HostArray, out: HostArray) -> None:
+    """Write into a :data:`PRODUCT` where its left factor, its bias and its result are."""
+    job[_X] = at(x, (0, 0))
+    job[_ROWS], job[_INNER] = x.shape
+    job[_X_STEP] = max(x.strides[0], 4 * x.shape[1])  # that of a single row may be anything
+    job[_BIAS], job[_BIASED], job[_OUT] = at(bias, (0,)), len(bias), at(out, (0, 0))
 
 
 @part

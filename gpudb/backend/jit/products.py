@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gpudb.backend.jit.packing import ALIGNMENT, PackedWeight
-from gpudb.backend.jit.panels import BFLOAT16, FLOAT32, INT8, PRODUCT
+from gpudb.backend.jit.panels import BFLOAT16, FLOAT32, INT8, describe
 from gpudb.backend.jit.team import multiply_together
 from gpudb.backend.jit.tile import COLUMNS
 from gpudb.types import HostArray
@@ -23,15 +23,17 @@ def linear(x: HostArray, weight: PackedWeight, bias: HostArray, activation: int)
     x = _spread(np.asarray(x, np.float32)) if weight.inner else np.zeros((len(x), 1), np.float32)
     bias = _over_panels(bias, weight)
     out = np.empty((len(x), weight.columns), np.float32)
-    step = max(x.strides[0], x.shape[1] * x.itemsize)  # that of a single row may be anything
-    job = np.zeros(1, PRODUCT)
-    job[0] = (
-        DTYPES[weight.dtype],
-        *(x.ctypes.data, step, *x.shape),
-        *(weight.panels.ctypes.data, *weight.panels.shape[:2]),
-        *(weight.scales.ctypes.data, weight.sums.ctypes.data),
-        *(bias.ctypes.data, len(bias), activation, out.ctypes.data, weight.columns),
+    panels, scales, sums = weight.places
+    job = np.array(
+        [
+            DTYPES[weight.dtype],
+            *(0, 0, 0, 0),  # the left factor
+            *(panels, *weight.panels.shape[:2], scales, sums),
+            *(0, 0, activation, 0, weight.columns),  # bias and result
+        ],
+        np.int64,
     )
+    describe(job, x, bias, out)
     multiply_together(job)
     return out
 

@@ -104,9 +104,10 @@ def _help(board: HostArray) -> None:
             yield_processor()
 
 
-@compiled(written(types.int64, 1), types.int64, types.int64, types.int64)
-def _lead(board: HostArray, kind: int, job: int, shares: int) -> None:
+@compiled(written(types.int64, 1), types.int64, written(types.int64, 1), types.int64)
+def _lead(board: HostArray, kind: int, described: HostArray, shares: int) -> None:
     """Put a job on the board, take shares of it, and wait for those that others took."""
+    job = at(described, (0,))
     if shares == 1:
         _run_share(kind, job, 0, 1)
         return
@@ -167,10 +168,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def multiply_together(job: Any) -> None:
-    """Run a :data:`PRODUCT`."""
-    _lead(_here.board, MULTIPLY, job.ctypes.data, _here.shares)
+    """Run a :data:`PRODUCT`, in an array of int64."""
+    _lead(_here.board, MULTIPLY, job, _here.shares)
 
 
 def attend_together(job: Any) -> None:
-    """Run an :data:`ATTENTION`."""
-    _lead(_here.board, ATTEND, job.ctypes.data, _here.shares)
+    """Run an :data:`ATTENTION`, in an array of int64."""
+    _lead(_here.board, ATTEND, job, _here.shares)

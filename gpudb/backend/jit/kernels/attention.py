@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudb.backend.jit.heads import ATTENTION
+from gpudb.backend.jit.heads import ATTENTION, HEADS, SCALE, describe
 from gpudb.backend.jit.llvm import LANES
 from gpudb.backend.jit.team import attend_together
 from gpudb.kernels.attention import along_distances, reference
@@ -37,13 +37,10 @@ def attention(
     added = NO_BIAS if bias is None else np.ascontiguousarray(bias)
     rows = offsets.astype(np.int64)
     lines = NO_LINES if relative is None else _lines(relative, int(np.diff(rows).max(initial=1)))
-    places = [n for x in (q, k, v) for n in (x.ctypes.data, x.strides[0])]
-    job = np.zeros(1, ATTENTION)
-    job[0] = (
-        *places,
-        *(added.ctypes.data, len(added), rows.ctypes.data, len(rows) - 1, heads),
-        *(lines.ctypes.data, *lines.shape, scale, out.ctypes.data, *out.shape),
-    )
+    job = np.zeros(ATTENTION.itemsize // 8, np.int64)
+    job[HEADS] = heads
+    job.view(np.float64)[SCALE] = scale
+    describe(job, q, k, v, added, rows, lines, out)
     attend_together(job)
     return out
 
