@@ -100,9 +100,13 @@ class SqlEngine:
                 _check_excess(parameters, statements)
             for statement in statements:
                 self._connection.refresh(statement.query)
-                with recorded(self._history, statement.query, parameters) as done:
-                    result = self._run_one(statement, parameters)
-                    done(result)
+                try:
+                    with recorded(self._history, statement.query, parameters) as done:
+                        result = self._run_one(statement, parameters)
+                        done(result)
+                finally:
+                    if statement.type != StatementType.SELECT:
+                        self._kept.clear()
             return result
 
     def close(self) -> None:
@@ -114,10 +118,10 @@ class SqlEngine:
     def _run_one(self, statement: Any, parameters: Parameters) -> SqlResult:
         text = statement.query.strip().rstrip(";")
         kind = classify(statement.type, text)
-        if statement.type != StatementType.SELECT:
-            self._kept.clear()
-        elif (result := self._again(text, parameters)) is not None:
-            return result
+        if statement.type == StatementType.SELECT:
+            again = self._again(text, parameters)
+            if again is not None:
+                return again
         if kind is Kind.EXPLAIN:
             return self._explain(text, parameters)
         if kind is Kind.CREATE:

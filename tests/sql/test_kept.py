@@ -206,8 +206,14 @@ def test_a_file_that_is_gone_is_duckdbs_error(own: Pair, tmp_path: Path) -> None
             "SELECT embed('tiny', text) AS e FROM shops WHERE text = 'the cat'",
             [{"e": vector("tiny", "the cat")}],
         ),
+        (
+            "SELECT 1",
+            "CREATE TEMP TABLE shops AS SELECT *, embed('tiny', text) AS e FROM shops LIMIT 0",
+            "SELECT *, embed('tiny', text) AS e FROM shops LIMIT 0",
+            [],
+        ),
     ],
-    ids=["view", "macro", "variable", "temporary table"],
+    ids=["view", "macro", "variable", "temporary table", "table of the same name"],
 )
 def test_what_a_session_changes(
     own: Pair, before: str, after: str, sql: str, expected: list[dict[str, object]]
