@@ -53,8 +53,9 @@ class KeptStatements:
 
     def keep(self, text: str, parameters: Parameters, kept: Kept) -> None:
         """Remember a statement, and forget the one that ran longest ago."""
-        self._kept[_key(text, parameters)] = kept
-        self._kept.move_to_end(_key(text, parameters))
+        key = _key(text, parameters)
+        self._kept[key] = kept
+        self._kept.move_to_end(key)
         while len(self._kept) > MOST:
             self._kept.popitem(last=False)
 

@@ -60,7 +60,8 @@ def run_split(
     Raises
     ------
     Changed
-        Something else was found than ``kept`` says, before a model has run over it.
+        Something else was found than ``kept`` says. No model has run over it; those of the parts
+        before it have.
     """
     runner, found = PartRunner(connection, models, parameters), []
     unread = split.unread if kept else frozenset()

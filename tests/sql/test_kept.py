@@ -208,9 +208,10 @@ def test_a_file_that_is_gone_is_duckdbs_error(own: Pair, tmp_path: Path) -> None
         ),
         (
             "SELECT 1",
-            "CREATE TEMP TABLE shops AS SELECT *, embed('tiny', text) AS e FROM shops LIMIT 0",
-            "SELECT *, embed('tiny', text) AS e FROM shops LIMIT 0",
-            [],
+            "CREATE TEMP TABLE shops AS SELECT 'b' AS text, embed('tiny', text) AS v FROM shops "
+            "WHERE shop = 'x'",
+            "SELECT *, embed('tiny', text) AS e FROM shops",
+            [{"text": "b", "v": vector("tiny", "the cat"), "e": vector("tiny", "b")}],
         ),
     ],
     ids=["view", "macro", "variable", "temporary table", "table of the same name"],

@@ -17,7 +17,7 @@ from gpudb.backend.jit.functions import exp
 from gpudb.backend.jit.lanes import first_lanes, lanes_largest, lanes_sum, transpose
 from gpudb.backend.jit.llvm import LANES
 from gpudb.backend.jit.memory import pointer_to
-from gpudb.backend.jit.panels import tile_height
+from gpudb.backend.jit.panels import places, tile_height
 from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
 from gpudb.backend.jit.vectors import at, larger, load, load_up_to, splat, store, store_up_to
 from gpudb.types import HostArray
@@ -35,9 +35,11 @@ ATTENTION = np.dtype(
 the length of the bias, 0 for none. ``lines`` are what is added to scores by distance: ``lined`` of
 them, one for each head or one for all, of ``line`` numbers, see :func:`_add_by_distance`."""
 
-_Q, _Q_STEP, _K, _K_STEP, _V, _V_STEP, _BIAS, _BIASED, _OFFSETS, _SEQUENCES, HEADS = range(11)
-_LINES, _LINED, _LINE, SCALE, _OUT, _ROWS, _WIDTH = range(11, 18)
-"""Places of the fields above, in an array of int64."""
+_Q, _Q_STEP, _K, _K_STEP = places(ATTENTION, "q", "q_step", "k", "k_step")
+_V, _V_STEP, _BIAS, _BIASED = places(ATTENTION, "v", "v_step", "bias", "biased")
+_OFFSETS, _SEQUENCES, HEADS = places(ATTENTION, "offsets", "sequences", "heads")
+_LINES, _LINED, _LINE, SCALE = places(ATTENTION, "lines", "lined", "line", "scale")
+_OUT, _ROWS, _WIDTH = places(ATTENTION, "out", "rows", "width")
 
 _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
 

@@ -37,9 +37,14 @@ PRODUCT = np.dtype(
 ``biased`` is the length of the bias, 0 for none; else there is a number for each column of every
 panel."""
 
-_X, _X_STEP, _ROWS, _INNER = range(1, 5)
-_BIAS, _BIASED, _, _OUT = range(10, 14)
-"""Places of some of the fields above, in an array of int64."""
+
+def places(record: Any, *names: str) -> list[int]:
+    """Where fields of eight bytes are, in the record as an array of int64."""
+    return [record.names.index(name) for name in names]
+
+
+_X, _X_STEP, _ROWS, _INNER = places(PRODUCT, "x", "x_step", "rows", "inner")
+_BIAS, _BIASED, _OUT = places(PRODUCT, "bias", "biased", "out")
 
 CHUNK_NBYTES = 512 << 10
 """Bytes of rows that all panels pass before the next ones do: half of a second-level cache."""
