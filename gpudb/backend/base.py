@@ -14,6 +14,19 @@ Array: TypeAlias = Any
 views; everything else goes through a backend."""
 
 
+class Repeats(Protocol):
+    """Runs one function over batch after batch."""
+
+    def __call__(
+        self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, HostArray]
+    ) -> HostArray | None:
+        """The result ``(n, width)`` of a batch; None where it has to be run as usual.
+
+        ``run`` is the function, ``(1, n, width)`` of inputs on the device: it is called for a batch
+        whose operators are noted down, and need not be for the others.
+        """
+
+
 class Backend(Protocol):
     """A device: moves arrays, multiplies them, runs kernels."""
 
@@ -84,6 +97,13 @@ class Backend(Protocol):
 
         None where the device has no such thing. What is returned is called with inputs of the same
         shapes, by any thread, copies them over the ones given here, and returns a new array.
+        """
+
+    def repeats(self, offsets: str) -> Repeats | None:
+        """For one function of packed sequences: what it does to one batch, done to others at once.
+
+        ``offsets`` names the input that says where sequences begin, see :meth:`upload`. Batches
+        may come from any thread. None where the device has no such thing.
         """
 
     def together(self, threads: int) -> AbstractContextManager[None]:

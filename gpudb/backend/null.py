@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gpudb.backend.base import Array
+from gpudb.backend.base import Array, Repeats
 from gpudb.backend.plain_products import PlainProducts
 from gpudb.kernels import Kernel
 from gpudb.keys import equal_pairs
@@ -67,6 +67,9 @@ class NullBackend(PlainProducts):
     def record(
         self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, Array]
     ) -> Callable[[Mapping[str, HostArray]], Array] | None:
+        return None
+
+    def repeats(self, offsets: str) -> Repeats | None:
         return None
 
     def synchronize(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import nvtx
 
 from gpudb import types
-from gpudb.backend.base import Array
+from gpudb.backend.base import Array, Repeats
 from gpudb.backend.plain_products import PlainProducts
 from gpudb.kernels import Kernel
 from gpudb.kernels.elementwise import MAPS, ZIPS
@@ -67,6 +67,9 @@ class NumpyBackend(PlainProducts):
     def record(
         self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, Array]
     ) -> Callable[[Mapping[str, HostArray]], Array] | None:
+        return None
+
+    def repeats(self, offsets: str) -> Repeats | None:
         return None
 
     def synchronize(self) -> None:

@@ -231,12 +231,16 @@ class ModelLibrary:
 
         ``functions`` have the model compute the same; a column is returned for each.
         """
-        for function in functions:
-            self.returns(function, name, options)
+        encoder, answers = self.encoder(name), [ANSWERING[function] for function in functions]
+        for answer in answers:
+            answer.kind(encoder, options)
         distinct, numbers = distinct_rows(texts)
+        columns = [pa.chunked_array([column]) for column in distinct]
         with rows_in_errors(numbers):
-            rows, statistics = self.ask(functions[0], name, distinct, options)
-        found = [self.formed(f, name, rows, options).take(numbers) for f in functions]
+            rows, statistics = answers[0].run(encoder, columns, options, self.settings)
+        found = [answer.form(encoder, rows, options) for answer in answers]
+        if len(rows) < len(numbers) or numbers.null_count:
+            found = [answer.take(numbers) for answer in found]
         return found, statistics.over_rows(len(numbers))
 
     def infer(

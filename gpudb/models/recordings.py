@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import TypeAlias
 
 import numpy as np
 
 from gpudb.backend import Array, Backend
+from gpudb.backend.base import Repeats
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.models.batches import Batch
 from gpudb.types import HostArray, Sizes
@@ -45,8 +47,10 @@ class Recordings:
     _records: bool = True
     """Whether anything is recorded: that the device can is known after the first batch."""
     _lock: Lock = field(default_factory=Lock)
+    _repeats: Repeats | None = None
 
     def __post_init__(self) -> None:
+        self._repeats = self.backend.repeats("sequences")
         # How many pairs of rows a batch has, its rows and sequences do not say.
         self._records = not any("pairs" in step.op.out.shape for step in self.plan.steps)
 
@@ -60,6 +64,10 @@ class Recordings:
         inputs
             ``sequences``, and one value or row for each row of the batch.
         """
+        if self._repeats is not None:
+            run = partial(self._run, batch.sizes)
+            result = self._repeats(run, inputs)
+            return None if result is None else (result, len(batch.rows))
         if not self._records:
             return None
         rows = size_step(len(batch.rows))
@@ -78,13 +86,16 @@ class Recordings:
         pooled = self.plan.schema.shape[0] == "sequences"
         return result[: len(batch.sequences) if pooled else len(batch.rows)], rows
 
+    def _run(self, sizes: Sizes, arrays: Mapping[str, Array]) -> Array:
+        return self.plan.run(arrays, sizes).data
+
     def _recorded(self, inputs: Mapping[str, HostArray], sizes: Sizes) -> Replay | None:
         key = (sizes["tokens"], sizes["sequences"])
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
         on_device = self.backend.upload(inputs, "sequences")
-        replay = self.backend.record(lambda arrays: self.plan.run(arrays, sizes).data, on_device)
+        replay = self.backend.record(partial(self._run, sizes), on_device)
         self._records = replay is not None
         if replay is not None:
             self._kept[key] = replay

@@ -9,7 +9,7 @@ import cupy as cp
 import numpy as np
 import nvtx
 
-from gpudb.backend.base import Array
+from gpudb.backend.base import Array, Repeats
 from gpudb.backend.cuda.device import CudaDevice
 from gpudb.backend.cuda.gemm import matmul
 from gpudb.backend.cuda.graph import Recorder
@@ -96,6 +96,9 @@ class CudaBackend(PlainProducts):
         self, run: Callable[[Mapping[str, Array]], Array], inputs: Mapping[str, Array]
     ) -> Callable[[Mapping[str, HostArray]], Array] | None:
         return self._recorder.record(run, inputs)
+
+    def repeats(self, offsets: str) -> Repeats | None:
+        return None
 
     def synchronize(self) -> None:
         cp.cuda.get_current_stream().synchronize()

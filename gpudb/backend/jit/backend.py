@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import nvtx
 
-from gpudb.backend.base import Array
+from gpudb.backend.base import Array, Repeats
 from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.allocation import keep_freed_memory
+from gpudb.backend.jit.arena import Arenas
 from gpudb.backend.jit.kernels.table import COMPILED
 from gpudb.backend.jit.packing import PackedWeight, pack
 from gpudb.backend.jit.products import linear
+from gpudb.backend.jit.program import Programs
+from gpudb.backend.jit.rows import whole_numbers
 from gpudb.backend.jit.team import together
 from gpudb.backend.numpy import NumpyBackend
 from gpudb.kernels import Kernel
 from gpudb.kernels.bias_activation import bias_activation
+from gpudb.types import HostArray
 
 NO_BIAS = np.empty(0, np.float32)
 
@@ -39,13 +44,21 @@ class JitBackend(NumpyBackend):
 
     def __init__(self, precision: str = "float32") -> None:
         self.packs: str = precision
+        self._arenas = Arenas()
         keep_freed_memory()
 
     def pack(self, weight: Array) -> Array:
         return pack(weight, self.packs)
 
+    def repeats(self, offsets: str) -> Repeats | None:
+        return Programs(offsets, self._arenas)
+
     def together(self, threads: int) -> AbstractContextManager[None]:
         return together(threads)
+
+    def upload(self, inputs: Mapping[str, HostArray], offsets: str) -> Mapping[str, Array]:
+        # As every kernel of a run would make them.
+        return {n: whole_numbers(x) if x.dtype.kind in "iu" else x for n, x in inputs.items()}
 
     def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
         if isinstance(b, PackedWeight):

@@ -17,7 +17,8 @@ from gpudb.backend.jit.functions import exp
 from gpudb.backend.jit.lanes import first_lanes, lanes_largest, lanes_sum, transpose
 from gpudb.backend.jit.llvm import LANES
 from gpudb.backend.jit.memory import pointer_to
-from gpudb.backend.jit.panels import places, tile_height
+from gpudb.backend.jit.panels import tile_height
+from gpudb.backend.jit.records import places, rows_at, step_of
 from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
 from gpudb.backend.jit.vectors import at, larger, load, load_up_to, splat, store, store_up_to
 from gpudb.types import HostArray
@@ -28,18 +29,19 @@ ATTENTION = np.dtype(
         *((name, "i8") for name in ("bias", "biased", "offsets", "sequences", "heads")),
         *((name, "i8") for name in ("lines", "lined", "line")),
         ("scale", "f8"),
-        *((name, "i8") for name in ("out", "rows", "width")),
+        *((name, "i8") for name in ("out", "out_step", "rows", "width")),
     ]
 )
 """Attention as it is asked for: addresses of arrays, bytes from row to row, sizes. ``biased`` is
-the length of the bias, 0 for none. ``lines`` are what is added to scores by distance: ``lined`` of
-them, one for each head or one for all, of ``line`` numbers, see :func:`_add_by_distance`."""
+the length of the bias, 0 for none. ``lines`` are what is added to scores by distance, 0 for
+nothing: ``lined`` of them, one for each head or one for all, of ``line`` numbers, see
+:func:`_add_by_distance`."""
 
 _Q, _Q_STEP, _K, _K_STEP = places(ATTENTION, "q", "q_step", "k", "k_step")
 _V, _V_STEP, _BIAS, _BIASED = places(ATTENTION, "v", "v_step", "bias", "biased")
 _OFFSETS, _SEQUENCES, HEADS = places(ATTENTION, "offsets", "sequences", "heads")
 _LINES, _LINED, _LINE, SCALE = places(ATTENTION, "lines", "lined", "line", "scale")
-_OUT, _ROWS, _WIDTH = places(ATTENTION, "out", "rows", "width")
+_OUT, _OUT_STEP, _ROWS, _WIDTH = places(ATTENTION, "out", "out_step", "rows", "width")
 
 _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
 
@@ -49,8 +51,7 @@ _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
     *[matrix(types.float32)] * 3,
     array(types.float32),
     array(types.int64),
-    matrix(types.float32),
-    written(types.float32),
+    *[matrix(types.float32)] * 2,
 )
 def describe(
     job: HostArray,
@@ -63,13 +64,15 @@ def describe(
     out: HostArray,
 ) -> None:
     """Write into an :data:`ATTENTION` where its arrays are."""
-    job[_Q], job[_Q_STEP] = at(q, (0, 0)), q.strides[0]
-    job[_K], job[_K_STEP] = at(k, (0, 0)), k.strides[0]
-    job[_V], job[_V_STEP] = at(v, (0, 0)), v.strides[0]
+    job[_Q], job[_Q_STEP] = at(q, (0, 0)), step_of(q)
+    job[_K], job[_K_STEP] = at(k, (0, 0)), step_of(k)
+    job[_V], job[_V_STEP] = at(v, (0, 0)), step_of(v)
     job[_BIAS], job[_BIASED] = at(bias, (0,)), len(bias)
     job[_OFFSETS], job[_SEQUENCES] = at(offsets, (0,)), len(offsets) - 1
-    job[_LINES], job[_LINED], job[_LINE] = at(lines, (0, 0)), lines.shape[0], lines.shape[1]
-    job[_OUT], job[_ROWS], job[_WIDTH] = at(out, (0, 0)), out.shape[0], out.shape[1]
+    if len(lines):
+        job[_LINES], job[_LINED], job[_LINE] = at(lines, (0, 0)), lines.shape[0], lines.shape[1]
+    job[_OUT], job[_OUT_STEP] = at(out, (0, 0)), step_of(out)
+    job[_ROWS], job[_WIDTH] = out.shape
 
 
 @part
@@ -268,11 +271,11 @@ def _attend_heads(
 def attention_share(job: Any, share: int, shares: int) -> None:
     """The heads of one of ``shares`` threads."""
     rows, width = job["rows"], job["width"]
-    q = carray(pointer_to(job["q"], np.float32), (rows, job["q_step"] // 4))
-    k = carray(pointer_to(job["k"], np.float32), (rows, job["k_step"] // 4))
-    v = carray(pointer_to(job["v"], np.float32), (rows, job["v_step"] // 4))
+    q = rows_at(job["q"], job["q_step"], rows, width)
+    k = rows_at(job["k"], job["k_step"], rows, width)
+    v = rows_at(job["v"], job["v_step"], rows, width)
     bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))
     offsets = carray(pointer_to(job["offsets"], np.int64), (job["sequences"] + 1,))
     lines = carray(pointer_to(job["lines"], np.float32), (job["lined"], job["line"]))
-    out = carray(pointer_to(job["out"], np.float32), (rows, width))
+    out = rows_at(job["out"], job["out_step"], rows, width)
     _attend_heads(q, k, v, bias, offsets, job["heads"], job["scale"], lines, out, share, shares)

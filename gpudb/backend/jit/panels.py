@@ -16,6 +16,7 @@ from gpudb.backend.jit.activations import activate
 from gpudb.backend.jit.compiled import array, compiled, matrix, part, written
 from gpudb.backend.jit.llvm import LANES
 from gpudb.backend.jit.memory import pointer_to
+from gpudb.backend.jit.records import places, rows_at, step_of
 from gpudb.backend.jit.rounding import quantize_row, round_row
 from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
@@ -30,7 +31,7 @@ PRODUCT = np.dtype(
     [
         *((name, "i8") for name in ("dtype", "x", "x_step", "rows", "inner")),
         *((name, "i8") for name in ("panels", "count", "steps", "scales", "sums")),
-        *((name, "i8") for name in ("bias", "biased", "activation", "out", "columns")),
+        *((name, "i8") for name in ("bias", "biased", "activation", "out", "out_step", "columns")),
     ]
 )
 """A product as it is asked for: addresses of arrays, bytes from row to row of ``x``, sizes.
@@ -38,27 +39,22 @@ PRODUCT = np.dtype(
 panel."""
 
 
-def places(record: Any, *names: str) -> list[int]:
-    """Where fields of eight bytes are, in the record as an array of int64."""
-    return [record.names.index(name) for name in names]
-
-
 _X, _X_STEP, _ROWS, _INNER = places(PRODUCT, "x", "x_step", "rows", "inner")
-_BIAS, _BIASED, _OUT = places(PRODUCT, "bias", "biased", "out")
+_BIAS, _BIASED, _OUT, _OUT_STEP = places(PRODUCT, "bias", "biased", "out", "out_step")
 
 CHUNK_NBYTES = 512 << 10
 """Bytes of rows that all panels pass before the next ones do: half of a second-level cache."""
 
 
 @compiled(
-    written(types.int64, 1), matrix(types.float32), array(types.float32), written(types.float32)
+    written(types.int64, 1), matrix(types.float32), array(types.float32), matrix(types.float32)
 )
 def describe(job: HostArray, x: HostArray, bias: HostArray, out: HostArray) -> None:
     """Write into a :data:`PRODUCT` where its left factor, its bias and its result are."""
-    job[_X] = at(x, (0, 0))
+    job[_X], job[_X_STEP] = at(x, (0, 0)), step_of(x)
     job[_ROWS], job[_INNER] = x.shape
-    job[_X_STEP] = max(x.strides[0], 4 * x.shape[1])  # that of a single row may be anything
-    job[_BIAS], job[_BIASED], job[_OUT] = at(bias, (0,)), len(bias), at(out, (0, 0))
+    job[_BIAS], job[_BIASED] = at(bias, (0,)), len(bias)
+    job[_OUT], job[_OUT_STEP] = at(out, (0, 0)), step_of(out)
 
 
 @part
@@ -213,8 +209,8 @@ def product_share(job: Any, share: int, shares: int) -> None:
     if start >= stop:
         return
     rows, columns = job["rows"], job["columns"]
-    x = carray(pointer_to(job["x"], np.float32), (rows, job["x_step"] // 4))[:, : job["inner"]]
-    out = carray(pointer_to(job["out"], np.float32), (rows, columns))[:, start:stop]
+    x = rows_at(job["x"], job["x_step"], rows, job["inner"])
+    out = rows_at(job["out"], job["out_step"], rows, columns)[:, start:stop]
     bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))[start:]
     shape = (job["count"], job["steps"], COLUMNS)
     if job["dtype"] == FLOAT32:

@@ -15,13 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from threading import local
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numba import carray, from_dtype, types
 
-from gpudb.backend.jit.compiled import compiled, part, written
+from gpudb.backend.jit.compiled import array, compiled, part, written
 from gpudb.backend.jit.heads import ATTENTION, attention_share
+from gpudb.backend.jit.lookups import LOOKUP, run_lookup
 from gpudb.backend.jit.memory import (
     acquire,
     count_one,
@@ -31,13 +32,21 @@ from gpudb.backend.jit.memory import (
     release,
     yield_processor,
 )
+from gpudb.backend.jit.norms import NORM, run_norm
 from gpudb.backend.jit.panels import PRODUCT, product_share
+from gpudb.backend.jit.pooling import POOLING, run_pooling
 from gpudb.backend.jit.vectors import at
 from gpudb.types import HostArray
 
-MULTIPLY, ATTEND = range(2)
+MULTIPLY, ATTEND, NORMALIZE, LOOK_UP, POOL = range(5)
+"""Kinds of jobs."""
+RECORDS = (PRODUCT, ATTENTION, NORM, LOOKUP, POOLING)
+"""What each kind is described by."""
 
-_PRODUCT, _ATTENTION = from_dtype(PRODUCT), from_dtype(ATTENTION)
+SHARED = ATTEND
+"""The last kind that threads share; the others take less than a share costs, for one text."""
+
+_PRODUCT, _ATTENTION, _NORM, _LOOKUP, _POOLING = map(from_dtype, RECORDS)
 
 LINE = 8
 """int64 in a cache line: what different threads write lies in different ones."""
@@ -104,13 +113,22 @@ def _help(board: HostArray) -> None:
             yield_processor()
 
 
-@compiled(written(types.int64, 1), types.int64, written(types.int64, 1), types.int64)
-def _lead(board: HostArray, kind: int, described: HostArray, shares: int) -> None:
-    """Put a job on the board, take shares of it, and wait for those that others took."""
-    job = at(described, (0,))
-    if shares == 1:
+@part
+def _run_alone(kind: int, job: int) -> None:
+    """What is not worth sharing."""
+    if kind == NORMALIZE:
+        run_norm(carray(pointer_to(job, _NORM), 1)[0])
+    elif kind == LOOK_UP:
+        run_lookup(carray(pointer_to(job, _LOOKUP), 1)[0])
+    elif kind == POOL:
+        run_pooling(carray(pointer_to(job, _POOLING), 1)[0])
+    else:
         _run_share(kind, job, 0, 1)
-        return
+
+
+@part
+def _lead(board: HostArray, kind: int, job: int, shares: int) -> None:
+    """Put a job on the board, take shares of it, and wait for those that others took."""
     number = acquire(at(board, (NEXT,))) // JOBS * JOBS
     release(at(board, (NEXT,)), number + CLOSED)
     board[KIND], board[JOB], board[SHARES] = kind, job, shares
@@ -126,12 +144,34 @@ def _lead(board: HostArray, kind: int, described: HostArray, shares: int) -> Non
         pause()
 
 
+@compiled(written(types.int64, 1), array(types.int64, 2), written(types.int64, 1), types.int64)
+def _run(board: HostArray, jobs: HostArray, words: HostArray, shares: int) -> None:
+    """Run jobs ``(n, 2)``, one after the other: their kinds, and where in ``words`` each begins."""
+    for i in range(jobs.shape[0]):
+        kind, job = jobs[i, 0], at(words, (jobs[i, 1],))
+        if shares == 1 or kind > SHARED:
+            _run_alone(kind, job)
+        else:
+            _lead(board, kind, job, shares)
+
+
+class Recorder(Protocol):
+    """Notes down the jobs of a thread, and hands out the memory that they work in."""
+
+    def new_rows(self, rows: int, columns: int) -> HostArray:
+        """A matrix of float32, not set."""
+
+    def note(self, kind: int, job: HostArray, arrays: tuple[Any, ...]) -> None:
+        """A job that is about to run, and the arrays it reads and writes."""
+
+
 class _Here(local):
-    """The team of this thread: a board, and the shares that jobs are cut into."""
+    """The team of this thread: a board, and the shares that jobs are cut into; and who listens."""
 
     def __init__(self) -> None:
         self.board: HostArray = np.zeros(BOARD, np.int64)
         self.shares = 1
+        self.recorder: Recorder | None = None
 
 
 _here = _Here()
@@ -167,11 +207,32 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_helpers.cache_clear)
 
 
-def multiply_together(job: Any) -> None:
-    """Run a :data:`PRODUCT`, in an array of int64."""
-    _lead(_here.board, MULTIPLY, job, _here.shares)
+_ONE = tuple(np.array([[kind, 0]]) for kind in range(len(RECORDS)))
 
 
-def attend_together(job: Any) -> None:
-    """Run an :data:`ATTENTION`, in an array of int64."""
-    _lead(_here.board, ATTEND, job, _here.shares)
+def run(kind: int, job: HostArray, *arrays: Any) -> None:
+    """Run one job: a record, in an array of int64, that describes these arrays."""
+    if _here.recorder is not None:
+        _here.recorder.note(kind, job, arrays)
+    _run(_here.board, _ONE[kind], job, _here.shares)
+
+
+def run_all(jobs: HostArray, words: HostArray) -> None:
+    """Run jobs ``(n, 2)``, one after the other: their kinds, and where in ``words`` each begins."""
+    _run(_here.board, jobs, words, _here.shares)
+
+
+def recorder() -> Recorder | None:
+    """Who notes down what this thread runs."""
+    return _here.recorder
+
+
+@contextmanager
+def recording(noting: Recorder) -> Iterator[None]:
+    """While it is entered, somebody notes down what this thread runs."""
+    before = _here.recorder
+    _here.recorder = noting
+    try:
+        yield
+    finally:
+        _here.recorder = before

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.products import CONFLICT
+from gpudb.backend.jit.rows import CONFLICT
 from gpudb.backend.jit.tile import COLUMNS, ROWS
 from gpudb.types import HostArray
 

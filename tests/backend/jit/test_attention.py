@@ -202,7 +202,7 @@ def test_rows_may_lie_anywhere(layout: str) -> None:
 
 
 def test_masks_are_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled_attention, "attend_together", None)
+    monkeypatch.setattr(compiled_attention, "run", None)
     (q, k, v), offsets = np.split(numbers(5, 12), 3, axis=1), offsets_of([2, 3])
     mask = np.array([True, False, True, True, False])
     relative = numbers(2, 3)

@@ -24,10 +24,11 @@ import sys
 from numba import config
 config.CACHE_DIR = sys.argv[1]
 import numpy as np
-from gpudb.backend.jit.kernels import pool
-x = np.arange(6, dtype=np.float32).reshape(3, 2)
-assert pool.pool(x, np.array([0, 1, 3]), "mean", None).tolist() == [[0, 1], [3, 4]]
-stats = pool._run.stats
+from gpudb.backend.jit import pooling
+x, job = np.zeros((3, 2), np.float32), np.zeros(pooling.POOLING.itemsize // 8, np.int64)
+pooling.describe(job, x, np.array([0, 1, 3]), x)
+assert job.view(pooling.POOLING)[["rows", "width", "sequences"]].item() == (3, 2, 2)
+stats = pooling.describe.stats
 print((sum(stats.cache_hits.values()), sum(stats.cache_misses.values())))
 """
 

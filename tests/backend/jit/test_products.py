@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.backend import JitBackend
 from gpudb.backend.jit.packing import pack
-from gpudb.backend.jit.products import CONFLICT, linear
+from gpudb.backend.jit.products import linear
+from gpudb.backend.jit.rows import CONFLICT
 from gpudb.backend.jit.tile import COLUMNS, ROWS
 from gpudb.kernels.elementwise import MAPS
 from gpudb.types import HostArray

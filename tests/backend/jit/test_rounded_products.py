@@ -13,7 +13,8 @@ from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.packing import pack
 from gpudb.backend.jit.panels import chunk_rows
 from gpudb.backend.jit.probe import obstacle
-from gpudb.backend.jit.products import CONFLICT, linear
+from gpudb.backend.jit.products import linear
+from gpudb.backend.jit.rows import CONFLICT
 from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.tile import COLUMNS, ROWS
 from gpudb.errors import DeviceError

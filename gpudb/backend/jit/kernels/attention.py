@@ -6,7 +6,9 @@ import numpy as np
 
 from gpudb.backend.jit.heads import ATTENTION, HEADS, SCALE, describe
 from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.team import attend_together
+from gpudb.backend.jit.records import new_record
+from gpudb.backend.jit.rows import new_rows, one_after_the_other, whole_numbers
+from gpudb.backend.jit.team import ATTEND, run
 from gpudb.kernels.attention import along_distances, reference
 from gpudb.types import HostArray
 
@@ -30,18 +32,19 @@ def attention(
     if causal or key_mask is not None:
         args = (q, k, v, offsets, heads, scale, causal, key_mask, bias, relative)
         return np.asarray(reference(*args))
-    out = np.empty(v.shape, np.float32)
+    q, k, v = one_after_the_other(q), one_after_the_other(k), one_after_the_other(v)
+    out = new_rows(*v.shape)
     out[offsets[-1] :] = 0  # of no sequence
     if not out.size:
         return out
     added = NO_BIAS if bias is None else np.ascontiguousarray(bias)
-    rows = offsets.astype(np.int64)
+    rows = whole_numbers(offsets)
     lines = NO_LINES if relative is None else _lines(relative, int(np.diff(rows).max(initial=1)))
-    job = np.zeros(ATTENTION.itemsize // 8, np.int64)
+    job = new_record(ATTENTION)
     job[HEADS] = heads
     job.view(np.float64)[SCALE] = scale
     describe(job, q, k, v, added, rows, lines, out)
-    attend_together(job)
+    run(ATTEND, job, q, k, v, added, rows, lines, out)
     return out
 
 

@@ -5,28 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numba import types
 
-from gpudb.backend.jit.compiled import array, compiled, matrix, written
 from gpudb.backend.jit.kernels.layer_norm import layer_norm
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.vectors import at, load_up_to, store_up_to
+from gpudb.backend.jit.lookups import ADDS, LOOKUP, OUTSIDE, describe
+from gpudb.backend.jit.records import new_record
+from gpudb.backend.jit.rows import new_rows, one_after_the_other, whole_numbers
+from gpudb.backend.jit.team import LOOK_UP, run
 from gpudb.kernels.embedding_layer_norm import reference
 from gpudb.types import HostArray
-
-f4 = types.float32
-
-
-@compiled(matrix(f4), array(types.int64), types.boolean, written(f4))
-def _add_rows(table: HostArray, rows: HostArray, first: bool, out: HostArray) -> None:
-    width = table.shape[1]
-    for i in range(len(rows)):
-        for j in range(0, width, LANES):
-            row = load_up_to(at(table, (rows[i], j)), width - j)
-            place = at(out, (i, j))
-            if not first:
-                row = load_up_to(place, width - j) + row
-            store_up_to(place, row, width - j)
 
 
 def embedding_layer_norm(
@@ -37,16 +23,15 @@ def embedding_layer_norm(
     eps: float,
 ) -> HostArray:
     """As :mod:`gpudb.kernels.embedding_layer_norm`."""
-    count = len(rows[0])
-    pairs = list(zip(tables, rows, strict=True))
-    if not all(len(row) == count and _inside(row, len(table)) for table, row in pairs):
+    if any(len(row) != len(rows[0]) for row in rows):
         return np.asarray(reference(tables, rows, gamma, beta, eps))  # it knows what to raise
-    out = np.empty((count, tables[0].shape[1]), np.float32)
-    for number, (table, row) in enumerate(pairs):
-        _add_rows(table, row.astype(np.int64), number == 0, out)
+    out = new_rows(len(rows[0]), tables[0].shape[1])
+    for number, (table, row) in enumerate(zip(tables, rows, strict=True)):
+        table, row = one_after_the_other(table), whole_numbers(row)
+        job = new_record(LOOKUP)
+        job[ADDS] = number > 0
+        describe(job, table, row, out)
+        run(LOOK_UP, job, table, row, out)
+        if job[OUTSIDE]:
+            return np.asarray(reference(tables, rows, gamma, beta, eps))  # so does it here
     return layer_norm(out, gamma, beta, eps)
-
-
-def _inside(row: HostArray, height: int) -> bool:
-    """Whether all numbers are rows of a table."""
-    return not row.size or bool(row.min() >= 0 and row.max() < height)

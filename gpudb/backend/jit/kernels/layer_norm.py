@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
-from gpudb.backend.jit.compiled import array, compiled, matrix
-from gpudb.backend.jit.kernels.normalize_row import normalize_row
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.vectors import at, load_up_to, splat, store_up_to
+from gpudb.backend.jit.norms import EPS, NORM, describe
+from gpudb.backend.jit.records import new_record
+from gpudb.backend.jit.rows import new_rows, one_after_the_other
+from gpudb.backend.jit.team import NORMALIZE, run
 from gpudb.types import HostArray
 
-f4 = types.float32
-
-
-@compiled(matrix(f4), array(f4), array(f4), types.float64, matrix(f4))
-def _run(x: HostArray, gamma: HostArray, beta: HostArray, eps: float, out: HostArray) -> None:
-    width = len(gamma)
-    for i in range(x.shape[0]):
-        total = splat(np.float32(0))
-        for j in range(0, width, LANES):
-            row = load_up_to(at(x, (i, j)), width - j)
-            total = total + row
-            store_up_to(at(out, (i, j)), row, width - j)
-        normalize_row(out, i, gamma, beta, eps, total)
+NO_BIAS, NO_RESIDUAL = np.empty(0, np.float32), np.empty((0, 0), np.float32)
 
 
 def layer_norm(x: HostArray, gamma: HostArray, beta: HostArray, eps: float) -> HostArray:
     """As :mod:`gpudb.kernels.layer_norm`."""
-    out = np.empty(x.shape, np.float32)
-    width = len(gamma)
-    out[:, width:] = 0
-    _run(x, gamma, beta, eps, out[:, :width])
+    x = one_after_the_other(x)
+    out = new_rows(*x.shape)
+    out[:, len(gamma) :] = 0
+    job = new_record(NORM)
+    job.view(np.float64)[EPS] = eps
+    describe(job, x, NO_RESIDUAL, NO_BIAS, gamma, beta, out)
+    run(NORMALIZE, job, x, gamma, beta, out)
     return out

@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
-from gpudb.backend.jit.compiled import array, compiled, matrix, written
-from gpudb.backend.jit.kernels.normalize_row import normalize_row
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.vectors import at, load_up_to, splat, store_up_to
+from gpudb.backend.jit.norms import EPS, NORM, describe
+from gpudb.backend.jit.records import new_record
+from gpudb.backend.jit.rows import new_rows, one_after_the_other
+from gpudb.backend.jit.team import NORMALIZE, run
 from gpudb.types import HostArray
 
-f4 = types.float32
 NO_BIAS = np.empty(0, np.float32)
-
-
-@compiled(matrix(f4), array(f4), matrix(f4), array(f4), array(f4), types.float64, written(f4))
-def _run(
-    x: HostArray,
-    bias: HostArray,
-    residual: HostArray,
-    gamma: HostArray,
-    beta: HostArray,
-    eps: float,
-    out: HostArray,
-) -> None:
-    width = x.shape[1]
-    for i in range(x.shape[0]):
-        total = splat(np.float32(0))
-        for j in range(0, width, LANES):
-            left = width - j
-            added = load_up_to(at(x, (i, j)), left) + load_up_to(at(residual, (i, j)), left)
-            if len(bias):
-                added = added + load_up_to(at(bias, (j,)), left)
-            total = total + added
-            store_up_to(at(out, (i, j)), added, left)
-        normalize_row(out, i, gamma, beta, eps, total)
 
 
 def residual_layer_norm(
@@ -47,6 +22,11 @@ def residual_layer_norm(
     eps: float,
 ) -> HostArray:
     """As :mod:`gpudb.kernels.residual_layer_norm`."""
-    out = np.empty(residual.shape, np.float32)
-    _run(x, NO_BIAS if bias is None else bias, residual, gamma, beta, eps, out)
+    x, residual = one_after_the_other(x), one_after_the_other(residual)
+    bias = NO_BIAS if bias is None else bias
+    out = new_rows(*residual.shape)
+    job = new_record(NORM)
+    job.view(np.float64)[EPS] = eps
+    describe(job, x, residual, bias, gamma, beta, out)
+    run(NORMALIZE, job, x, residual, bias, gamma, beta, out)
     return out
