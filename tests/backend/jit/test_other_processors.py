@@ -1,4 +1,7 @@
-"""The same code for processors with less: AVX2, and 128-bit vectors, which no x86 is given."""
+"""The same code for processors with less: AVX2, and 128-bit vectors, which no x86 is given.
+
+And bfloat16 and int8 without their instructions, so that they are tested on any processor.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,18 @@ FORMS: Mapping[str, tuple[str, str]] = {
 
 FILES = (
     *("lanes", "tile", "products", "attention", "pool", "row_kernels", "gated_kernels"),
-    "rounded_products",
+    *("rounded_products", "program"),
 )
+PLAIN = "AVX2, plain instructions"
+CHILDREN: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    **{form: (form, FILES, ()) for form in FORMS},
+    PLAIN: (
+        "AVX2",
+        ("tile", "rounded_products", "team"),
+        ("-p", "tests.backend.jit.plain_instructions"),
+    ),
+}
+"""Name -> form, files and options of pytest."""
 
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"), reason="names processors of x86"
@@ -69,22 +82,25 @@ def children(request: pytest.FixtureRequest) -> Iterator[Mapping[str, subprocess
     """Tests of each form, at once; machine code is kept between runs."""
     assert request.config.cache is not None
     folder = request.config.cache.mkdir("machine-code")
-    paths = [str(Path(__file__).with_name(f"test_{name}.py")) for name in FILES]
-    options = ("-q", "-rfE", "--most-cases", "4", "-p", "no:cacheprovider", "-p", "no:randomly")
-    started = {form: start(form, folder / form, "-m", "pytest", *options, *paths) for form in FORMS}
+    options = ("-q", "-rfEs", "--most-cases", "4", "-p", "no:cacheprovider", "-p", "no:randomly")
+    started = {}
+    for name, (form, files, more) in CHILDREN.items():
+        paths = [str(Path(__file__).with_name(f"test_{file}.py")) for file in files]
+        started[name] = start(form, folder / name, "-m", "pytest", *options, *more, *paths)
     yield started
     for child in started.values():
         child.kill()
         child.communicate()
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", CHILDREN)
 def test_products_and_kernels_are_right(
-    children: Mapping[str, subprocess.Popen[str]], form: str
+    children: Mapping[str, subprocess.Popen[str]], name: str
 ) -> None:
-    out, _ = children[form].communicate(timeout=300)
-    assert children[form].returncode == 0, out
+    out, _ = children[name].communicate(timeout=400)
+    assert children[name].returncode == 0, out
     assert " passed" in out
+    assert name != PLAIN or "SKIPPED" not in out
 
 
 def test_what_avx2_lacks_is_refused(request: pytest.FixtureRequest) -> None:

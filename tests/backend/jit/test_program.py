@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
-from typing import Any
 
 import numpy as np
 import pytest
 
-import gpudb
 from gpudb.backend.jit.arena import Arena, Arenas
 from gpudb.backend.jit.backend import JitBackend
 from gpudb.backend.jit.program import MOST_ROWS
 from gpudb.backend.jit.rows import CONFLICT, new_rows, one_after_the_other, spread
-from gpudb.exec.prepared import PreparedPlan
 from gpudb.kernels.attention import attention
 from gpudb.kernels.embedding_layer_norm import embedding_layer_norm
 from gpudb.kernels.pool import pool
 from gpudb.kernels.residual_layer_norm import residual_layer_norm
 from gpudb.types import HostArray
 from tests.backend.jit.factors import LAID_OUT, numbers
-from tests.tiny_model import write_tiny_model
 
 WIDTH, WIDE, VOCABULARY = 12, CONFLICT // 4, 23
 """One product has rows a multiple of ``CONFLICT`` apart."""
@@ -275,48 +270,3 @@ def test_a_record_can_say_where_rows_are(layout: str) -> None:
     assert found.strides[1] == 4
     assert found.strides[0] >= 4 * 7
     assert (found is x) == (layout not in COPIED)
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[gpudb.Database]:
-    with gpudb.connect(tmp_path / "db", device="jit", threads=2) as database:
-        database.import_model(write_tiny_model(tmp_path / "model"), "tiny")
-        yield database
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A number for each plan that is run step by step."""
-    found: list[int] = []
-    run = PreparedPlan.run
-
-    def counted(self: PreparedPlan, *args: Any, **kwargs: Any) -> Any:
-        found.append(len(self.steps))
-        return run(self, *args, **kwargs)
-
-    monkeypatch.setattr(PreparedPlan, "run", counted)
-    return found
-
-
-def test_a_model_is_walked_once(db: gpudb.Database, runs: list[int]) -> None:
-    first = db.embed("tiny", ["a red fox"]).numpy("embedding")
-    assert len(runs) == 1
-    np.testing.assert_array_equal(db.embed("tiny", ["a red fox"]).numpy("embedding"), first)
-    texts = ["the house", "a red fox", "a", "the red house"]
-    many = db.embed("tiny", texts)
-    np.testing.assert_array_equal(many.numpy("embedding")[1], first[0])
-    before = len(runs)
-    assert before <= 2  # one for each thread
-    again = db.embed("tiny", texts[::-1])
-    np.testing.assert_array_equal(again.numpy("embedding")[::-1], many.numpy("embedding"))
-    assert len(runs) <= 2
-    counted = (sum(run["tokens"] for run in r.stats.profile.runs) for r in (many, again))
-    assert next(counted) == next(counted) == many.stats.tokens
-
-
-def test_a_timed_run_walks(db: gpudb.Database, runs: list[int]) -> None:
-    plain = db.embed("tiny", ["a red fox"]).numpy("embedding")
-    db.set(profile=True)
-    timed = db.embed("tiny", ["a red fox"])
-    assert len(runs) == 2
-    np.testing.assert_array_equal(timed.numpy("embedding"), plain)

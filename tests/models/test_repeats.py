@@ -1,0 +1,59 @@
+"""A model on device ``jit`` is walked once for each thread; other batches repeat what was noted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gpudb
+from gpudb.exec.prepared import PreparedPlan
+from tests.tiny_model import write_tiny_model
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[gpudb.Database]:
+    with gpudb.connect(tmp_path / "db", device="jit", threads=2) as database:
+        database.import_model(write_tiny_model(tmp_path / "model"), "tiny")
+        yield database
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A number for each plan that is run step by step."""
+    found: list[int] = []
+    run = PreparedPlan.run
+
+    def counted(self: PreparedPlan, *args: Any, **kwargs: Any) -> Any:
+        found.append(len(self.steps))
+        return run(self, *args, **kwargs)
+
+    monkeypatch.setattr(PreparedPlan, "run", counted)
+    return found
+
+
+def test_a_model_is_walked_once(db: gpudb.Database, runs: list[int]) -> None:
+    first = db.embed("tiny", ["a red fox"]).numpy("embedding")
+    assert len(runs) == 1
+    np.testing.assert_array_equal(db.embed("tiny", ["a red fox"]).numpy("embedding"), first)
+    texts = ["the house", "a red fox", "a", "the red house"]
+    many = db.embed("tiny", texts)
+    np.testing.assert_array_equal(many.numpy("embedding")[1], first[0])
+    before = len(runs)
+    assert before <= 2  # one for each thread
+    again = db.embed("tiny", texts[::-1])
+    np.testing.assert_array_equal(again.numpy("embedding")[::-1], many.numpy("embedding"))
+    assert len(runs) <= 2
+    counted = (sum(run["tokens"] for run in r.stats.profile.runs) for r in (many, again))
+    assert next(counted) == next(counted) == many.stats.tokens
+
+
+def test_a_timed_run_walks(db: gpudb.Database, runs: list[int]) -> None:
+    plain = db.embed("tiny", ["a red fox"]).numpy("embedding")
+    db.set(profile=True)
+    timed = db.embed("tiny", ["a red fox"])
+    assert len(runs) == 2
+    np.testing.assert_array_equal(timed.numpy("embedding"), plain)
