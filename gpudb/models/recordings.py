@@ -1,9 +1,10 @@
-"""Runs of a model's plan that are recorded for a size of batch and launched again at once.
+"""Runs of a model's plan that are recorded and launched again at once.
 
 A launch costs a GPU's driver microseconds, a small kernel takes less: so what a batch launches is
 recorded, where the device can do that, and batches of about the same size use it again. Sizes go in
 steps of an eighth; rows and sequences that a batch lacks are filled up, belong to no sequence and
-are dropped from the result.
+are dropped from the result. On a CPU, where Python takes as long between two kernels, one recording
+is good for batches of any size: see :meth:`gpudb.backend.Backend.repeats`.
 """
 
 from __future__ import annotations
