@@ -31,7 +31,7 @@ from gpudb.models.fused_runs import FusedRuns
 from gpudb.models.image_column import ImageColumn
 from gpudb.models.images import ImageSettings
 from gpudb.models.inputs import ModelInputs
-from gpudb.models.limits import Limits
+from gpudb.models.limits import LEAST_SHARED_FLOPS, Limits
 from gpudb.models.patches import Patches
 from gpudb.models.reading import Reading
 from gpudb.models.recordings import Recordings
@@ -328,8 +328,11 @@ class Encoder:
             batches = list(plan_batches(offsets, budget))
             runs = self._fused_runs(output, placement)
         computed: list[int] = []
-        # A batch by itself would leave the other threads idle.
-        share = self.limits.threads if len(batches) == 1 and not relational else 1
+        # A batch by itself would leave the other threads idle. Two operations for each weight and
+        # row, about: tables of rows are none, rounded weights more than their bytes say.
+        flops = tokens * runs.plan.placement.held_nbytes // 2
+        alone = len(batches) == 1 and not relational and flops >= LEAST_SHARED_FLOPS
+        share = self.limits.threads if alone else 1
 
         def work(batch: Batch) -> None:
             with self.backend.together(share):

@@ -14,6 +14,11 @@ GPU_TOKEN_BUDGET = 16384
 """Predicted, not measured: see the table of docs/gpu.md."""
 
 
+LEAST_SHARED_FLOPS = 10_000_000
+"""Of a batch by itself, for all threads to share it. Measured on ``jit``: with fewer, waking the
+others takes longer than they save."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a run may take."""

@@ -23,6 +23,7 @@ from gpudb.backend import (
 from gpudb.backend.null import ghost
 from gpudb.errors import DeviceError
 from gpudb.kernels.elementwise import MAPS, ZIPS
+from gpudb.kernels.pool import pool
 from gpudb.types import STORAGE_DTYPES
 from tests.cuda.backends import emulated
 from tests.kernels.kernel_calls import calls
@@ -79,7 +80,7 @@ def _base_nbytes(x: Any) -> int:
 
 def test_this_file_tests_every_verb() -> None:
     tested = inspect.getsource(import_module(__name__))
-    assert len(VERBS) == 20
+    assert len(VERBS) == 21
     assert [verb for verb in sorted(VERBS) if f"backend.{verb}" not in tested] == []
     for kind in (NumpyBackend, NullBackend):
         assert {name for name in dir(kind) if not name.startswith("_")} == VERBS
@@ -286,6 +287,22 @@ def test_recorded_runs_read_new_inputs(backend: Backend) -> None:
     for factor, result in zip(factors, found, strict=True):
         expected = ((given["x"] + given["y"]) * factor) ** 2
         np.testing.assert_array_equal(backend.to_host(result), expected)
+
+
+def test_a_function_repeats_itself(backend: Backend) -> None:
+    """That all repeats have the bits of a run: tests/backend/jit/test_program.py."""
+    given = {"x": _x(5, 3), "sequences": np.array([0, 2, 5], np.int32)}
+    repeats = backend.repeats("sequences")
+    if repeats is None:  # no such thing: runs are made one by one
+        assert backend.name != "jit"
+        return
+
+    def run(arrays: Mapping[str, Any]) -> Any:
+        return backend.call(pool, arrays["x"], arrays["sequences"], "mean", None)[None]
+
+    for factor in (1, -2, 3):
+        inputs = {**given, "x": np.float32(factor) * given["x"]}
+        np.testing.assert_array_equal(repeats(run, inputs), run(inputs)[0])
 
 
 SEQUENCES = [[0], [0, 0], [0, 1], [0, 3, 3, 7]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -17,12 +16,10 @@ from gpudb.backend.jit.kernels.table import COMPILED
 from gpudb.backend.jit.packing import PackedWeight, pack
 from gpudb.backend.jit.products import linear
 from gpudb.backend.jit.program import Programs
-from gpudb.backend.jit.rows import whole_numbers
 from gpudb.backend.jit.team import together
 from gpudb.backend.numpy import NumpyBackend
 from gpudb.kernels import Kernel
 from gpudb.kernels.bias_activation import bias_activation
-from gpudb.types import HostArray
 
 NO_BIAS = np.empty(0, np.float32)
 
@@ -55,10 +52,6 @@ class JitBackend(NumpyBackend):
 
     def together(self, threads: int) -> AbstractContextManager[None]:
         return together(threads)
-
-    def upload(self, inputs: Mapping[str, HostArray], offsets: str) -> Mapping[str, Array]:
-        # As every kernel of a run would make them.
-        return {n: whole_numbers(x) if x.dtype.kind in "iu" else x for n, x in inputs.items()}
 
     def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
         if isinstance(b, PackedWeight):
