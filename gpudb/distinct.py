@@ -11,9 +11,13 @@ import pyarrow.compute as pc
 
 from gpudb.errors import RowError
 
+_FIRST = pa.array([0], pa.int32())
+
 
 def distinct_texts(texts: pa.ChunkedArray) -> tuple[pa.Array, pa.Int32Array]:
     """The distinct values of a column ``(n,)``, and the number of each row's: null where it is."""
+    if len(texts) == 1 and not texts.null_count:
+        return texts.combine_chunks(), _FIRST
     encoded = pc.dictionary_encode(texts).combine_chunks()
     return encoded.dictionary, encoded.indices
 
@@ -46,6 +50,15 @@ def distinct_rows(columns: Sequence[pa.ChunkedArray]) -> tuple[list[pa.Array], p
         left, number = np.divmod(left, max(1, len(texts)))
         distinct.append(texts.take(pa.array(number)))
     return distinct[::-1], rows.indices
+
+
+def by_row(answers: pa.Array, numbers: pa.Int32Array) -> pa.Array:
+    """Answers for distinct rows ``(m,)`` -> for each row ``(n,)``, null where its number is.
+
+    ``numbers`` are those of :func:`distinct_rows`: where no row is like another they count up.
+    """
+    alike = len(answers) == len(numbers) and not numbers.null_count
+    return answers if alike else answers.take(numbers)
 
 
 @contextmanager

@@ -94,6 +94,10 @@ class EmbedOptions:
             )
         return -(-numbers // 8) if self.dtype == "binary" else numbers
 
+    def leaves(self, width: int) -> bool:
+        """Whether vectors of so many elements stay what the model makes them."""
+        return self.dtype == "float32" and self.dimensions in (None, width)
+
     def applied(self, model: str, vectors: HostArray, unit: bool) -> HostArray:
         """Vectors of a model in this form; the prompt is the model's affair.
 

@@ -55,9 +55,10 @@ def _vector_kind(encoder: Encoder, options: EmbedOptions) -> pa.DataType:
 
 
 def _formed_vectors(encoder: Encoder, rows: pa.Array, options: EmbedOptions) -> pa.Array:
-    vectors, unit = matrix(rows), encoder.function.normalize
-    formed = options.applied(encoder.version.model, vectors, unit)
-    return rows if formed is vectors else _lists(formed)
+    if options.leaves(rows.type.list_size):
+        return rows
+    unit = encoder.function.normalize
+    return _lists(options.applied(encoder.version.model, matrix(rows), unit))
 
 
 def _classify(

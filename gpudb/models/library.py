@@ -17,7 +17,7 @@ from gpudb.catalog import StoredTensor, Version
 from gpudb.catalog import models as catalog_models
 from gpudb.catalog.heads import heads
 from gpudb.catalog.tensors import tensor
-from gpudb.distinct import distinct_rows, rows_in_errors
+from gpudb.distinct import by_row, distinct_rows, rows_in_errors
 from gpudb.errors import GpudbError, InputError, UnsupportedError
 from gpudb.functions import NO_OPTIONS, Options
 from gpudb.models.architectures import architecture_named
@@ -238,9 +238,7 @@ class ModelLibrary:
         columns = [pa.chunked_array([column]) for column in distinct]
         with rows_in_errors(numbers):
             rows, statistics = answers[0].run(encoder, columns, options, self.settings)
-        found = [answer.form(encoder, rows, options) for answer in answers]
-        if len(rows) < len(numbers) or numbers.null_count:
-            found = [answer.take(numbers) for answer in found]
+        found = [by_row(answer.form(encoder, rows, options), numbers) for answer in answers]
         return found, statistics.over_rows(len(numbers))
 
     def infer(

@@ -227,6 +227,9 @@ def _checked(texts: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _slices(columns: Sequence[pa.ChunkedArray]) -> Iterator[tuple[int, int]]:
     """Rows ``start:stop``, so few that what the library holds for them stays small."""
+    if len(columns[0]) == 1:
+        yield 0, 1
+        return
     sizes = sum(pc.binary_length(column).to_numpy().astype(np.int64) for column in columns)
     ends = np.cumsum(sizes)
     start = 0

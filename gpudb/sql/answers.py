@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from gpudb.distinct import distinct_rows, rows_in_errors
+from gpudb.distinct import by_row, distinct_rows, rows_in_errors
 from gpudb.functions import ModelFunction, Options
 from gpudb.sql.protocols import ModelCounts, ModelFunctions
 
@@ -73,7 +73,8 @@ class Answers:
         if not len(distinct[0]):
             return self.nulls(function, model, len(numbers), options), 0, None
         answers = self._models.formed(function.name, model, self._rows[run], options)
-        return answers.take(numbers.slice(before)), len(new[0]), counts
+        found = answers.take(numbers.slice(before)) if before else by_row(answers, numbers)
+        return found, len(new[0]), counts
 
     def nulls(self, function: ModelFunction, model: str, rows: int, options: Options) -> pa.Array:
         """So many rows without an answer, of the type that answers have."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from threading import RLock
 from typing import Any
 
@@ -46,7 +46,18 @@ DUCKDB_LEAST_NBYTES = 8 << 20
 """DuckDB cannot even define a macro in a few kilobytes; a smaller limit holds for models only."""
 INTERRUPTED = "Query interrupted"
 """What DuckDB makes of Ctrl-C, when the query has ended."""
+MOST_PARSED, LONGEST_PARSED = 64, 10_000
+"""Texts whose statements are kept, and the characters of the longest such text."""
 _OURS = re.compile(r"\bgpudb\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement as DuckDB's parser sees it."""
+
+    query: str
+    type: duckdb.StatementType
+    named_parameters: frozenset[str]
 
 
 class Connection:
@@ -74,6 +85,7 @@ class Connection:
         self._views: dict[str, str] = {}
         self._unreadable: dict[str, str] = {}
         self._types: dict[pa.DataType, str] = {}
+        self._parsed: dict[str, Sequence[Statement]] = {}
         self._seen: object = None
         self._listed: object = None
         self._duck = duckdb.connect(":memory:")
@@ -109,12 +121,20 @@ class Connection:
         names, types = described.column(0).to_pylist(), described.column(1).to_pylist()
         return list(zip(names, types, strict=True))
 
-    def statements(self, text: str) -> list[Any]:
-        """The statements of a text, as DuckDB's parser sees them."""
-        try:
-            return list(self._duck.extract_statements(ddl.for_duckdb(for_duckdb(text))))
-        except duckdb.Error as error:
-            raise self._translated(error) from error
+    def statements(self, text: str) -> Sequence[Statement]:
+        """The statements of a text, as DuckDB's parser sees them; those that ran last are kept."""
+        found = self._parsed.pop(text, None)
+        if found is None:
+            try:
+                parsed = self._duck.extract_statements(ddl.for_duckdb(for_duckdb(text)))
+            except duckdb.Error as error:
+                raise self._translated(error) from error
+            found = [Statement(s.query, s.type, frozenset(s.named_parameters)) for s in parsed]
+        if len(text) <= LONGEST_PARSED:
+            self._parsed[text] = found
+            if len(self._parsed) > MOST_PARSED:
+                del self._parsed[next(iter(self._parsed))]
+        return found
 
     def register(self, name: str, table: pa.Table) -> None:
         """Let queries read an Arrow table."""

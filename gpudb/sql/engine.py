@@ -16,7 +16,7 @@ from gpudb.errors import SqlError, UnsupportedError
 from gpudb.report import RENDERERS, Report, to_text
 from gpudb.sql.calls import has_call
 from gpudb.sql.changes import Changes, empty_result
-from gpudb.sql.connection import Connection, Parameters
+from gpudb.sql.connection import Connection, Parameters, Statement
 from gpudb.sql.explain import Explain, split_explain
 from gpudb.sql.history import History
 from gpudb.sql.kept import Kept, KeptStatements
@@ -115,7 +115,7 @@ class SqlEngine:
             self._connection.close()
             self._history.close()
 
-    def _run_one(self, statement: Any, parameters: Parameters) -> SqlResult:
+    def _run_one(self, statement: Statement, parameters: Parameters) -> SqlResult:
         text = statement.query.strip().rstrip(";")
         kind = classify(statement.type, text)
         if statement.type == StatementType.SELECT:
@@ -299,7 +299,7 @@ def _by_name(params: Sequence[Any] | Mapping[str, Any] | None) -> dict[str, Any]
     return {str(number): value for number, value in enumerate(params, start=1)}
 
 
-def _check_excess(parameters: Parameters, statements: Sequence[Any]) -> None:
+def _check_excess(parameters: Parameters, statements: Sequence[Statement]) -> None:
     used = {name for s in statements for name in s.named_parameters}
     if excess := parameters.keys() - used:
         raise SqlError(

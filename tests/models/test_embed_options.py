@@ -207,3 +207,11 @@ def test_sql_refuses_before_a_row_is_read(
 ) -> None:
     with pytest.raises(kind, match=message):
         db.sql(f"SELECT {call} FROM notes")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "binary"])
+@pytest.mark.parametrize("dimensions", [None, 1, 8, 9])
+def test_options_leave_vectors_that_they_do_not_change(dimensions: int | None, dtype: str) -> None:
+    options = EmbedOptions(dimensions, dtype=dtype)
+    vectors = np.linspace(-1, 1, 18, dtype=np.float32).reshape(2, 9)
+    assert options.leaves(9) == (options.applied("m", vectors, True) is vectors)

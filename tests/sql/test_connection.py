@@ -16,7 +16,7 @@ import pytest
 from gpudb.embed_options import EmbedOptions
 from gpudb.errors import SqlError, UnsupportedError
 from gpudb.functions import FUNCTIONS, ModelFunction
-from gpudb.sql.connection import Connection, quoted
+from gpudb.sql.connection import LONGEST_PARSED, MOST_PARSED, Connection, quoted
 
 
 class Views:
@@ -222,3 +222,27 @@ def test_ctrl_c_during_a_query_is_an_interrupt(connection: Connection) -> None:
     with pytest.raises(KeyboardInterrupt):
         ask()
     assert connection.query("SELECT 1 AS x", {}).to_pylist() == [{"x": 1}]
+
+
+def test_statements_are_parsed_once_and_the_last_are_kept(connection: Connection) -> None:
+    text = "SELECT $a AS x; SELECT $b"
+    found = connection.statements(text)
+    assert [s.query.strip().rstrip(";") for s in found] == ["SELECT $a AS x", "SELECT $b"]
+    assert [s.named_parameters for s in found] == [{"a"}, {"b"}]
+    assert connection.statements(text) is found
+    for number in range(MOST_PARSED - 1):
+        connection.statements(f"SELECT {number}")
+    assert connection.statements(text) is found
+    for number in range(MOST_PARSED):
+        connection.statements(f"SELECT {number} + 1")
+    again = connection.statements(text)
+    assert again is not found
+    assert again == found
+
+
+def test_long_texts_and_wrong_ones_are_parsed_every_time(connection: Connection) -> None:
+    long = f"SELECT '{'x' * LONGEST_PARSED}'"
+    assert connection.statements(long) is not connection.statements(long)
+    for _ in range(2):
+        with pytest.raises(SqlError):
+            connection.statements("SELEC 1")
