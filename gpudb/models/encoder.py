@@ -318,7 +318,7 @@ class Encoder:
         profile = Profile(timed=settings.profile)
         runs: FusedRuns | BlockwiseBatches
         if relational:
-            budget = self._budget(longest, tokens)
+            budget = self.limits.budget(longest, tokens, shared=False)
             batches = list(plan_batches(offsets, budget))
             runs = self._blockwise_batches(output, settings.block_size, batches)
             placement = runs.plan.placement
@@ -361,14 +361,9 @@ class Encoder:
             profile=profile,
         )
 
-    def _budget(self, longest: int, tokens: int) -> int:
-        """Most tokens of a batch: a short column is shared among the threads."""
-        limits = self.limits
-        return max(longest, min(limits.token_budget, -(-tokens // limits.threads)))
-
     def fit(self, output: str, longest: int, tokens: int) -> tuple[Placement, int]:
         """See :func:`fit_batches`; what came out is kept."""
-        first = self._budget(longest, tokens)
+        first = self.limits.budget(longest, tokens, shared=self.limits.shares_batches)
         key = (output, longest, first)
         found = self._fits.get(key)
         if found is None:

@@ -28,6 +28,29 @@ class Limits:
     """Most tokens in one batch of one thread."""
     memory_nbytes: int
     """Most bytes held at once: weights, and every thread's batch."""
+    shares_batches: bool = False
+    """Threads can share one batch: measured on ``jit``, a column of so many tokens as one batch has
+    is done 1.1 to 1.5 times as fast by all threads together as cut into a batch for each."""
+
+    def budget(self, longest: int, tokens: int, *, shared: bool) -> int:
+        """Most tokens in one batch of a column.
+
+        A column of one batch stays that where threads can share it; others are cut into as many
+        batches of about the same size for each thread.
+
+        Parameters
+        ----------
+        longest
+            Tokens of the longest sequence, which is not cut.
+        tokens
+            Of the column.
+        shared
+            Whether a batch by itself is shared by all threads.
+        """
+        if shared and tokens <= self.token_budget:
+            return max(longest, tokens)
+        each = max(1, -(-tokens // (self.threads * self.token_budget)))
+        return max(longest, -(-tokens // (self.threads * each)))
 
 
 def batch_limits(device: str, threads: int, token_budget: int, memory_nbytes: int) -> Limits:
@@ -39,4 +62,4 @@ def batch_limits(device: str, threads: int, token_budget: int, memory_nbytes: in
     if device == "cuda":
         return Limits(1, token_budget or GPU_TOKEN_BUDGET, memory_nbytes)
     likes = JIT_TOKEN_BUDGET if device == "jit" else NUMPY_TOKEN_BUDGET
-    return Limits(threads, token_budget or likes, memory_nbytes)
+    return Limits(threads, token_budget or likes, memory_nbytes, device == "jit")

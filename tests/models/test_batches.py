@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpudb.models.batches import Batch, batch_sizes, plan_batches
+from gpudb.models.limits import Limits, batch_limits
 from tests.tiny_plans import offsets_of
 
 LENGTHS = st.lists(st.integers(0, 12), max_size=40)
@@ -70,3 +71,28 @@ def test_sizes(lengths: list[int], expected: tuple[int, int, int, int]) -> None:
 
 def test_no_sequences_are_no_batches() -> None:
     assert batches_of([], 10) == []
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("tokens", [0, 1, 99, 100, 101, 200, 201, 350, 10_000])
+def test_a_column_is_cut_evenly_among_threads(tokens: int, threads: int, shared: bool) -> None:
+    limits = Limits(threads, 100, 1 << 30)
+    budget = limits.budget(1, tokens, shared=shared)
+    assert 1 <= budget <= 100
+    batches = -(-tokens // budget)
+    if shared and tokens <= 100:
+        assert batches == min(1, tokens)
+    elif tokens > threads * 100:  # whole rounds: no thread waits for the last batch of another
+        rounds = -(-tokens // (threads * 100))
+        assert rounds * threads - batches < rounds
+    else:
+        assert batches <= threads
+    assert limits.budget(250, tokens, shared=shared) >= 250
+
+
+def test_only_what_can_share_a_batch_does() -> None:
+    devices = {
+        name: batch_limits(name, 2, 0, 1).shares_batches for name in ("jit", "numpy", "cuda")
+    }
+    assert devices == {"jit": True, "numpy": False, "cuda": False}

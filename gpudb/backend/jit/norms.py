@@ -101,8 +101,8 @@ def _normalize_row(
 
 
 @part
-def run_norm(job: Any) -> None:
-    """Run a :data:`NORM`."""
+def norm_share(job: Any, share: int, shares: int) -> None:
+    """The rows of one of ``shares`` threads."""
     rows, width = job["rows"], job["width"]
     x = rows_at(job["x"], job["x_step"], rows, width)
     residual = rows_at(job["residual"], job["residual_step"], rows, width)
@@ -110,6 +110,6 @@ def run_norm(job: Any) -> None:
     gamma = carray(pointer_to(job["gamma"], np.float32), (width,))
     beta = carray(pointer_to(job["beta"], np.float32), (width,))
     out = rows_at(job["out"], job["out_step"], rows, width)
-    for i in range(rows):
+    for i in range(rows * share // shares, rows * (share + 1) // shares):
         total = _sum_row(x, residual, job["residual"] != 0, bias, i, out)
         _normalize_row(out, i, gamma, beta, job["eps"], total)

@@ -32,7 +32,7 @@ from gpudb.backend.jit.memory import (
     release,
     yield_processor,
 )
-from gpudb.backend.jit.norms import NORM, run_norm
+from gpudb.backend.jit.norms import NORM, norm_share
 from gpudb.backend.jit.panels import PRODUCT, product_share
 from gpudb.backend.jit.pooling import POOLING, run_pooling
 from gpudb.backend.jit.vectors import at
@@ -43,8 +43,8 @@ MULTIPLY, ATTEND, NORMALIZE, LOOK_UP, POOL = range(5)
 RECORDS = (PRODUCT, ATTENTION, NORM, LOOKUP, POOLING)
 """What each kind is described by."""
 
-SHARED = ATTEND
-"""The last kind that threads share; the others take less than a share costs, for one text."""
+SHARED = NORMALIZE
+"""The last kind that threads share; the others take less than a share costs."""
 
 _PRODUCT, _ATTENTION, _NORM, _LOOKUP, _POOLING = map(from_dtype, RECORDS)
 
@@ -79,8 +79,10 @@ SPINS = 4096
 def _run_share(kind: int, job: int, share: int, shares: int) -> None:
     if kind == MULTIPLY:
         product_share(carray(pointer_to(job, _PRODUCT), 1)[0], share, shares)
-    else:
+    elif kind == ATTEND:
         attention_share(carray(pointer_to(job, _ATTENTION), 1)[0], share, shares)
+    else:
+        norm_share(carray(pointer_to(job, _NORM), 1)[0], share, shares)
 
 
 @part
@@ -116,9 +118,7 @@ def _help(board: HostArray) -> None:
 @part
 def _run_alone(kind: int, job: int) -> None:
     """What is not worth sharing."""
-    if kind == NORMALIZE:
-        run_norm(carray(pointer_to(job, _NORM), 1)[0])
-    elif kind == LOOK_UP:
+    if kind == LOOK_UP:
         run_lookup(carray(pointer_to(job, _LOOKUP), 1)[0])
     elif kind == POOL:
         run_pooling(carray(pointer_to(job, _POOLING), 1)[0])

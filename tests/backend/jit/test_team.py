@@ -17,6 +17,7 @@ from gpudb.backend.jit.backend import JitBackend
 from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.tile import COLUMNS
 from gpudb.kernels.attention import attention
+from gpudb.kernels.residual_layer_norm import residual_layer_norm
 from gpudb.types import HostArray
 from tests.backend.jit.factors import SHAPES, numbers
 from tests.tiny_plans import offsets_of
@@ -55,6 +56,18 @@ def test_attention_has_the_bits_of_one_thread(threads: int, heads: int) -> None:
     with backend.together(threads):
         found = backend.call(attention, q, k, v, offsets, heads, 0.4)
     np.testing.assert_array_equal(found, alone)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 41])
+@pytest.mark.parametrize("threads", [2, 5])
+def test_norms_have_the_bits_of_one_thread(threads: int, rows: int) -> None:
+    backend = JitBackend()
+    x, residual = numbers(rows, 37), numbers(rows, 37, seed=1)
+    bias, gamma, beta = numbers(3, 37, seed=2)
+    args = (x, bias, residual, gamma, beta, 1e-5)
+    alone = backend.call(residual_layer_norm, *args)
+    with backend.together(threads):
+        np.testing.assert_array_equal(backend.call(residual_layer_norm, *args), alone)
 
 
 def test_many_jobs_of_one_team() -> None:
