@@ -10,7 +10,7 @@ import nvtx
 
 from gpudb.backend.base import Array, Repeats
 from gpudb.backend.jit.activations import ACTIVATIONS
-from gpudb.backend.jit.allocation import keep_freed_memory
+from gpudb.backend.jit.allocation import keep_freed_memory, let_compiler_go
 from gpudb.backend.jit.arena import Arenas
 from gpudb.backend.jit.kernels.table import COMPILED
 from gpudb.backend.jit.packing import PackedWeight, pack
@@ -43,6 +43,7 @@ class JitBackend(NumpyBackend):
         self.packs: str = precision
         self._arenas = Arenas()
         keep_freed_memory()
+        let_compiler_go()
 
     def pack(self, weight: Array) -> Array:
         return pack(weight, self.packs)

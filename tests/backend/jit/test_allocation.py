@@ -1,4 +1,4 @@
-"""Freed memory stays with the process: a second batch maps no pages anew."""
+"""Freed memory stays with the process, and what LLVM took goes."""
 
 from __future__ import annotations
 
@@ -40,3 +40,32 @@ def _faults(told: bool) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
 def test_a_second_batch_maps_nothing_anew() -> None:
     assert _faults(True) < 256 < _faults(False)
+
+
+COMPILER = """
+import re
+from pathlib import Path
+import gpudb.backend.jit.kernels.table
+
+def taken():
+    files = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text(), flags=re.M)
+    code = [f for f in files if " r-xp " in f and re.search("lib(llvmlite|LLVM)", f)]
+    return sum(int(n) for f in code for n in re.findall(r"^Rss: +([0-9]+) kB", f, re.M))
+
+before = taken()
+from gpudb.backend.jit.backend import JitBackend
+JitBackend()
+print(before, taken())
+import numba
+print(numba.njit(lambda x: x + 1)(3))
+"""
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="reads /proc")
+def test_the_compiler_takes_no_memory_until_it_is_needed_again() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILER], capture_output=True, text=True, check=True
+    )
+    before, after, compiled = map(int, done.stdout.split())
+    assert after < before / 10 > 100
+    assert compiled == 4

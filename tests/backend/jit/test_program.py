@@ -16,6 +16,7 @@ from gpudb.backend.jit.program import MOST_ROWS
 from gpudb.backend.jit.rows import CONFLICT, new_rows, one_after_the_other, spread
 from gpudb.kernels.attention import attention
 from gpudb.kernels.embedding_layer_norm import embedding_layer_norm
+from gpudb.kernels.layer_norm import layer_norm
 from gpudb.kernels.pool import pool
 from gpudb.kernels.residual_layer_norm import residual_layer_norm
 from gpudb.types import HostArray
@@ -145,7 +146,18 @@ def _of_fixed_height(backend: JitBackend) -> Function:
     return run
 
 
-@pytest.mark.parametrize("make", [_doubled, _half_way, _by_distance, _of_fixed_height])
+def _padded(backend: JitBackend) -> Function:
+    """Columns that are set to zero beside the jobs."""
+    layer, scale = Layer(backend, pooled=False), numbers(2, WIDTH - 1)
+
+    def run(inputs: Inputs) -> HostArray:
+        x = backend.call(layer_norm, layer(inputs)[0], *scale, 1e-5)
+        return np.asarray(backend.call(pool, x, inputs["sequences"], "mean", None))[None]
+
+    return run
+
+
+@pytest.mark.parametrize("make", [_doubled, _half_way, _by_distance, _of_fixed_height, _padded])
 def test_what_is_not_all_jobs_runs_as_usual(
     backend: JitBackend, make: Callable[[JitBackend], Function]
 ) -> None:
