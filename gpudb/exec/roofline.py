@@ -24,7 +24,7 @@ class Roofline:
     """Of products by weights that the device packed; None where the plan has none."""
     workers: int
     blas_threads: int
-    """Threads of one product of NumPy's."""
+    """Threads of one product: of NumPy's, or of a batch that threads share."""
 
     @property
     def gflops(self) -> float:
@@ -66,7 +66,7 @@ class Roofline:
     def _products(self, precision: str | None) -> float:
         own = self.ceilings.multiplying(self.device, precision) if precision else None
         if own is not None and self.device != "numpy":
-            return own.per_worker(self.workers)
+            return own.per_worker(self.workers, self.blas_threads)
         rates = self.ceilings.computing(self.device)
         assert rates is not None  # roofline() looked
         return rates.per_worker(self.workers, self.blas_threads)

@@ -352,6 +352,7 @@ class Encoder:
             padded_tokens=sum(computed) - tokens,
             batches=len(batches),
             threads=placement.runs,
+            shared=share,
             token_budget=budget,
             seconds=perf_counter() - started,
             tokenize_seconds=reading.seconds,

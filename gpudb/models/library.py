@@ -186,11 +186,11 @@ class ModelLibrary:
         return ANSWERING[function].kind(self.encoder(name), options)
 
     def ask(
-        self, function: str, name: str, texts: Sequence[object], options: Options
+        self, function: str, name: str, texts: Sequence[pa.Array], options: Options
     ) -> tuple[pa.Array, InferStatistics]:
-        """Run what a function runs, over distinct rows of texts without nulls."""
-        encoder, columns = self.encoder(name), [self.column(name, c, "text") for c in texts]
-        return ANSWERING[function].run(encoder, columns, options, self.settings)
+        """Run what a function runs, over distinct rows without nulls of what the model reads."""
+        columns = [pa.chunked_array([column]) for column in texts]
+        return ANSWERING[function].run(self.encoder(name), columns, options, self.settings)
 
     def reads(self, name: str) -> pa.DataType:
         """Type of the columns that a model reads: texts, or the bytes of image files.

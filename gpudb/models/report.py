@@ -78,6 +78,7 @@ def report_encoder(
     setting = Setting(
         sizes=fullest_sizes(s.token_budget, longest),
         workers=max(1, min(s.threads, s.batches)),
+        blas_threads=s.shared,
         projected_nbytes=s.resident_nbytes + s.projected_nbytes,
         ceilings=ceilings,
         ceilings_note=why,
@@ -117,6 +118,7 @@ def _counts(s: InferStatistics) -> dict[str, int | float]:
         "batches": s.batches,
         "token_budget": s.token_budget,
         "threads": s.threads,
+        "shared": s.shared,
         "seconds": s.seconds,
         "tokenize_seconds": s.tokenize_seconds,
         "prepare_seconds": s.prepare_seconds,
@@ -128,7 +130,8 @@ def _counts(s: InferStatistics) -> dict[str, int | float]:
 def _summary(s: InferStatistics) -> str:
     return (
         f"{s.distinct_texts:,} distinct texts, {s.tokens:,} tokens, {s.padded_tokens} padded, "
-        f"{s.batches} batches of at most {s.token_budget:,} tokens on {s.threads} threads; "
+        f"{s.batches} batches of at most {s.token_budget:,} tokens on {s.threads} threads"
+        f"{f', shared by {s.shared}' if s.shared > 1 else ''}; "
         f"{s.seconds:.3f} s ({s.tokenize_seconds:.3f} s tokenising); "
         f"{s.tokens_per_second:,.0f} tokens/s; "
         f"{s.resident_nbytes + s.projected_nbytes:,} bytes projected at most"

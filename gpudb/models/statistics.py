@@ -28,6 +28,9 @@ class InferStatistics:
     """Rows the model computed beyond the tokens."""
     batches: int
     threads: int
+    """That batches ran on, each its own."""
+    shared: int
+    """Threads that one batch by itself was shared by, else 1."""
     token_budget: int
     seconds: float
     tokenize_seconds: float

@@ -98,8 +98,9 @@ class SqlEngine:
                 if not statements:
                     raise SqlError("there is no statement in the text; write one, e.g. SELECT 1")
                 _check_excess(parameters, statements)
-            for statement in statements:
-                self._connection.refresh(statement.query)
+            for number, statement in enumerate(statements):
+                if number:  # the one before may have changed something
+                    self._connection.refresh(statement.query)
                 try:
                     with recorded(self._history, statement.query, parameters) as done:
                         result = self._run_one(statement, parameters)

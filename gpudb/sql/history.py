@@ -12,8 +12,9 @@ import json
 import sqlite3
 from collections import deque
 from contextlib import suppress
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -75,6 +76,11 @@ class Entry:
     """None when it succeeded."""
 
 
+_NAMES = ", ".join(f'"{field.name}"' for field in fields(Entry))
+_VALUES = attrgetter(*(field.name for field in fields(Entry)))
+_INSERT = f"INSERT INTO query ({_NAMES}) VALUES ({', '.join('?' * len(fields(Entry)))})"
+
+
 class History(Closing):
     """The newest statements of a database.
 
@@ -123,11 +129,7 @@ class History(Closing):
         try:
             connection = self._connected(path)
             connection.execute("BEGIN IMMEDIATE")
-            names = ", ".join(f'"{f.name}"' for f in fields(Entry))
-            marks = ", ".join("?" * len(fields(Entry)))
-            connection.executemany(
-                f"INSERT INTO query ({names}) VALUES ({marks})", map(_row, self._waiting)
-            )
+            connection.executemany(_INSERT, map(_row, self._waiting))
             connection.execute(
                 "DELETE FROM query WHERE number <= (SELECT max(number) FROM query) - ?", (KEPT,)
             )
@@ -185,7 +187,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 def _row(entry: Entry) -> tuple[Any, ...]:
     """Values as SQLite stores them."""
-    started, seconds, statement, rows, device, models, *rest = astuple(entry)
+    started, seconds, statement, rows, device, models, *rest = _VALUES(entry)
     if len(statement) > LONGEST:
         statement = statement[:LONGEST] + "…"
     # A lone surrogate, which a statement may hold, is no UTF-8.

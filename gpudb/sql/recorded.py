@@ -24,15 +24,19 @@ def recorded(
     """
     started, clock = datetime.now(UTC).replace(tzinfo=None), perf_counter()
     results: list[SqlResult] = []
-    text = ddl.as_written(as_written(statement.strip().removesuffix(";")))
     try:
         yield results.append
     except BaseException as error:
-        message = _message(error, parameters)
+        text, message = _written(statement), _message(error, parameters)
         history.record(Entry(started, perf_counter() - clock, text, error=message))
         raise
     for result in results:
-        history.record(_entry(started, perf_counter() - clock, text, result))
+        history.record(_entry(started, perf_counter() - clock, _written(statement), result))
+
+
+def _written(statement: str) -> str:
+    """As the user wrote it."""
+    return ddl.as_written(as_written(statement.strip().removesuffix(";")))
 
 
 def _entry(started: datetime, seconds: float, statement: str, result: SqlResult) -> Entry:

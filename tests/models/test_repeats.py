@@ -11,6 +11,7 @@ import pytest
 
 import gpudb
 from gpudb.exec.prepared import PreparedPlan
+from gpudb.models import encoder
 from tests.tiny_model import write_tiny_model
 
 
@@ -49,6 +50,20 @@ def test_a_model_is_walked_once(db: gpudb.Database, runs: list[int]) -> None:
     assert len(runs) <= 2
     counted = (sum(run["tokens"] for run in r.stats.profile.runs) for r in (many, again))
     assert next(counted) == next(counted) == many.stats.tokens
+
+
+@pytest.mark.parametrize("least", [1, 1 << 60])
+def test_a_batch_by_itself_is_shared_where_it_is_worth_it(
+    db: gpudb.Database, monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    alone = db.embed("tiny", ["a red fox", "the house"])
+    monkeypatch.setattr(encoder, "LEAST_SHARED_FLOPS", least)
+    found = db.embed("tiny", ["a red fox", "the house"])
+    assert (alone.stats.batches, alone.stats.shared) == (1, 1)
+    assert (found.stats.batches, found.stats.shared) == (1, 2 if least == 1 else 1)
+    np.testing.assert_array_equal(found.numpy("embedding"), alone.numpy("embedding"))
+    explained = db.sql("EXPLAIN ANALYZE SELECT embed('tiny', 'a red fox')").plan_text
+    assert ("on 2 threads, shared by 2;" in explained) == (least == 1)
 
 
 def test_a_timed_run_walks(db: gpudb.Database, runs: list[int]) -> None:

@@ -94,7 +94,7 @@ def test_text_json_and_page_tell_the_same(db):
     assert report == result.report
     assert to_json(report) == result.plan_text
     (plan,) = report.plans
-    assert (plan.name, plan.run.workers, plan.counts["distinct_texts"]) == ("tiny@1", 2, 2)
+    assert (plan.name, plan.run.workers, plan.counts["distinct_texts"]) == ("tiny@1", 1, 2)
     assert sum(s.share for s in plan.steps) == pytest.approx(1)
     assert plan.run.peak_nbytes <= plan.run.projected_nbytes
     assert [p.engine for p in report.parts] == ["duckdb", "model", "duckdb"]
