@@ -102,8 +102,8 @@ def _smaller(encoder: Encoder, s: InferStatistics) -> list[str]:
     notes = []
     if s.threads < limits.threads:
         notes.append(f"{limits.threads} -> {s.threads} threads: memory_limit")
-    # A short column is shared among the threads, whatever the limit.
-    wished = min(limits.token_budget, -(-s.tokens // limits.threads))
+    # A short column is cut for the threads, whatever the limit.
+    wished = limits.budget(1, s.tokens, shared=False)
     if s.token_budget < wished:
         notes.append(f"batches of {wished:,} -> {s.token_budget:,} tokens: memory_limit")
     return notes

@@ -72,3 +72,17 @@ def test_a_timed_run_walks(db: gpudb.Database, runs: list[int]) -> None:
     timed = db.embed("tiny", ["a red fox"])
     assert len(runs) == 2
     np.testing.assert_array_equal(timed.numpy("embedding"), plain)
+
+
+@pytest.mark.parametrize("texts", range(1, 12))
+def test_cutting_a_column_evenly_is_not_the_limits_doing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: int
+) -> None:
+    monkeypatch.setenv("GPUDB_TOKEN_BUDGET", "10")
+    column = [f"{'fox ' * (number % 5)}red {number}" for number in range(texts)]
+    rows = ", ".join(f"('{text}')" for text in column)
+    with gpudb.connect(tmp_path / "db", device="jit", threads=2) as database:
+        database.import_model(write_tiny_model(tmp_path / "model"), "tiny")
+        assert database.embed("tiny", column).stats.token_budget <= 10
+        statement = f"SELECT embed('tiny', t) FROM (VALUES {rows}) x(t)"
+        assert "memory_limit" not in database.sql(f"EXPLAIN ANALYZE {statement}").plan_text
