@@ -16,11 +16,11 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from gpudb.backend.jit.llvm import LONG, read, repeated, write
+from gpudb.backend.jit.compiled.llvm import LONG, read, repeated, write
+from gpudb.backend.jit.compiled.tile import STEPS, Step
+from gpudb.backend.jit.compiled.vectors import operation, pointer
 from gpudb.backend.jit.packing import GROUPS
 from gpudb.backend.jit.target import TARGET
-from gpudb.backend.jit.tile import STEPS, Step
-from gpudb.backend.jit.vectors import operation, pointer
 
 CHAINS = TARGET.rows * TARGET.vectors
 KINDS = {"float32": types.float32, "bfloat16": types.uint16, "int8": types.int8}

@@ -116,14 +116,14 @@ def _compiled() -> Iterator[tuple[str, str]]:
     if reason := obstacle():
         yield "jit", f"not available: {reason}"
         return
-    from gpudb.backend.jit.compiled import code_folder
+    from gpudb.backend.jit.library import code_folder
     from gpudb.backend.jit.target import TARGET
 
     has = {"float32": True, "bfloat16": TARGET.bfloat16, "int8": TARGET.int8}
     able = ", ".join(name for name in has if has[name])
     folder = code_folder()
     kept = f"machine code is kept in {folder}"
-    anew = "each process compiles anew: no folder for its code can be written; set NUMBA_CACHE_DIR"
+    anew = "each process compiles anew: no folder for its code can be written; set GPUDB_CODE_DIR"
     yield "jit", f"{TARGET.name}, {able}; {kept if folder else anew}"
 
 

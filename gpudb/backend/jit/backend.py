@@ -13,6 +13,7 @@ from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.allocation import keep_freed_memory, let_compiler_go
 from gpudb.backend.jit.arena import Arenas
 from gpudb.backend.jit.kernels.table import COMPILED
+from gpudb.backend.jit.library import library
 from gpudb.backend.jit.packing import PackedWeight, pack
 from gpudb.backend.jit.products import linear
 from gpudb.backend.jit.program import Programs
@@ -20,8 +21,6 @@ from gpudb.backend.jit.team import together
 from gpudb.backend.numpy import NumpyBackend
 from gpudb.kernels import Kernel
 from gpudb.kernels.bias_activation import bias_activation
-
-NO_BIAS = np.empty(0, np.float32)
 
 
 class JitBackend(NumpyBackend):
@@ -42,6 +41,7 @@ class JitBackend(NumpyBackend):
     def __init__(self, precision: str = "float32") -> None:
         self.packs: str = precision
         self._arenas = Arenas()
+        library()
         keep_freed_memory()
         let_compiler_go()
 
@@ -56,7 +56,7 @@ class JitBackend(NumpyBackend):
 
     def matmul(self, a: Array, b: Array, transpose_b: bool = False) -> Array:
         if isinstance(b, PackedWeight):
-            return linear(a, b, NO_BIAS, ACTIVATIONS[None])
+            return linear(a, b, None, ACTIVATIONS[None])
         return super().matmul(a, b, transpose_b)
 
     def linear(self, x: Array, weight: Array, bias: Array, activation: str | None) -> Array:
@@ -64,7 +64,7 @@ class JitBackend(NumpyBackend):
             return super().linear(x, weight, bias, activation)
         if activation in ACTIVATIONS:
             return linear(x, weight, bias, ACTIVATIONS[activation])
-        product = linear(x, weight, NO_BIAS, ACTIVATIONS[None])
+        product = linear(x, weight, None, ACTIVATIONS[None])
         return self.call(bias_activation, product, bias, activation)
 
     def call(self, kernel: Kernel, *args: Any) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,9 @@ def obstacle() -> str:
     """What stands in the way; empty where nothing does."""
     if find_spec("numba") is None:
         return f"numba not installed: {INSTALL}"
-    from numba import config
-
-    if config.DISABLE_JIT:
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
         return "NUMBA_DISABLE_JIT is set"
+    # Not at the top: llvmlite is there with numba only.
     from gpudb.backend.jit.target import TARGET
 
     if TARGET.lanes == 4 and TARGET.x86:

@@ -4,32 +4,52 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudb.backend.jit.packing import PackedWeight
-from gpudb.backend.jit.panels import BFLOAT16, FLOAT32, INT8, describe
+from gpudb.backend.jit.packing import COLUMNS, PackedWeight
+from gpudb.backend.jit.records import (
+    MATRIX_BY_BFLOAT16,
+    MATRIX_BY_FLOAT32,
+    MATRIX_BY_INT8,
+    MULTIPLY,
+    added,
+    matrix,
+    record,
+)
 from gpudb.backend.jit.rows import new_rows, one_after_the_other, spread
-from gpudb.backend.jit.team import MULTIPLY, run
-from gpudb.backend.jit.tile import COLUMNS
+from gpudb.backend.jit.team import run
 from gpudb.types import HostArray
 
-DTYPES = {"float32": FLOAT32, "bfloat16": BFLOAT16, "int8": INT8}
+DTYPES = {
+    "float32": MATRIX_BY_FLOAT32,
+    "bfloat16": MATRIX_BY_BFLOAT16,
+    "int8": MATRIX_BY_INT8,
+}
 
 
-def linear(x: HostArray, weight: PackedWeight, bias: HostArray, activation: int) -> HostArray:
-    """``(n, inner)``, ``(columns, inner)``, ``(columns,)`` or ``(0,)`` -> ``(n, columns)``."""
+def linear(
+    x: HostArray, weight: PackedWeight, bias: HostArray | None, activation: int
+) -> HostArray:
+    """``(n, inner)``, ``(columns, inner)``, ``(columns,)`` or None -> ``(n, columns)``."""
     x = _left_factor(np.asarray(x, np.float32), weight)
-    bias = _over_panels(bias, weight)
+    if bias is not None:
+        bias = _over_panels(bias, weight)
     out = new_rows(len(x), weight.columns)
     panels, scales, sums = weight.places
-    job = np.array(
-        [
-            DTYPES[weight.dtype],
-            *(0, 0, 0, 0),  # the left factor
-            *(panels, *weight.panels.shape[:2], scales, sums),
-            *(0, 0, activation, 0, 0, weight.columns),  # bias and result
-        ],
-        np.int64,
+    job = record(
+        MULTIPLY,
+        dtype=DTYPES[weight.dtype],
+        **matrix("x", x),
+        rows=len(x),
+        inner=x.shape[1],
+        panels=panels,
+        count=weight.panels.shape[0],
+        steps=weight.panels.shape[1],
+        scales=scales,
+        sums=sums,
+        **added(bias),
+        activation=activation,
+        **matrix("out", out),
+        columns=weight.columns,
     )
-    describe(job, x, bias, out)
     run(MULTIPLY, job, x, bias, weight, out)
     return out
 
@@ -43,7 +63,7 @@ def _left_factor(x: HostArray, weight: PackedWeight) -> HostArray:
 
 
 def _over_panels(bias: HostArray, weight: PackedWeight) -> HostArray:
-    """A number for each column of every panel; none where there is no bias."""
+    """A number for each column of every panel."""
     bias = np.ascontiguousarray(bias, np.float32)
     behind = weight.panels.shape[0] * COLUMNS - len(bias)
-    return np.pad(bias, (0, behind)) if len(bias) and behind else bias
+    return np.pad(bias, (0, behind)) if behind else bias

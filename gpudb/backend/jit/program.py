@@ -17,13 +17,13 @@ import nvtx
 from gpudb.backend.jit.arena import Arena, Arenas
 from gpudb.backend.jit.records import places
 from gpudb.backend.jit.rows import spread_width
-from gpudb.backend.jit.team import RECORDS, recording, run_all
+from gpudb.backend.jit.team import recording, run_all
 from gpudb.types import HostArray
 
 MOST_ROWS = 1024
 """Of a batch that a program is made for; of larger ones Python takes a small part of the time."""
 
-READ = ("x", "residual", "q", "k", "v", "offsets", "lines", "numbers")
+READ = ("x", "residual", "y", "q", "k", "v", "cos", "sin", "offsets", "lines", "numbers")
 """Fields of records that say where something of the batch lies; 0 where there is none."""
 FOLLOW = ("rows", "sequences")
 """Fields that are numbers of the batch."""
@@ -166,8 +166,8 @@ class _Noting:
 
     def note(self, kind: int, job: HostArray, arrays: tuple[Any, ...]) -> None:
         """A job that is about to run, and the arrays it reads and writes."""
-        read = (int(job[place]) for place in _places(kind, *READ))
-        numbers = (int(job[place]) for place in _places(kind, *FOLLOW))
+        read = (int(job[place]) for place in places(kind, *READ))
+        numbers = (int(job[place]) for place in places(kind, *FOLLOW))
         self.whole = (
             self.whole
             and all(self.arena.holds_address(address) for address in read if address)
@@ -190,7 +190,7 @@ class _Noting:
 
         def everywhere(*names: str) -> HostArray:
             each = zip(kinds, starts, strict=True)
-            found = [start + place for kind, start in each for place in _places(kind, *names)]
+            found = [start + place for kind, start in each for place in places(kind, *names)]
             return np.array(found, np.int64)
 
         follow = everywhere(*FOLLOW)
@@ -208,9 +208,3 @@ class _Noting:
             len(result) == self.sequences,
             tuple(self.kept),
         )
-
-
-def _places(kind: int, *names: str) -> list[int]:
-    """Where those of these fields are that a kind of job has."""
-    record = RECORDS[kind]
-    return places(record, *(name for name in names if name in (record.names or ())))

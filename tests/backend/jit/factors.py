@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from gpudb.backend.jit.llvm import LANES
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS
 from gpudb.backend.jit.rows import CONFLICT
-from gpudb.backend.jit.tile import COLUMNS, ROWS
 from gpudb.types import HostArray
 
 HEIGHTS = (0, 1, 2, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS + 1, 16 * ROWS + 1)

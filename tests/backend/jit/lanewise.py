@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from gpudb.backend.jit.compiled import part
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.vectors import at, load, store
+from gpudb.backend.jit.compiled.arrays import at
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.vectors import load, store
 from gpudb.types import HostArray
 
 TINY = np.finfo(np.float32).tiny

@@ -17,8 +17,8 @@ from gpudb.backend.jit import target
 LACKING = target.TARGET
 target.TARGET = replace(LACKING, bfloat16=True, int8=True)
 
-from gpudb.backend.jit import tile, vectors  # noqa: E402
-from gpudb.backend.jit.llvm import FLOATS, INT, INTS, float_call, integer  # noqa: E402
+from gpudb.backend.jit.compiled import tile, vectors  # noqa: E402
+from gpudb.backend.jit.compiled.llvm import FLOATS, INT, INTS, float_call, integer  # noqa: E402
 
 
 def _by_pairs(builder: Any, left: Any, right: Any, sums: Any) -> Any:

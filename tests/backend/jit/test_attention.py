@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpudb.backend.jit.backend import JitBackend
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS
 from gpudb.backend.jit.kernels import attention as compiled_attention
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.tile import COLUMNS, ROWS
 from gpudb.kernels.attention import attention
 from gpudb.types import HostArray
 from tests import reference_encoder

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpudb.backend.jit.activations import ACTIVATIONS, activate
-from gpudb.backend.jit.compiled import part
-from gpudb.backend.jit.functions import erf, exp, first_positive
+from gpudb.backend.jit.activations import ACTIVATIONS
+from gpudb.backend.jit.compiled.activations import activate
+from gpudb.backend.jit.compiled.functions import erf, exp, first_positive
+from gpudb.backend.jit.compiled.part import part
 from gpudb.kernels.elementwise import MAPS
 from gpudb.types import HostArray
 from tests.backend.jit.lanewise import EDGES, TINY, lanewise, pairs, units_off

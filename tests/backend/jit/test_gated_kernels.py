@@ -9,7 +9,7 @@ import pytest
 
 from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.backend import JitBackend
-from gpudb.backend.jit.llvm import LANES
+from gpudb.backend.jit.compiled.llvm import LANES
 from gpudb.kernels.gated import gated
 from gpudb.kernels.rotary import rotary
 from gpudb.types import HostArray

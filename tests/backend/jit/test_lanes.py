@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpudb.backend.jit.compiled import part
-from gpudb.backend.jit.lanes import first_lanes, lanes_largest, lanes_sum, transpose
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.vectors import at, load, store
+from gpudb.backend.jit.compiled.arrays import at
+from gpudb.backend.jit.compiled.lanes import first_lanes, lanes_largest, lanes_sum, transpose
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.vectors import load, store
 from gpudb.types import HostArray
 from tests.backend.jit.lanewise import EDGES
 

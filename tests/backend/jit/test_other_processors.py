@@ -20,7 +20,7 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "AVX2": ("haswell", "+sse4.2,+avx,+avx2,+fma"),
     "128-bit vectors": ("nehalem", "+sse4.2"),
 }
-"""Name of a target -> what numba is told of the processor."""
+"""Name of a target -> what is said of the processor."""
 
 FILES = (
     *("lanes", "tile", "products", "attention", "pool", "row_kernels", "gated_kernels"),
@@ -62,7 +62,7 @@ def environment(form: str, folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "NUMBA_CPU_NAME": name,
         "NUMBA_CPU_FEATURES": features,
-        "NUMBA_CACHE_DIR": str(folder),
+        "GPUDB_CODE_DIR": str(folder),
     }
 
 

@@ -10,9 +10,9 @@ import pytest
 
 import gpudb
 from gpudb.backend import open_backend
+from gpudb.backend.jit.compiled.tile import COLUMNS
 from gpudb.backend.jit.packing import GROUPS, PackedWeight
 from gpudb.backend.jit.target import TARGET
-from gpudb.backend.jit.tile import COLUMNS
 from gpudb.backend.numpy import NumpyBackend
 from gpudb.exec import placement, weights
 from gpudb.exec.graph import order_steps

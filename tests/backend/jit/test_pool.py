@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gpudb.backend.jit.backend import JitBackend
-from gpudb.backend.jit.llvm import LANES
+from gpudb.backend.jit.compiled.llvm import LANES
 from gpudb.kernels.pool import pool
 from gpudb.plan.sequence import POOLINGS as KINDS
 from gpudb.types import HostArray

@@ -9,30 +9,30 @@ from hypothesis import strategies as st
 
 from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.backend import JitBackend
+from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS
 from gpudb.backend.jit.packing import pack
 from gpudb.backend.jit.products import linear
 from gpudb.backend.jit.rows import CONFLICT
-from gpudb.backend.jit.tile import COLUMNS, ROWS
 from gpudb.kernels.elementwise import MAPS
 from gpudb.types import HostArray
 from tests.backend.jit.factors import LAID_OUT, SHAPES, numbers
 
-NO_BIAS = np.empty(0, np.float32)
 EPS = float(np.finfo(np.float32).eps)
 
 
 def product(
-    x: HostArray, w: HostArray, bias: HostArray = NO_BIAS, activation: str | None = None
+    x: HostArray, w: HostArray, bias: HostArray | None = None, activation: str | None = None
 ) -> HostArray:
     """What is tested."""
     return linear(x, pack(w, "float32"), bias, ACTIVATIONS[activation])
 
 
-def check(x: HostArray, w: HostArray, bias: HostArray = NO_BIAS) -> None:
+def check(x: HostArray, w: HostArray, bias: HostArray | None = None) -> None:
     """Each sum is off by a rounding of each step at most, of the sizes that are added."""
     wide_x, wide_w = x.astype(np.float64), w.astype(np.float64)
-    expected = wide_x @ wide_w.T + (bias if len(bias) else 0)
-    sizes = np.abs(wide_x) @ np.abs(wide_w).T + (np.abs(bias) if len(bias) else 0)
+    added = 0 if bias is None else bias
+    expected = wide_x @ wide_w.T + added
+    sizes = np.abs(wide_x) @ np.abs(wide_w).T + np.abs(added)
     found = product(x, w, bias)
     assert found.dtype == np.float32
     assert found.shape == expected.shape
@@ -43,7 +43,7 @@ def check(x: HostArray, w: HostArray, bias: HostArray = NO_BIAS) -> None:
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize(("rows", "inner", "columns"), SHAPES)
 def test_a_product_equals_float64(rows: int, inner: int, columns: int, biased: bool) -> None:
-    bias = numbers(columns, seed=3) if biased else NO_BIAS
+    bias = numbers(columns, seed=3) if biased else None
     check(numbers(rows, inner, seed=1), numbers(columns, inner, seed=2), bias)
 
 
@@ -111,7 +111,7 @@ def test_nothing_is_written_into_the_factors() -> None:
 @pytest.mark.parametrize("activation", list(ACTIVATIONS), ids=str)
 def test_an_activation_follows_the_bias(activation: str | None, biased: bool) -> None:
     x, w = numbers(2 * ROWS + 1, 24), numbers(2 * COLUMNS + 5, 24)
-    bias = numbers(len(w)) if biased else NO_BIAS
+    bias = numbers(len(w)) if biased else None
     expected = x.astype(np.float64) @ w.T.astype(np.float64) + (bias if biased else 0)
     if activation:
         expected = MAPS[activation](expected)

@@ -8,21 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpudb.backend import open_backend
-from gpudb.backend.jit import panels
 from gpudb.backend.jit.activations import ACTIVATIONS
+from gpudb.backend.jit.compiled import products
+from gpudb.backend.jit.compiled.products import chunk_rows
+from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS
 from gpudb.backend.jit.packing import pack
-from gpudb.backend.jit.panels import chunk_rows
 from gpudb.backend.jit.probe import obstacle
 from gpudb.backend.jit.products import linear
 from gpudb.backend.jit.rows import CONFLICT
 from gpudb.backend.jit.target import TARGET
-from gpudb.backend.jit.tile import COLUMNS, ROWS
 from gpudb.errors import DeviceError
 from gpudb.kernels.elementwise import MAPS
 from gpudb.types import HostArray, widen
 from tests.backend.jit.factors import LAID_OUT, SHAPES, numbers
 
-NO_BIAS = np.empty(0, np.float32)
 EPS = float(np.finfo(np.float32).eps)
 HAS = {"bfloat16": TARGET.bfloat16, "int8": TARGET.int8}
 NEEDS = {"bfloat16": "AVX512_BF16", "int8": "AVX512_VNNI"}
@@ -35,7 +34,11 @@ int8 = pytest.mark.skipif(not TARGET.int8, reason="needs AVX512_VNNI")
 
 
 def product(
-    x: HostArray, w: HostArray, dtype: str, bias: HostArray = NO_BIAS, activation: str | None = None
+    x: HostArray,
+    w: HostArray,
+    dtype: str,
+    bias: HostArray | None = None,
+    activation: str | None = None,
 ) -> HostArray:
     """What is tested."""
     return linear(x, pack(w, dtype), bias, ACTIVATIONS[activation])
@@ -81,9 +84,9 @@ def test_a_precision_the_processor_lacks_is_refused_with_the_reason() -> None:
 
 def test_what_the_processor_lacks_is_not_compiled() -> None:
     # An assembler that does not know an instruction ends the process.
-    functions = {"bfloat16": panels._if_bfloat16, "int8": panels._if_int8}
+    functions = {"bfloat16": products._if_bfloat16, "int8": products._if_int8}
     for precision, has in HAS.items():
-        assert (functions[precision] is not panels._lacking) == has
+        assert (functions[precision] is not products._lacking) == has
 
 
 def check_bfloat16(x: HostArray, w: HostArray, bias: HostArray) -> None:
@@ -248,7 +251,7 @@ def test_rows_that_pass_in_chunks_have_the_bits_of_rows_alone(
     inner = 300
     rows = 3 * chunk_rows(10_000, 4 * inner) + 5
     x, weight = numbers(rows, inner), pack(numbers(COLUMNS + 3, inner), dtype)
-    whole = linear(x, weight, NO_BIAS, ACTIVATIONS[None])
+    whole = linear(x, weight, None, ACTIVATIONS[None])
     some = [0, ROWS, rows // 3, rows // 2, rows - 6, rows - 1]
-    alone = linear(x[some], weight, NO_BIAS, ACTIVATIONS[None])
+    alone = linear(x[some], weight, None, ACTIVATIONS[None])
     np.testing.assert_array_equal(whole[some], alone)

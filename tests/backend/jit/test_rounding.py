@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpudb.backend.jit.compiled import part
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.rounding import quantize_row, round_row
+from gpudb.backend.jit.compiled.arrays import at
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.rounding import quantize_row, round_row
+from gpudb.backend.jit.compiled.vectors import load, store_bfloat16, store_bytes
 from gpudb.backend.jit.target import TARGET
-from gpudb.backend.jit.vectors import at, load, store_bfloat16, store_bytes
 from gpudb.types import HostArray
 from tests.backend.jit.lanewise import DENORMAL, EDGES, LARGE, TINY
 

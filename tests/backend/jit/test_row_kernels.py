@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpudb.backend.jit.backend import JitBackend
+from gpudb.backend.jit.compiled.llvm import LANES
 from gpudb.backend.jit.kernels.table import COMPILED
-from gpudb.backend.jit.llvm import LANES
 from gpudb.kernels.embedding_layer_norm import embedding_layer_norm
 from gpudb.kernels.layer_norm import layer_norm
 from gpudb.kernels.residual_layer_norm import residual_layer_norm

@@ -14,8 +14,8 @@ import pytest
 from gpudb.backend import open_backend
 from gpudb.backend.jit import team
 from gpudb.backend.jit.backend import JitBackend
+from gpudb.backend.jit.compiled.tile import COLUMNS
 from gpudb.backend.jit.target import TARGET
-from gpudb.backend.jit.tile import COLUMNS
 from gpudb.kernels.attention import attention
 from gpudb.kernels.residual_layer_norm import residual_layer_norm
 from gpudb.types import HostArray

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpudb.backend.jit.compiled import part
+from gpudb.backend.jit.compiled.arrays import at
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.products import tile_height
+from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_tile
 from gpudb.backend.jit.packing import GROUPS, aligned, pack
-from gpudb.backend.jit.panels import tile_height
 from gpudb.backend.jit.target import TARGET
-from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
-from gpudb.backend.jit.vectors import at
 from gpudb.errors import DeviceError
 from gpudb.types import HostArray
 

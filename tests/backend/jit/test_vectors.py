@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba.core.errors import TypingError
 
-from gpudb.backend.jit.compiled import part
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.vectors import (
+from gpudb.backend.jit.compiled.arrays import at
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.vectors import (
     absolute,
-    at,
     fma,
     larger,
     larger_or_nan,

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudb.backend.jit.heads import ATTENTION, HEADS, SCALE, describe
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.records import new_record
+from gpudb.backend.jit.records import ATTEND, added, matrix, record
 from gpudb.backend.jit.rows import new_rows, one_after_the_other, whole_numbers
-from gpudb.backend.jit.team import ATTEND, run
+from gpudb.backend.jit.target import TARGET
+from gpudb.backend.jit.team import run
 from gpudb.kernels.attention import along_distances, reference
 from gpudb.types import HostArray
-
-NO_BIAS = np.empty(0, np.float32)
-NO_LINES = np.empty((0, 0), np.float32)
 
 
 def attention(
@@ -37,18 +33,33 @@ def attention(
     out[offsets[-1] :] = 0  # of no sequence
     if not out.size:
         return out
-    added = NO_BIAS if bias is None else np.ascontiguousarray(bias)
-    rows = whole_numbers(offsets)
-    lines = NO_LINES if relative is None else _lines(relative, int(np.diff(rows).max(initial=1)))
-    job = new_record(ATTENTION)
-    job[HEADS] = heads
-    job.view(np.float64)[SCALE] = scale
-    describe(job, q, k, v, added, rows, lines, out)
-    run(ATTEND, job, q, k, v, added, rows, lines, out)
+    if bias is not None:
+        bias = np.ascontiguousarray(bias)
+    starts = whole_numbers(offsets)
+    lines = None if relative is None else _lines(relative, int(np.diff(starts).max(initial=1)))
+    by_distance = {}
+    if lines is not None:
+        by_distance = {"lines": lines.ctypes.data, "lined": len(lines), "line": lines.shape[1]}
+    job = record(
+        ATTEND,
+        **matrix("q", q),
+        **matrix("k", k),
+        **matrix("v", v),
+        **added(bias),
+        offsets=starts.ctypes.data,
+        sequences=len(starts) - 1,
+        heads=heads,
+        **by_distance,
+        scale=scale,
+        **matrix("out", out),
+        rows=len(out),
+        width=out.shape[1],
+    )
+    run(ATTEND, job, q, k, v, bias, starts, lines, out)
     return out
 
 
 def _lines(relative: HostArray, longest: int) -> HostArray:
     """A number for each distance, and as many more as one vector may read behind the last."""
-    lines = np.pad(along_distances(relative, longest), ((0, 0), (0, LANES)))
+    lines = np.pad(along_distances(relative, longest), ((0, 0), (0, TARGET.lanes)))
     return np.ascontiguousarray(lines)

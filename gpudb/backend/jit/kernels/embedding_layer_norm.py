@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from gpudb.backend.jit.kernels.layer_norm import layer_norm
-from gpudb.backend.jit.lookups import ADDS, LOOKUP, OUTSIDE, describe
-from gpudb.backend.jit.records import new_record
+from gpudb.backend.jit.records import LOOK_UP, matrix, places, record
 from gpudb.backend.jit.rows import new_rows, one_after_the_other, whole_numbers
-from gpudb.backend.jit.team import LOOK_UP, run
+from gpudb.backend.jit.team import run
 from gpudb.kernels.embedding_layer_norm import reference
 from gpudb.types import HostArray
+
+(_OUTSIDE,) = places(LOOK_UP, "outside")
 
 
 def embedding_layer_norm(
@@ -28,10 +29,17 @@ def embedding_layer_norm(
     out = new_rows(len(rows[0]), tables[0].shape[1])
     for number, (table, row) in enumerate(zip(tables, rows, strict=True)):
         table, row = one_after_the_other(table), whole_numbers(row)
-        job = new_record(LOOKUP)
-        job[ADDS] = number > 0
-        describe(job, table, row, out)
+        job = record(
+            LOOK_UP,
+            **matrix("table", table),
+            height=table.shape[0],
+            width=table.shape[1],
+            numbers=row.ctypes.data,
+            rows=len(row),
+            adds=number > 0,
+            **matrix("out", out),
+        )
         run(LOOK_UP, job, table, row, out)
-        if job[OUTSIDE]:
+        if job[_OUTSIDE]:
             return np.asarray(reference(tables, rows, gamma, beta, eps))  # so does it here
     return layer_norm(out, gamma, beta, eps)

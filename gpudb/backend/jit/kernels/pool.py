@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
 
-from gpudb.backend.jit import pooling
-from gpudb.backend.jit.pooling import KINDS, POOLING
-from gpudb.backend.jit.records import new_record
+from gpudb.backend.jit.records import (
+    CLS,
+    LAST,
+    MAX,
+    MEAN,
+    POOL,
+    RISING_MEAN,
+    ROOT_MEAN,
+    matrix,
+    record,
+)
 from gpudb.backend.jit.rows import new_rows, one_after_the_other, whole_numbers
-from gpudb.backend.jit.team import POOL, run
+from gpudb.backend.jit.team import run
 from gpudb.types import HostArray
+
+KINDS: Mapping[str, int] = {
+    "mean": MEAN,
+    "max": MAX,
+    "cls": CLS,
+    "last": LAST,
+    "root_mean": ROOT_MEAN,
+    "rising_mean": RISING_MEAN,
+}
 
 
 def pool(x: HostArray, offsets: HostArray, kind: str, eps: float | None) -> HostArray:
     """As :mod:`gpudb.kernels.pool`."""
-    x, rows = one_after_the_other(x), whole_numbers(offsets)
+    x, starts = one_after_the_other(x), whole_numbers(offsets)
     out = new_rows(len(offsets) - 1, x.shape[1])
-    job = new_record(POOLING)
-    job[pooling.KIND], job[pooling.NORMALIZED] = KINDS[kind], eps is not None
-    job.view(np.float64)[pooling.EPS] = 0.0 if eps is None else eps
-    pooling.describe(job, x, rows, out)
-    run(POOL, job, x, rows, out)
+    job = record(
+        POOL,
+        **matrix("x", x),
+        rows=len(x),
+        width=x.shape[1],
+        offsets=starts.ctypes.data,
+        sequences=len(out),
+        kind=KINDS[kind],
+        normalized=eps is not None,
+        eps=0.0 if eps is None else eps,
+        **matrix("out", out),
+    )
+    run(POOL, job, x, starts, out)
     return out

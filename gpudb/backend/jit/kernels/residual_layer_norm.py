@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpudb.backend.jit.kernels.layer_norm import NO_BIAS, normalized
+from gpudb.backend.jit.kernels.layer_norm import normalized
 from gpudb.backend.jit.rows import new_rows
 from gpudb.types import HostArray
 
@@ -16,5 +16,4 @@ def residual_layer_norm(
     eps: float,
 ) -> HostArray:
     """As :mod:`gpudb.kernels.residual_layer_norm`."""
-    bias = NO_BIAS if bias is None else bias
     return normalized(x, residual, bias, gamma, beta, eps, new_rows(*residual.shape))

@@ -8,8 +8,8 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from gpudb.backend.jit.llvm import FLOATS, INT, INTS, LANES, first, read, repeated, write
-from gpudb.backend.jit.vectors import operation, pointer, vector
+from gpudb.backend.jit.compiled.llvm import FLOATS, INT, INTS, LANES, first, read, repeated, write
+from gpudb.backend.jit.compiled.vectors import operation, pointer, vector
 
 
 @operation(types.float32, vector)

@@ -15,17 +15,14 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
-from gpudb.backend.jit.compiled import part
-from gpudb.backend.jit.llvm import (
+from gpudb.backend.jit.compiled.llvm import (
     BYTE,
     FLOATS,
     INT,
     INTS,
     LANES,
-    LONG,
     constant,
     first,
     float_call,
@@ -35,6 +32,7 @@ from gpudb.backend.jit.llvm import (
     repeated,
     write,
 )
+from gpudb.backend.jit.compiled.part import part
 from gpudb.backend.jit.target import TARGET
 
 
@@ -81,27 +79,6 @@ def operation(result: Any, *arguments: Any) -> Callable[[Callable[..., Any]], An
         return intrinsic(typed)
 
     return decorate
-
-
-@intrinsic
-def at(typingctx, x, index):  # type: ignore[no-untyped-def]
-    """Address of the element ``x[index]``; the index is a tuple, one integer for each axis."""
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        array, place = values
-        struct = context.make_array(x)(context, builder, array)
-        strides = cgutils.unpack_tuple(builder, struct.strides, x.ndim)
-        where = builder.ptrtoint(struct.data, LONG)
-        itemsize = ir.Constant(LONG, x.dtype.bitwidth // 8)
-        for axis, kind in enumerate(index):
-            i = context.cast(builder, builder.extract_value(place, axis), kind, types.int64)
-            step = itemsize if axis == x.ndim - 1 else strides[axis]
-            where = builder.add(where, builder.mul(i, step))
-        return where
-
-    if isinstance(x, types.Array) and isinstance(index, types.BaseTuple) and x.ndim == len(index):
-        return pointer(x, index), generate
-    return None
 
 
 @operation(vector, pointer)

@@ -10,51 +10,34 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, types
 
-from gpudb.backend.jit.activations import activate
-from gpudb.backend.jit.compiled import array, compiled, matrix, part, written
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.memory import pointer_to
-from gpudb.backend.jit.records import places, rows_at, step_of
-from gpudb.backend.jit.rounding import quantize_row, round_row
+from gpudb.backend.jit.compiled.activations import activate
+from gpudb.backend.jit.compiled.arrays import (
+    aligned,
+    allocate,
+    array_at,
+    at,
+    free,
+    on_stack,
+    rows_at,
+)
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.rounding import quantize_row, round_row
+from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_tile
+from gpudb.backend.jit.compiled.vectors import load, load_less, splat, store, store_up_to
+from gpudb.backend.jit.packing import ALIGNMENT
+from gpudb.backend.jit.records import MATRIX_BY_BFLOAT16, MATRIX_BY_FLOAT32
 from gpudb.backend.jit.target import TARGET
-from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
-from gpudb.backend.jit.vectors import at, load, load_less, splat, store, store_up_to
 from gpudb.types import HostArray
-
-FLOAT32, BFLOAT16, INT8 = range(3)
 
 _ZERO = np.float32(0)
 
-PRODUCT = np.dtype(
-    [
-        *((name, "i8") for name in ("dtype", "x", "x_step", "rows", "inner")),
-        *((name, "i8") for name in ("panels", "count", "steps", "scales", "sums")),
-        *((name, "i8") for name in ("bias", "biased", "activation", "out", "out_step", "columns")),
-    ]
-)
-"""A product as it is asked for: addresses of arrays, bytes from row to row of ``x``, sizes.
-``biased`` is the length of the bias, 0 for none; else there is a number for each column of every
-panel."""
-
-
-_X, _X_STEP, _ROWS, _INNER = places(PRODUCT, "x", "x_step", "rows", "inner")
-_BIAS, _BIASED, _OUT, _OUT_STEP = places(PRODUCT, "bias", "biased", "out", "out_step")
+_tile, _counts = on_stack(4 * ROWS * COLUMNS), on_stack(4 * ROWS * COLUMNS)
+_zeros = on_stack(4 * COLUMNS)
 
 CHUNK_NBYTES = 512 << 10
 """Bytes of rows that all panels pass before the next ones do: half of a second-level cache."""
-
-
-@compiled(
-    written(types.int64, 1), matrix(types.float32), array(types.float32), matrix(types.float32)
-)
-def describe(job: HostArray, x: HostArray, bias: HostArray, out: HostArray) -> None:
-    """Write into a :data:`PRODUCT` where its left factor, its bias and its result are."""
-    job[_X], job[_X_STEP] = at(x, (0, 0)), step_of(x)
-    job[_ROWS], job[_INNER] = x.shape
-    job[_BIAS], job[_BIASED] = at(bias, (0,)), len(bias)
-    job[_OUT], job[_OUT_STEP] = at(out, (0, 0)), step_of(out)
 
 
 @part
@@ -109,12 +92,14 @@ def _multiply_rows(
     height: int,
 ) -> None:
     """``out`` from row ``first`` on, for all rows of ``left``; tiles of ``height``."""
-    tile, zeros = np.empty((ROWS, COLUMNS), np.float32), np.zeros(COLUMNS, np.float32)
+    tile, zeros = array_at(_tile(), np.float32, (ROWS, COLUMNS)), _zeros()
+    for v in range(0, COLUMNS, LANES):
+        store(zeros + 4 * v, splat(_ZERO))
     in_tile = (at(tile, (0, 0)), tile.strides[0])
     rows = left.shape[0]
     for p in range(panels.shape[0]):
         j = p * COLUMNS
-        begin = at(bias, (j,)) if len(bias) else at(zeros, (0,))
+        begin = at(bias, (j,)) if len(bias) else zeros
         for i in range(0, rows, height):
             count = min(height, rows - i)
             along = (at(left, (i, 0)), left.strides[0])
@@ -131,28 +116,34 @@ def _multiply_rows(
 @part
 def _float32(
     x: HostArray, panels: HostArray, bias: HostArray, activation: int, out: HostArray
-) -> None:
+) -> bool:
     rows, inner = x.shape
     height, chunk = tile_height(rows), chunk_rows(rows, x.strides[0])
     for first in range(0, rows, chunk):
         part_of_x = x[first : first + chunk]
         _multiply_rows(part_of_x, inner, panels, bias, activation, out, first, height)
+    return True
 
 
 @part
 def _bfloat16(
     x: HostArray, panels: HostArray, bias: HostArray, activation: int, out: HostArray
-) -> None:
+) -> bool:
     rows, steps = x.shape[0], panels.shape[1]
     padded = _padded(x.shape[1])
     height, chunk = tile_height(rows), chunk_rows(rows, 2 * padded)
-    rounded = np.empty((chunk, padded), np.uint16)
+    memory = allocate(2 * chunk * padded + ALIGNMENT)
+    if memory == 0:
+        return False
+    rounded = array_at(aligned(memory), np.uint16, (chunk, padded))
     for first in range(0, rows, chunk):
         last = min(rows, first + chunk)
         for i in range(first, last):
             round_row(x, i, rounded, i - first)
         part_of_x = rounded[: last - first]
         _multiply_rows(part_of_x, steps, panels, bias, activation, out, first, height)
+    free(memory)
+    return True
 
 
 @part
@@ -164,13 +155,21 @@ def _int8(
     bias: HostArray,
     activation: int,
     out: HostArray,
-) -> None:
+) -> bool:
     rows, steps = x.shape[0], panels.shape[1]
     padded = _padded(x.shape[1])
     height, chunk = tile_height(rows), chunk_rows(rows, padded)
-    bytes_of = np.empty((chunk, padded), np.uint8)
-    row_steps, zeros = np.empty(chunk, np.float32), np.empty(chunk, np.int32)
-    counts, tile = np.empty((ROWS, COLUMNS), np.int32), np.empty((ROWS, COLUMNS), np.float32)
+    steps_at = aligned(chunk * padded)
+    zeros_at = steps_at + 4 * chunk
+    memory = allocate(zeros_at + 4 * chunk + ALIGNMENT)
+    if memory == 0:
+        return False
+    start = aligned(memory)
+    bytes_of = array_at(start, np.uint8, (chunk, padded))
+    row_steps = array_at(start + steps_at, np.float32, (chunk,))
+    zeros = array_at(start + zeros_at, np.int32, (chunk,))
+    counts = array_at(_counts(), np.int32, (ROWS, COLUMNS))
+    tile = array_at(_tile(), np.float32, (ROWS, COLUMNS))
     for first in range(0, rows, chunk):
         last = min(rows, first + chunk)
         for i in range(first, last):
@@ -190,11 +189,14 @@ def _int8(
                         product = load_less(at(counts, (r, v)), at(sums, (column,)), zero)
                         store(at(tile, (r, v)), product * (step * scale) + added)
                 _activate_tile(tile, count, activation, out, i, p * COLUMNS)
+    free(memory)
+    return True
 
 
 @part
-def _lacking(*arrays: Any) -> None:
+def _lacking(*arrays: Any) -> bool:
     """For what the processor lacks instructions for: no code is made, and nobody asks for it."""
+    return True
 
 
 _if_bfloat16 = _bfloat16 if TARGET.bfloat16 else _lacking
@@ -202,25 +204,27 @@ _if_int8 = _int8 if TARGET.int8 else _lacking
 
 
 @part
-def product_share(job: Any, share: int, shares: int) -> None:
-    """The columns of one of ``shares`` threads: its panels."""
+def product_share(job: Any, share: int, shares: int) -> bool:
+    """A :data:`gpudb.backend.jit.records.PRODUCT`: the panels of one of ``shares`` threads.
+
+    False where there is no memory to round the left factor to.
+    """
     first, last = job["count"] * share // shares, job["count"] * (share + 1) // shares
     start, stop = first * COLUMNS, min(last * COLUMNS, job["columns"])
     if start >= stop:
-        return
+        return True
     rows, columns = job["rows"], job["columns"]
     x = rows_at(job["x"], job["x_step"], rows, job["inner"])
     out = rows_at(job["out"], job["out_step"], rows, columns)[:, start:stop]
-    bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))[start:]
-    shape = (job["count"], job["steps"], COLUMNS)
-    if job["dtype"] == FLOAT32:
-        panels = carray(pointer_to(job["panels"], np.float32), shape)
-        _float32(x, panels[first:last], bias, job["activation"], out)
-    elif job["dtype"] == BFLOAT16:
-        pairs = carray(pointer_to(job["panels"], np.uint16), (shape[0], shape[1], 2 * COLUMNS))
-        _if_bfloat16(x, pairs[first:last], bias, job["activation"], out)
-    else:
-        fours = carray(pointer_to(job["panels"], np.int8), (shape[0], shape[1], 4 * COLUMNS))
-        scales = carray(pointer_to(job["scales"], np.float32), (shape[0] * COLUMNS,))[start:]
-        sums = carray(pointer_to(job["sums"], np.int32), (shape[0] * COLUMNS,))[start:]
-        _if_int8(x, fours[first:last], scales, sums, bias, job["activation"], out)
+    bias = array_at(job["bias"], np.float32, (job["biased"],))[start:]
+    count, steps, activation = job["count"], job["steps"], job["activation"]
+    if job["dtype"] == MATRIX_BY_FLOAT32:
+        panels = array_at(job["panels"], np.float32, (count, steps, COLUMNS))
+        return _float32(x, panels[first:last], bias, activation, out)
+    if job["dtype"] == MATRIX_BY_BFLOAT16:
+        pairs = array_at(job["panels"], np.uint16, (count, steps, 2 * COLUMNS))
+        return _if_bfloat16(x, pairs[first:last], bias, activation, out)
+    fours = array_at(job["panels"], np.int8, (count, steps, 4 * COLUMNS))
+    scales = array_at(job["scales"], np.float32, (count * COLUMNS,))[start:]
+    sums = array_at(job["sums"], np.int32, (count * COLUMNS,))[start:]
+    return _if_int8(x, fours[first:last], scales, sums, bias, activation, out)

@@ -5,59 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, types
 
-from gpudb.backend.jit.compiled import array, compiled, matrix, part, written
-from gpudb.backend.jit.lanes import first_lanes, lanes_sum
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.memory import pointer_to
-from gpudb.backend.jit.records import places, rows_at, step_of
-from gpudb.backend.jit.vectors import at, fma, load_up_to, splat, store_up_to
+from gpudb.backend.jit.compiled.arrays import array_at, at, rows_at
+from gpudb.backend.jit.compiled.lanes import first_lanes, lanes_sum
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.vectors import fma, load_up_to, splat, store_up_to
 from gpudb.types import HostArray
 
-NORM = np.dtype(
-    [
-        *((name, "i8") for name in ("x", "x_step", "rows", "width")),
-        *((name, "i8") for name in ("residual", "residual_step", "bias", "biased")),
-        *((name, "i8") for name in ("gamma", "beta")),
-        ("eps", "f8"),
-        *((name, "i8") for name in ("out", "out_step")),
-    ]
-)
-"""A norm as it is asked for. ``residual`` is 0 where there is none, ``biased`` the length of the
-bias, 0 for none."""
-
-_X, _X_STEP, _ROWS, _WIDTH = places(NORM, "x", "x_step", "rows", "width")
-_RESIDUAL, _RESIDUAL_STEP = places(NORM, "residual", "residual_step")
-_BIAS, _BIASED, _GAMMA, _BETA = places(NORM, "bias", "biased", "gamma", "beta")
-EPS, _OUT, _OUT_STEP = places(NORM, "eps", "out", "out_step")
-
 _ZERO = np.float32(0)
-
-
-@compiled(
-    written(types.int64, 1),
-    *[matrix(types.float32)] * 2,
-    *[array(types.float32)] * 3,
-    matrix(types.float32),
-)
-def describe(
-    job: HostArray,
-    x: HostArray,
-    residual: HostArray,
-    bias: HostArray,
-    gamma: HostArray,
-    beta: HostArray,
-    out: HostArray,
-) -> None:
-    """Write into a :data:`NORM` where its arrays are; a residual without columns is none."""
-    job[_X], job[_X_STEP] = at(x, (0, 0)), step_of(x)
-    job[_ROWS], job[_WIDTH] = x.shape[0], len(gamma)
-    if residual.shape[1]:
-        job[_RESIDUAL], job[_RESIDUAL_STEP] = at(residual, (0, 0)), step_of(residual)
-    job[_BIAS], job[_BIASED] = at(bias, (0,)), len(bias)
-    job[_GAMMA], job[_BETA] = at(gamma, (0,)), at(beta, (0,))
-    job[_OUT], job[_OUT_STEP] = at(out, (0, 0)), step_of(out)
 
 
 @part
@@ -102,13 +58,13 @@ def _normalize_row(
 
 @part
 def norm_share(job: Any, share: int, shares: int) -> None:
-    """The rows of one of ``shares`` threads."""
+    """A :data:`gpudb.backend.jit.records.NORM`: the rows of one of ``shares`` threads."""
     rows, width = job["rows"], job["width"]
     x = rows_at(job["x"], job["x_step"], rows, width)
     residual = rows_at(job["residual"], job["residual_step"], rows, width)
-    bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))
-    gamma = carray(pointer_to(job["gamma"], np.float32), (width,))
-    beta = carray(pointer_to(job["beta"], np.float32), (width,))
+    bias = array_at(job["bias"], np.float32, (job["biased"],))
+    gamma = array_at(job["gamma"], np.float32, (width,))
+    beta = array_at(job["beta"], np.float32, (width,))
     out = rows_at(job["out"], job["out_step"], rows, width)
     for i in range(rows * share // shares, rows * (share + 1) // shares):
         total = _sum_row(x, residual, job["residual"] != 0, bias, i, out)

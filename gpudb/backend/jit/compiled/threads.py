@@ -1,28 +1,13 @@
-"""Addresses as arrays, and numbers that threads hand each other."""
+"""Numbers that threads hand each other."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
-from gpudb.backend.jit.llvm import INT, LONG, llvm_call
+from gpudb.backend.jit.compiled.llvm import INT, LONG, llvm_call
+from gpudb.backend.jit.compiled.vectors import operation, pointer
 from gpudb.backend.jit.target import TARGET
-from gpudb.backend.jit.vectors import operation, pointer
-
-
-@intrinsic
-def pointer_to(typingctx, place, kind):  # type: ignore[no-untyped-def]
-    """An address as a pointer for :func:`numba.carray`, to elements of a dtype or numba's type."""
-    named = isinstance(kind, types.TypeRef)
-    pointed = types.CPointer(kind.instance_type if named else kind.dtype)
-
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        return builder.inttoptr(values[0], context.get_value_type(pointed))
-
-    return pointed(types.int64, kind), generate
 
 
 @operation(types.int64, pointer)

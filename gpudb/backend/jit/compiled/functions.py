@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gpudb.backend.jit.llvm import FLOATS, INTS, constant, float_call, integer
-from gpudb.backend.jit.vectors import operation, vector
+from gpudb.backend.jit.compiled.llvm import FLOATS, INTS, constant, float_call, integer
+from gpudb.backend.jit.compiled.vectors import operation, vector
 from gpudb.kernels.elementwise import ERF_DENOMINATOR, ERF_NUMERATOR
 
 EXP = (

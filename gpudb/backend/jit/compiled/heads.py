@@ -10,69 +10,36 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, types
 
-from gpudb.backend.jit.compiled import array, compiled, matrix, part, written
-from gpudb.backend.jit.functions import exp
-from gpudb.backend.jit.lanes import first_lanes, lanes_largest, lanes_sum, transpose
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.memory import pointer_to
-from gpudb.backend.jit.panels import tile_height
-from gpudb.backend.jit.records import places, rows_at, step_of
-from gpudb.backend.jit.tile import COLUMNS, ROWS, multiply_tile
-from gpudb.backend.jit.vectors import at, larger, load, load_up_to, splat, store, store_up_to
-from gpudb.types import HostArray
-
-ATTENTION = np.dtype(
-    [
-        *((name, "i8") for name in ("q", "q_step", "k", "k_step", "v", "v_step")),
-        *((name, "i8") for name in ("bias", "biased", "offsets", "sequences", "heads")),
-        *((name, "i8") for name in ("lines", "lined", "line")),
-        ("scale", "f8"),
-        *((name, "i8") for name in ("out", "out_step", "rows", "width")),
-    ]
+from gpudb.backend.jit.compiled.arrays import (
+    aligned,
+    allocate,
+    array_at,
+    at,
+    free,
+    on_stack,
+    rows_at,
 )
-"""Attention as it is asked for: addresses of arrays, bytes from row to row, sizes. ``biased`` is
-the length of the bias, 0 for none. ``lines`` are what is added to scores by distance, 0 for
-nothing: ``lined`` of them, one for each head or one for all, of ``line`` numbers, see
-:func:`_add_by_distance`."""
-
-_Q, _Q_STEP, _K, _K_STEP = places(ATTENTION, "q", "q_step", "k", "k_step")
-_V, _V_STEP, _BIAS, _BIASED = places(ATTENTION, "v", "v_step", "bias", "biased")
-_OFFSETS, _SEQUENCES, HEADS = places(ATTENTION, "offsets", "sequences", "heads")
-_LINES, _LINED, _LINE, SCALE = places(ATTENTION, "lines", "lined", "line", "scale")
-_OUT, _OUT_STEP, _ROWS, _WIDTH = places(ATTENTION, "out", "out_step", "rows", "width")
+from gpudb.backend.jit.compiled.functions import exp
+from gpudb.backend.jit.compiled.lanes import first_lanes, lanes_largest, lanes_sum, transpose
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.products import tile_height
+from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_tile
+from gpudb.backend.jit.compiled.vectors import (
+    larger,
+    load,
+    load_up_to,
+    splat,
+    store,
+    store_up_to,
+)
+from gpudb.backend.jit.packing import ALIGNMENT
+from gpudb.types import HostArray
 
 _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
 
-
-@compiled(
-    written(types.int64, 1),
-    *[matrix(types.float32)] * 3,
-    array(types.float32),
-    array(types.int64),
-    *[matrix(types.float32)] * 2,
-)
-def describe(
-    job: HostArray,
-    q: HostArray,
-    k: HostArray,
-    v: HostArray,
-    bias: HostArray,
-    offsets: HostArray,
-    lines: HostArray,
-    out: HostArray,
-) -> None:
-    """Write into an :data:`ATTENTION` where its arrays are."""
-    job[_Q], job[_Q_STEP] = at(q, (0, 0)), step_of(q)
-    job[_K], job[_K_STEP] = at(k, (0, 0)), step_of(k)
-    job[_V], job[_V_STEP] = at(v, (0, 0)), step_of(v)
-    job[_BIAS], job[_BIASED] = at(bias, (0,)), len(bias)
-    job[_OFFSETS], job[_SEQUENCES] = at(offsets, (0,)), len(offsets) - 1
-    if len(lines):
-        job[_LINES], job[_LINED], job[_LINE] = at(lines, (0, 0)), lines.shape[0], lines.shape[1]
-    job[_OUT], job[_OUT_STEP] = at(out, (0, 0)), step_of(out)
-    job[_ROWS], job[_WIDTH] = out.shape
+_context, _factors = on_stack(4 * ROWS * COLUMNS), on_stack(4 * ROWS)
 
 
 @part
@@ -135,7 +102,7 @@ def _transpose_rows(place: int, step: int, width: int, panels: HostArray, p: int
     for j in range(0, whole, LANES):
         transpose(place + 4 * j, step, at(panels, (p, j, v)), panels.strides[1])
     for lane in range(LANES):
-        row = carray(pointer_to(place + lane * step, np.float32), (width,))
+        row = array_at(place + lane * step, np.float32, (width,))
         for j in range(whole, width):
             panels[p, j, v + lane] = row[j]
 
@@ -221,6 +188,12 @@ def _attend(
 
 
 @part
+def _behind(place: int, count: int) -> int:
+    """The first cache line behind so many float32."""
+    return aligned(place + 4 * count)
+
+
+@part
 def _attend_heads(
     q: HostArray,
     k: HostArray,
@@ -233,49 +206,59 @@ def _attend_heads(
     out: HostArray,
     share: int,
     shares: int,
-) -> None:
-    """Every so many-th head of every sequence."""
+) -> bool:
+    """Every so many-th head of every sequence; False where there is no memory for one."""
     width = out.shape[1] // heads
     longest = 0
     for s in range(len(offsets) - 1):
         longest = max(longest, offsets[s + 1] - offsets[s])
     key_panels, value_panels = -(-longest // COLUMNS), -(-width // COLUMNS)
-    query_rows, last = np.empty(longest * width, np.float32), np.empty((LANES, width), np.float32)
-    keys = np.empty(key_panels * width * COLUMNS, np.float32)
-    values = np.empty(value_panels * longest * COLUMNS, np.float32)
-    scores = np.empty((ROWS, key_panels * COLUMNS), np.float32)
-    context, factors = np.empty((ROWS, COLUMNS), np.float32), np.empty(ROWS, np.float32)
-    line = np.empty(0, np.float32)
+    # Of the longest sequence: queries, keys that are not a whole block, keys, values, scores.
+    last_at = _behind(0, longest * width)
+    keys_at = _behind(last_at, LANES * width)
+    values_at = _behind(keys_at, key_panels * width * COLUMNS)
+    scores_at = _behind(values_at, value_panels * longest * COLUMNS)
+    memory = allocate(_behind(scores_at, ROWS * key_panels * COLUMNS) + ALIGNMENT)
+    if memory == 0:
+        return False
+    start = aligned(memory)
+    last = array_at(start + last_at, np.float32, (LANES, width))
+    scores = array_at(start + scores_at, np.float32, (ROWS, key_panels * COLUMNS))
+    context = array_at(_context(), np.float32, (ROWS, COLUMNS))
+    factors = array_at(_factors(), np.float32, (ROWS,))
     for s in range(len(offsets) - 1):
         first, count = offsets[s], offsets[s + 1] - offsets[s]
         if count == 0:
             continue
-        panels = -(-count // COLUMNS)
-        of_queries = query_rows[: count * width].reshape((count, width))
-        of_keys = keys[: panels * width * COLUMNS].reshape((panels, width, COLUMNS))
-        of_values = values[: value_panels * count * COLUMNS].reshape((value_panels, count, COLUMNS))
+        queries = array_at(start, np.float32, (count, width))
+        keys = array_at(start + keys_at, np.float32, (-(-count // COLUMNS), width, COLUMNS))
+        values = array_at(start + values_at, np.float32, (value_panels, count, COLUMNS))
         for h in range(share, heads, shares):
             column = h * width
-            _copy_rows(q, first, column, bias, column, np.float32(scale), of_queries)
+            _copy_rows(q, first, column, bias, column, np.float32(scale), queries)
             # A bias of keys would add one number to all scores of a query: softmax is without it.
-            _pack_keys(k, first, count, column, last, of_keys)
-            at_bias = 2 * out.shape[1] + column
-            _pack_values(v, first, column, width, bias, at_bias, of_values)
-            if len(lines):
-                line = lines[h % len(lines)]
+            _pack_keys(k, first, count, column, last, keys)
+            _pack_values(v, first, column, width, bias, 2 * out.shape[1] + column, values)
+            line = lines[h % len(lines) if len(lines) else 0]
             used = (scores, context, factors)
-            _attend(of_queries, of_keys, of_values, *used, line, out, first, column)
+            _attend(queries, keys, values, *used, line, out, first, column)
+    free(memory)
+    return True
 
 
 @part
-def attention_share(job: Any, share: int, shares: int) -> None:
-    """The heads of one of ``shares`` threads."""
+def attention_share(job: Any, share: int, shares: int) -> bool:
+    """A :data:`gpudb.backend.jit.records.ATTENTION`: the heads of one of ``shares`` threads.
+
+    False where there is no memory for them.
+    """
     rows, width = job["rows"], job["width"]
     q = rows_at(job["q"], job["q_step"], rows, width)
     k = rows_at(job["k"], job["k_step"], rows, width)
     v = rows_at(job["v"], job["v_step"], rows, width)
-    bias = carray(pointer_to(job["bias"], np.float32), (job["biased"],))
-    offsets = carray(pointer_to(job["offsets"], np.int64), (job["sequences"] + 1,))
-    lines = carray(pointer_to(job["lines"], np.float32), (job["lined"], job["line"]))
+    bias = array_at(job["bias"], np.float32, (job["biased"],))
+    offsets = array_at(job["offsets"], np.int64, (job["sequences"] + 1,))
+    lines = array_at(job["lines"], np.float32, (job["lined"], job["line"]))
     out = rows_at(job["out"], job["out_step"], rows, width)
-    _attend_heads(q, k, v, bias, offsets, job["heads"], job["scale"], lines, out, share, shares)
+    heads, scale = job["heads"], job["scale"]
+    return _attend_heads(q, k, v, bias, offsets, heads, scale, lines, out, share, shares)

@@ -16,7 +16,17 @@ from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 
-from gpudb.backend.jit.llvm import FLOAT, FLOATS, INT, INTS, LONG, float_call, read, repeated, write
+from gpudb.backend.jit.compiled.llvm import (
+    FLOAT,
+    FLOATS,
+    INT,
+    INTS,
+    LONG,
+    float_call,
+    read,
+    repeated,
+    write,
+)
 from gpudb.backend.jit.target import TARGET
 
 ROWS, VECTORS, COLUMNS = TARGET.rows, TARGET.vectors, TARGET.columns

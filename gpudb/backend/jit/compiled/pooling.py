@@ -5,52 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, types
 
-from gpudb.backend.jit.compiled import array, compiled, matrix, part, written
-from gpudb.backend.jit.lanes import lanes_sum
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.memory import pointer_to
-from gpudb.backend.jit.records import places, rows_at, step_of
-from gpudb.backend.jit.vectors import at, fma, larger_or_nan, load_up_to, splat, store_up_to
+from gpudb.backend.jit.compiled.arrays import array_at, at, rows_at
+from gpudb.backend.jit.compiled.lanes import lanes_sum
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.vectors import (
+    fma,
+    larger_or_nan,
+    load_up_to,
+    splat,
+    store_up_to,
+)
+from gpudb.backend.jit.records import CLS, LAST, MAX, RISING_MEAN, ROOT_MEAN
 from gpudb.types import HostArray
 
-POOLING = np.dtype(
-    [
-        *((name, "i8") for name in ("x", "x_step", "rows", "width")),
-        *((name, "i8") for name in ("offsets", "sequences", "kind", "normalized")),
-        ("eps", "f8"),
-        *((name, "i8") for name in ("out", "out_step")),
-    ]
-)
-"""A pooling as it is asked for."""
-
-_X, _X_STEP, _ROWS, _WIDTH = places(POOLING, "x", "x_step", "rows", "width")
-_OFFSETS, _SEQUENCES, KIND, NORMALIZED = places(
-    POOLING, "offsets", "sequences", "kind", "normalized"
-)
-EPS, _OUT, _OUT_STEP = places(POOLING, "eps", "out", "out_step")
-
 _ZERO = np.float32(0)
-
-MEAN, MAX, CLS, LAST, ROOT_MEAN, RISING_MEAN = range(6)
-KINDS = {
-    "mean": MEAN,
-    "max": MAX,
-    "cls": CLS,
-    "last": LAST,
-    "root_mean": ROOT_MEAN,
-    "rising_mean": RISING_MEAN,
-}
-
-
-@compiled(written(types.int64, 1), matrix(types.float32), array(types.int64), matrix(types.float32))
-def describe(job: HostArray, x: HostArray, offsets: HostArray, out: HostArray) -> None:
-    """Write into a :data:`POOLING` where its arrays are."""
-    job[_X], job[_X_STEP] = at(x, (0, 0)), step_of(x)
-    job[_ROWS], job[_WIDTH] = x.shape
-    job[_OFFSETS], job[_SEQUENCES] = at(offsets, (0,)), len(offsets) - 1
-    job[_OUT], job[_OUT_STEP] = at(out, (0, 0)), step_of(out)
 
 
 @part
@@ -100,10 +70,10 @@ def _norm(x: HostArray, i: int) -> np.float32:
 
 @part
 def run_pooling(job: Any) -> None:
-    """Run a :data:`POOLING`."""
+    """Run a :data:`gpudb.backend.jit.records.POOLING`."""
     sequences, width = job["sequences"], job["width"]
     x = rows_at(job["x"], job["x_step"], job["rows"], width)
-    offsets = carray(pointer_to(job["offsets"], np.int64), (sequences + 1,))
+    offsets = array_at(job["offsets"], np.int64, (sequences + 1,))
     out = rows_at(job["out"], job["out_step"], sequences, width)
     for s in range(sequences):
         if offsets[s] == offsets[s + 1]:

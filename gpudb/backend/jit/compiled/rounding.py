@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpudb.backend.jit.compiled import part
-from gpudb.backend.jit.lanes import lanes_largest, lanes_sum
-from gpudb.backend.jit.llvm import LANES
-from gpudb.backend.jit.vectors import (
-    at,
+from gpudb.backend.jit.compiled.arrays import at
+from gpudb.backend.jit.compiled.lanes import lanes_largest, lanes_sum
+from gpudb.backend.jit.compiled.llvm import LANES
+from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.vectors import (
     fma,
     larger,
     load_up_to,
