@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from ctypes import CFUNCTYPE, addressof, c_int32, c_int64
@@ -19,6 +18,7 @@ from typing import Any
 from llvmlite import binding
 
 from gpudb.backend.jit.target import PROCESSOR, TARGET, target_machine
+from gpudb.config import cache_folder
 from gpudb.kernels import elementwise
 
 DIGEST = hashlib.sha256().digest_size
@@ -78,23 +78,14 @@ def _link(code: bytes) -> Library:
 
 
 def code_folder() -> Path | None:
-    """The folder where code is kept: ``GPUDB_CODE_DIR``, or one in the user's cache.
-
-    None where it cannot be written.
-    """
-    folder = Path(os.environ.get("GPUDB_CODE_DIR") or _user_cache() / "gpudb")
+    """The folder where code is kept, in the user's cache; None where it cannot be written."""
+    folder = cache_folder() / "code"
     with suppress(OSError):
         # What lies there is run: nobody else may write there.
         folder.mkdir(0o700, parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
     return None
-
-
-def _user_cache() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ["LOCALAPPDATA"])
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def code_file() -> Path | None:

@@ -71,8 +71,8 @@ def code() -> bytes:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder where code is kept, which is not there yet."""
-    monkeypatch.setenv("GPUDB_CODE_DIR", str(tmp_path / "some" / "code"))
-    return tmp_path / "some" / "code"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "some"))
+    return tmp_path / "some" / "gpudb" / "code"
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def times_compiled(compiled: list[bytes]) -> int:
 def test_processes_at_once_and_one_after_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GPUDB_CODE_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     both = [children.start(CHILD) for _ in range(2)]
     for child in both:
         out, err = child.communicate(timeout=300)
@@ -174,7 +174,7 @@ def test_others_cannot_write_to_the_folder(folder: Path, compiled: list[bytes]) 
 def test_without_a_folder_that_can_be_written(
     compiled: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GPUDB_CODE_DIR", f"{os.devnull}/code")
+    monkeypatch.setenv("XDG_CACHE_HOME", f"{os.devnull}/code")
     assert library.code_folder() is None
     assert (times_compiled(compiled), times_compiled(compiled)) == (1, 1)
 
@@ -190,24 +190,6 @@ def test_a_full_disk_is_done_without(
         assert (times_compiled(compiled), times_compiled(compiled)) == (1, 1)
         assert not files(folder)
     assert (times_compiled(compiled), times_compiled(compiled)) == (1, 0)
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"GPUDB_CODE_DIR": "here", "XDG_CACHE_HOME": "cache"}, "here"),
-        ({"XDG_CACHE_HOME": "cache"}, "cache/gpudb"),
-        ({"HOME": "home"}, "home/.cache/gpudb"),
-    ],
-)
-def test_where_code_is_kept(
-    variables: dict[str, str], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("GPUDB_CODE_DIR", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, folder in variables.items():
-        monkeypatch.setenv(name, str(tmp_path / folder))
-    assert library.code_folder() == tmp_path / expected
 
 
 def test_numba_set_to_another_processor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,4 +212,4 @@ def test_doctor_says_where_code_is_kept(
     monkeypatch.setattr(library, "code_folder", lambda: found)
     assert main(["doctor"]) == 0
     said = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
-    assert ("kept in some/folder" if found else "GPUDB_CODE_DIR") in said["jit"]
+    assert ("kept in some/folder" if found else "XDG_CACHE_HOME") in said["jit"]

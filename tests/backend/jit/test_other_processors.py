@@ -62,7 +62,7 @@ def environment(form: str, folder: Path) -> dict[str, str]:
         "PYTHONPATH": str(ROOT),
         "NUMBA_CPU_NAME": name,
         "NUMBA_CPU_FEATURES": features,
-        "GPUDB_CODE_DIR": str(folder),
+        "XDG_CACHE_HOME": str(folder),
     }
 
 
