@@ -438,7 +438,7 @@ SELECT id, embed('tiny', text) FROM reviews TABLESAMPLE 100%
 -- other functions of models
 SELECT classify('tiny', text) FROM reviews
 SELECT id, classify('tiny', text).label, classify('tiny', text).probability AS p FROM reviews
-SELECT (classify('tiny', text)).label AS l, count(*) AS n FROM reviews GROUP BY l
+SELECT (classify('tiny', text)).label AS l, count(*) AS n FROM reviews GROUP BY l ORDER BY l
 SELECT classify('tiny', text)['label'] AS l FROM reviews WHERE classify('tiny', text).probability > 3
 SELECT classify('tiny', upper(text)).label FROM reviews ORDER BY classify('tiny', text).probability, id LIMIT 3
 SELECT classify('tiny', 'a').label, classify('tiny', 'a')
@@ -456,8 +456,8 @@ SELECT score('tiny', text, shop) FROM reviews
 SELECT id, score('tiny', 'query', text) AS score FROM reviews ORDER BY score DESC NULLS LAST, id
 SELECT score('tiny', text, 'query') + score('tiny', 'query', text) FROM reviews
 SELECT score('tiny', 'a', 'b'), score('tiny', NULL, 'b'), score('tiny', 'a', NULL)
-SELECT r.id, s.city, score('tiny', r.text, s.text) AS x FROM reviews r JOIN shops s ON r.shop = s.shop
-SELECT max(score('tiny', text, shop)) AS best, shop FROM reviews GROUP BY shop
+SELECT r.id, s.city, score('tiny', r.text, s.text) AS x FROM reviews r JOIN shops s ON r.shop = s.shop ORDER BY r.id, s.city
+SELECT max(score('tiny', text, shop)) AS best, shop FROM reviews GROUP BY shop ORDER BY shop
 SELECT id FROM reviews WHERE score('tiny', text, shop) > 500
 SELECT id, rank() OVER (ORDER BY score('tiny', text, 'q') DESC) AS r FROM reviews WHERE text IS NOT NULL
 SELECT fill_mask('tiny', text) FROM reviews

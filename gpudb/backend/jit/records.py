@@ -7,6 +7,7 @@ float32.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -80,12 +81,17 @@ RECORDS = (PRODUCT, ATTENTION, NORM, SCALING, GATING, TURNING, LOOKUP, POOLING)
 """What each kind is described by."""
 
 
+_PACKED = tuple(
+    Struct("".join("d" if record[name].kind == "f" else "q" for name in record.names or ()))
+    for record in RECORDS
+)
+
+
 def record(kind: int, /, **fields: float) -> HostArray:
     """A record as an array of int64; fields that are not given are 0."""
-    whole = np.zeros(1, RECORDS[kind])
-    for name, value in fields.items():
-        whole[name] = value
-    return whole.view(np.int64)
+    values = [fields.get(name, 0) for name in RECORDS[kind].names or ()]
+    job: HostArray = np.frombuffer(bytearray(_PACKED[kind].pack(*values)), np.int64)
+    return job
 
 
 def places(kind: int, *names: str) -> list[int]:

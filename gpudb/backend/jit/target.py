@@ -77,7 +77,7 @@ def target_machine(processor: Processor) -> binding.TargetMachine:
         cpu=processor.name,
         features=processor.features,
         opt=3,
-        reloc="default",
+        reloc="static",
         codemodel="jitdefault",
         jit=True,
     )

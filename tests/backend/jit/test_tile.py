@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from typing import Any
 
@@ -13,12 +14,14 @@ from gpudb.backend.jit.compiled.part import part
 from gpudb.backend.jit.compiled.products import tile_height
 from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_tile
 from gpudb.backend.jit.packing import GROUPS, aligned, pack
-from gpudb.backend.jit.target import TARGET
+from gpudb.backend.jit.target import PROCESSOR, TARGET, target_of
 from gpudb.errors import DeviceError
 from gpudb.types import HostArray
 
 CANARY = -77
 INNER = (1, 2, 3, 4, 5, 31)
+SUMS = ROWS * TARGET.vectors
+"""Multiplications of a step of the highest tile."""
 
 
 @part
@@ -63,6 +66,23 @@ def test_a_tile_is_a_product(dtype: str) -> None:
             _multiply_add(rows, _left(x, dtype), packed.panels[0], out, begin)
             expected[1 : rows + 1, :COLUMNS] += begin
             np.testing.assert_array_equal(out, expected, f"{rows} rows, begun with {begin}")
+
+
+@pytest.mark.skipif(not TARGET.x86, reason="reads assembly of x86")
+@pytest.mark.parametrize("dtype", list(GROUPS))
+def test_sums_stay_in_registers(dtype: str) -> None:
+    able = target_of(PROCESSOR)  # by instructions, not by what the tests put in their place
+    if not {"bfloat16": able.bfloat16, "int8": able.int8}.get(dtype, True):
+        pytest.skip(f"{TARGET.name} does not multiply {dtype}")
+    panel = pack(np.zeros((COLUMNS, 2), np.float32), dtype).panels[0]
+    _multiply(1, _left(np.zeros((1, 2)), dtype), panel, np.zeros((3, COLUMNS), packed_sums(dtype)))
+    assembly = _multiply.inspect_asm(_multiply.signatures[-1])  # type: ignore[attr-defined]
+    label = re.search(r'^"?gpudb\.tile\.\w+"?:$(.*?)^\s*\.size', assembly, re.M | re.S)
+    assert label is not None
+    loops = re.findall(r"^(\.LBB\w+):\n((?:\t.*\n)+?)\tj\w+\t\1$", label[1], re.M)
+    assert max(len(re.findall("fmadd|vdpbf16|vpdpbusd", body)) for _, body in loops) >= SUMS
+    for _, body in loops:
+        assert "(%rsp" not in body, body
 
 
 def packed_sums(dtype: str) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 from llvmlite import binding, ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from gpudb.backend.jit.compiled.llvm import (
@@ -96,25 +97,45 @@ def multiply_tile(typingctx, height, left, panel, steps, out, begin):  # type: i
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         rows, where, data, count, to, sums = values
-        a, a_step, c, c_step = (
-            builder.extract_value(pair, place) for pair in (where, to) for place in (0, 1)
-        )
+        addresses = [builder.extract_value(pair, place) for pair in (where, to) for place in (0, 1)]
         struct = context.make_array(panel)(context, builder, data)
         b = builder.ptrtoint(struct.data, LONG)
-        done = builder.append_basic_block("done")
-        cases = [builder.append_basic_block(f"rows{n}") for n in range(1, ROWS + 1)]
-        switch = builder.switch(rows, done)
-        for n, block in enumerate(cases, 1):
-            switch.add_case(ir.Constant(rows.type, n), block)
-            builder.position_at_end(block)
-            first = None if begin == types.none else sums
-            _tile(builder, step, n, (a, a_step), b, count, (c, c_step), first)
-            builder.branch(done)
-        builder.position_at_end(done)
+        begun = begin != types.none
+        function = _function(builder.module, panel.dtype, step, begun)
+        builder.call(function, [rows, *addresses, b, count, *([sums] if begun else [])])
         return context.get_dummy_value()
 
     two = types.UniTuple(types.int64, 2)
     return types.void(types.int64, two, panel, types.int64, two, begin), generate
+
+
+def _function(module: Any, dtype: types.Type, step: Step, begun: bool) -> Any:
+    """A function of LLVM for all heights.
+
+    It is called, not made part of its callers: the sums and factors need all registers, and what a
+    caller holds in some of them would have sums put to memory and back in each step.
+    """
+    name = f"gpudb.tile.{dtype}{'.begun' if begun else ''}"
+    kind = ir.FunctionType(ir.VoidType(), [LONG] * (8 if begun else 7))
+    function = cgutils.get_or_insert_function(module, kind, name)
+    if not function.is_declaration:
+        return function
+    function.linkage = "linkonce_odr"
+    for attribute in ("noinline", "nounwind"):
+        function.attributes.add(attribute)
+    builder = ir.IRBuilder(function.append_basic_block("heights"))
+    rows, a, a_step, c, c_step, b, count, *first = function.args
+    done = builder.append_basic_block("done")
+    switch = builder.switch(rows, done)
+    for n in range(1, ROWS + 1):
+        block = builder.append_basic_block(f"rows{n}")
+        switch.add_case(LONG(n), block)
+        builder.position_at_end(block)
+        _tile(builder, step, n, (a, a_step), b, count, (c, c_step), first[0] if first else None)
+        builder.branch(done)
+    builder.position_at_end(done)
+    builder.ret_void()
+    return function
 
 
 def _tile(
