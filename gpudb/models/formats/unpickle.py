@@ -10,6 +10,7 @@ library.
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ SAVE_ALONE = "Load it where it was made and save tensors alone: torch.save(model
 Build = Callable[[tuple[Any, ...]], Any]
 """Makes a value of the arguments that a pickle gives to a name of the table; ValueError if they are
 not as they should be."""
+
+_DAMAGE = (ValueError, IndexError, KeyError, TypeError, OverflowError, DeprecationWarning)
+"""What reading a damaged pickle raises."""
 
 Names = Mapping[str, Build | str]
 """``"module.name"`` -> what it makes, or the dtype of the storages it stands for."""
@@ -78,11 +82,14 @@ def unpickle(
     """
     machine = _Machine(file, names, persistent)
     try:
-        for instruction, argument, _ in pickletools.genops(stream):
-            if instruction.name == "STOP":
-                return machine.pop()
-            machine.step(instruction.name, argument)
-    except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+        # An escape in a name that means nothing is a warning of Python's; nobody writes one.
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)
+            for instruction, argument, _ in pickletools.genops(stream):
+                if instruction.name == "STOP":
+                    return machine.pop()
+                machine.step(instruction.name, argument)
+    except _DAMAGE as error:
         raise broken(file, f"a damaged pickle ({error})", "one that ends as it began") from error
     raise broken(file, "a pickle without an end", "one that was written to its end")
 

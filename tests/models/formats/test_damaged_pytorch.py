@@ -48,6 +48,7 @@ DOUBLED = b")" + b"q\x00h\x00\x86" * 100
         (b".", "damaged pickle"),
         (b"\x80\x02}", "damaged pickle"),
         (b"\x80\x02}u.", "damaged pickle"),
+        (b"ctorch\nSi\\oze\n.", "damaged pickle"),
         (b"(.", "a mark where a value"),
         (b"h\x05.", "damaged pickle"),
         (b"\x8d" + b"\xff" * 8 + b"x.", "damaged pickle"),
