@@ -175,10 +175,14 @@ def converted_folder(folder: Path, peer: Peer, model: Path) -> Path:
 def _environment(peer: Peer) -> dict[str, str]:
     """Ours, less what would tie a library to less than the processor has; nothing is downloaded.
 
+    Python keeps what it compiled of gpudb, as it does of what pip installed.
     The repository is on the path of gpudb only: transformers takes its folder ``kernels`` for the
     package of that name.
     """
-    hidden = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_NUM_THREADS", "GPUDB_TOKEN_BUDGET")
+    hidden = {
+        *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OMP_NUM_THREADS", "GPUDB_TOKEN_BUDGET"),
+        "PYTHONDONTWRITEBYTECODE",
+    }
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     if "gpudb" not in peer.name:
         paths = kept.pop("PYTHONPATH", "").split(os.pathsep)

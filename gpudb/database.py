@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -15,7 +15,6 @@ from gpudb.catalog.models import version as find_version
 from gpudb.catalog.tensors import drop_tensor
 from gpudb.closing import Closing
 from gpudb.errors import CatalogError, InputError
-from gpudb.models.importer import ImportReport
 from gpudb.models.library import ModelLibrary
 from gpudb.models.limits import batch_limits
 from gpudb.models.statistics import InferStatistics
@@ -30,6 +29,9 @@ from gpudb.sql.history import History
 from gpudb.store import TensorStore
 from gpudb.tables import UserTables
 from gpudb.types import HostArray
+
+if TYPE_CHECKING:
+    from gpudb.models.importer import ImportReport
 
 
 class Database(Answering, Closing):

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from gpudb.errors import CheckpointError, InputError
-from gpudb.models.dense import Dense, read_dense
+from gpudb.models.dense import Dense
+from gpudb.models.dense_folder import read_dense
 from gpudb.models.embed_function import EmbedFunction, read_sentence_model
 from gpudb.models.files import file_names, read_json_object
-from gpudb.models.formats import open_weights
 from gpudb.models.formats.format import OpenedWeights
+from gpudb.models.formats.opening import open_weights
 from gpudb.models.formats.weight import Weight
 from gpudb.models.tokenizer_files import read_mask_token, read_pair_types, read_tokenizer
 

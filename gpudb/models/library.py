@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,6 @@ from gpudb.models.bytes_column import as_bytes_column
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.encoder import POOLED, Encoder
 from gpudb.models.functions import ANSWERING
-from gpudb.models.importer import ImportReport, import_model
 from gpudb.models.inputs import check_offsets, check_rows
 from gpudb.models.limits import Limits
 from gpudb.models.report import optimized_text, relational_text, report_encoder, stored_text
@@ -39,6 +38,9 @@ from gpudb.report import RENDERERS, PlanReport, PlanText, Report
 from gpudb.settings import Settings
 from gpudb.store import StoredSource, TensorStore
 from gpudb.types import HostArray
+
+if TYPE_CHECKING:
+    from gpudb.models.importer import ImportReport
 
 
 class ModelLibrary:
@@ -101,6 +103,9 @@ class ModelLibrary:
         tower: str | None = None,
     ) -> ImportReport:
         """See :func:`gpudb.models.importer.import_model`."""
+        # Not at the top: with all that reads files of weights, an eighth of what a start takes.
+        from gpudb.models.importer import import_model
+
         return import_model(
             self._store,
             folder,

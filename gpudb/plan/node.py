@@ -31,9 +31,9 @@ class Node:
         """What this step returns; kept, since a deep plan would be walked again and again."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def children(self) -> tuple[Node, ...]:
-        """The nodes this one reads, in the order of its fields."""
+        """The nodes this one reads, in the order of its fields; kept as well."""
         found: list[Node] = []
         for field in fields(self):
             value = getattr(self, field.name)
@@ -55,7 +55,7 @@ class Node:
     def map_children(self, change: Callable[[Node], Node]) -> Node:
         """The same step over changed children; itself when no child changed."""
         changed: dict[str, Any] = {}
-        for field in fields(self):
+        for field in fields(self) if self.children else ():
             value = getattr(self, field.name)
             if isinstance(value, Node):
                 new: Any = change(value)

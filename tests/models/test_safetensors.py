@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from gpudb.errors import CheckpointError
-from gpudb.models.formats import open_weights
+from gpudb.models.formats.opening import open_weights
 from gpudb.models.formats.safetensors import DTYPE_NAMES, read_safetensors
 from gpudb.models.formats.weight import FILE_DTYPES, FILE_ONLY_DTYPES
 from gpudb.types import STORAGE_DTYPES, widen

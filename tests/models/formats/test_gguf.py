@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from gpudb.errors import CheckpointError, UnsupportedError
-from gpudb.models.formats import open_weights
 from gpudb.models.formats.gguf import DTYPES, Q8_BLOCK, read_gguf
+from gpudb.models.formats.opening import open_weights
 from tests.models.formats.torch_writer import random_array
 
 MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)

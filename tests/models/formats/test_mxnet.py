@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from gpudb.errors import CheckpointError, UnsupportedError
-from gpudb.models.formats import open_weights
 from gpudb.models.formats.mxnet import DTYPES, V1, V2, V3, read_params
+from gpudb.models.formats.opening import open_weights
 from tests.models.formats.torch_writer import random_array
 
 MATRIX = np.arange(6, dtype=np.float32).reshape(2, 3)

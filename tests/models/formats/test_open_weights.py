@@ -12,8 +12,8 @@ from safetensors.numpy import save_file
 import gpudb
 from gpudb.cli import main
 from gpudb.errors import CheckpointError, UnsupportedError
-from gpudb.models.formats import open_weights
 from gpudb.models.formats.format import NOT_WEIGHTS
+from gpudb.models.formats.opening import open_weights
 from tests.tiny_model import write_tiny_model
 
 OTHERS = ("model.onnx", "pytorch_model.bin", "tf_model.h5")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import gpudb
 from gpudb.errors import CheckpointError, UnsupportedError
-from gpudb.models.formats import open_weights
+from gpudb.models.formats.opening import open_weights
 from gpudb.models.formats.pytorch import read_pytorch
 from tests.models.formats.torch_writer import (
     HELD,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from gpudb.errors import CheckpointError, GpudbError, UnsupportedError
-from gpudb.models.formats import open_weights
 from gpudb.models.formats.crc32c import LANE_NBYTES, crc32c
+from gpudb.models.formats.opening import open_weights
 from gpudb.models.formats.protobuf import fields, signed, varint
 from gpudb.models.formats.tensorflow_checkpoint import (
     find_tensorflow_checkpoint,
