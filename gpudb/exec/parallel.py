@@ -32,13 +32,13 @@ def run_all(
     """Call ``work`` once for each item; ``done`` follows in the calling thread.
 
     One item is worked on in the calling thread: starting another takes longer than a short text.
+    More of them have a BLAS of one thread each.
 
     The first error stops the rest, as does an interrupt (Ctrl-C): what is running finishes, what
     is waiting is dropped, and the error is raised.
     """
     if len(items) == 1:
-        with single_threaded_blas():
-            work(items[0])
+        work(items[0])
         if done is not None:
             done(items[0])
         return

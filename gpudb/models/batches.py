@@ -22,15 +22,12 @@ class Batch:
     """``(t,)`` where each packed row lies in the column's leaf."""
     positions: HostArray
     """``(t,)`` int32: each row's place in its sequence, from 0."""
-
-    @property
-    def sizes(self) -> Sizes:
-        """The numbers behind the plan's named extents."""
-        return sizes_of_lengths(np.diff(self.offsets))
+    sizes: Sizes
+    """The numbers behind the plan's named extents."""
 
 
 def sizes_of_lengths(lengths: HostArray) -> Sizes:
-    """The same for sequences of these lengths, ``(s,)``."""
+    """Of a batch of sequences of these lengths, ``(s,)``."""
     lengths = lengths.astype(np.int64)
     return batch_sizes(
         tokens=int(lengths.sum()),
@@ -65,6 +62,9 @@ def plan_batches(offsets: HostArray, budget: int) -> Iterator[Batch]:
     budget
         Most rows in a batch.
     """
+    if len(offsets) == 2:  # no need to look which is the longest
+        yield _alone(int(offsets[0]), int(offsets[1]))
+        return
     lengths = np.diff(offsets).astype(np.int64)
     order = np.argsort(-lengths, kind="stable")
     ends = np.cumsum(lengths[order])
@@ -81,4 +81,13 @@ def _pack(sequences: HostArray, offsets: HostArray, lengths: HostArray) -> Batch
     packed = np.concatenate(([0], np.cumsum(chosen)))
     positions = np.arange(packed[-1]) - np.repeat(packed[:-1], chosen)
     rows = np.repeat(offsets[sequences].astype(np.int64), chosen) + positions
-    return Batch(sequences, packed.astype(np.int32), rows, positions.astype(np.int32))
+    sizes = sizes_of_lengths(chosen)
+    return Batch(sequences, packed.astype(np.int32), rows, positions.astype(np.int32), sizes)
+
+
+def _alone(start: int, stop: int) -> Batch:
+    """The one sequence of a column: its rows from ``start`` to ``stop - 1``."""
+    count = stop - start
+    sizes = batch_sizes(tokens=count, sequences=1, pairs=count * count, longest=count)
+    offsets, positions = np.array([0, count], np.int32), np.arange(count, dtype=np.int32)
+    return Batch(np.zeros(1, np.int64), offsets, np.arange(start, stop), positions, sizes)

@@ -11,6 +11,7 @@ import numpy as np
 from gpudb.backend import Array, Backend
 from gpudb.exec.missing import dense_result
 from gpudb.exec.operator import Source
+from gpudb.exec.parallel import single_threaded_blas
 from gpudb.exec.placement import Placement
 from gpudb.exec.prepared import PreparedPlan, join_keys
 from gpudb.exec.profile import Profile
@@ -84,7 +85,8 @@ class BlockwiseBatches:
         plan = self.plan if first else self._like_first(batch.offsets)
         on_device = {name: backend.to_device(x) for name, x in inputs.items()}
         on_device |= self.runs.inputs(batch.offsets)
-        result = plan.run(on_device, batch.sizes, profile if first else None)
+        with single_threaded_blas():
+            result = plan.run(on_device, batch.sizes, profile if first else None)
         return dense_result(backend, result, plan.schema), len(batch.rows)
 
     def _like_first(self, offsets: HostArray) -> PreparedPlan:

@@ -8,6 +8,7 @@ from functools import partial
 
 from gpudb.backend import Backend
 from gpudb.exec.missing import dense_result
+from gpudb.exec.parallel import single_threaded_blas
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.exec.profile import Profile
 from gpudb.models.batches import Batch
@@ -35,7 +36,8 @@ class FusedRuns:
                 self._count(batch, profile)
                 return replayed
         on_device = self.backend.upload(inputs, "sequences")
-        result = self.plan.run(on_device, batch.sizes, profile if profile.timed else None)
+        with single_threaded_blas():
+            result = self.plan.run(on_device, batch.sizes, profile if profile.timed else None)
         if not profile.timed:
             self._count(batch, profile)
         dense = dense_result(self.backend, result, self.plan.schema.bind(batch.sizes))

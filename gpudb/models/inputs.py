@@ -65,19 +65,17 @@ class ModelInputs:
         return converted
 
 
-def check_offsets(offsets: HostArray) -> None:
-    """Check that offsets start at 0 and do not fall."""
-    if (
-        offsets.ndim != 1
-        or offsets.dtype.kind not in "iu"
-        or not len(offsets)
-        or offsets[0] != 0
-        or np.any(np.diff(offsets) < 0)
-    ):
-        raise InputError(
-            f"infer: offsets are {offsets!r:.80}; expected integers that start at 0 and do not "
-            "fall, one more than there are sequences"
-        )
+def check_offsets(offsets: HostArray) -> int:
+    """Check that offsets start at 0 and do not fall; rows of the longest sequence."""
+    if offsets.ndim == 1 and offsets.dtype.kind in "iu" and len(offsets) and offsets[0] == 0:
+        signed = offsets.astype(np.int64)  # what falls without a sign would rise far
+        lengths = signed[1:] - signed[:-1]
+        if lengths.min(initial=0) >= 0:
+            return int(lengths.max(initial=0))
+    raise InputError(
+        f"infer: offsets are {offsets!r:.80}; expected integers that start at 0 and do not "
+        "fall, one more than there are sequences"
+    )
 
 
 def check_rows(

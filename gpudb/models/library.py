@@ -268,9 +268,9 @@ class ModelLibrary:
             values, offsets = as_sequences(inputs, encoder.inputs.width(needed))
             inputs = {needed: values}
         offsets = np.asarray(offsets)
-        check_offsets(offsets)
+        longest = check_offsets(offsets)
         if "position_ids" not in inputs:
-            _check_lengths(encoder, offsets)
+            _check_length(encoder, longest)
         inputs = {key: np.asarray(values) for key, values in inputs.items()}
         check_rows(inputs, encoder.inputs.by_row, needed, int(offsets[-1]))
         return encoder.infer(encoder.inputs.converted(inputs), offsets, self.settings)
@@ -336,11 +336,10 @@ class ModelLibrary:
         return self._texts[key]
 
 
-def _check_lengths(encoder: Encoder, offsets: HostArray) -> None:
+def _check_length(encoder: Encoder, longest: int) -> None:
     """Check that an encoder with positions has one for every place in the longest sequence."""
     version = encoder.version
-    architecture = architecture_named(version.architecture)
-    most, longest = architecture.positions(version.config), int(np.diff(offsets).max(initial=0))
+    most = architecture_named(version.architecture).positions(version.config)
     if most is not None and longest > most:
         raise InputError(
             f"infer: the longest sequence has {longest} rows, model {version.label} has positions "

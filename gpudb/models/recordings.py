@@ -20,6 +20,7 @@ import numpy as np
 
 from gpudb.backend import Array, Backend
 from gpudb.backend.base import Repeats
+from gpudb.exec.parallel import single_threaded_blas
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.models.batches import Batch
 from gpudb.types import HostArray, Sizes
@@ -88,7 +89,8 @@ class Recordings:
         return result[: len(batch.sequences) if pooled else len(batch.rows)], rows
 
     def _run(self, sizes: Sizes, arrays: Mapping[str, Array]) -> Array:
-        return self.plan.run(arrays, sizes).data
+        with single_threaded_blas():
+            return self.plan.run(arrays, sizes).data
 
     def _recorded(self, inputs: Mapping[str, HostArray], sizes: Sizes) -> Replay | None:
         key = (sizes["tokens"], sizes["sequences"])

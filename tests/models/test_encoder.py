@@ -20,7 +20,7 @@ from gpudb.errors import CatalogError, InputError, MemoryBudgetError, Unsupporte
 from gpudb.exec.operator import PhysicalOp
 from gpudb.exec.weights import ResidentWeights
 from gpudb.models import encoder as encoder_module
-from gpudb.models.batches import Batch, plan_batches
+from gpudb.models.batches import Batch, plan_batches, sizes_of_lengths
 from gpudb.models.encoder import HIDDEN, POOLED, Encoder
 from gpudb.models.limits import Limits, batch_limits
 from gpudb.models.statistics import InferStatistics
@@ -135,7 +135,9 @@ def test_padding_would_be_counted(encoder: Encoder, monkeypatch: pytest.MonkeyPa
     def padded(offsets: HostArray, budget: int) -> Iterator[Batch]:
         for batch in plan_batches(offsets, budget):
             again = np.append(batch.rows, batch.rows[-1:])
-            yield Batch(batch.sequences, batch.offsets + np.int32([0, 1]), again, 0 * again)
+            offsets = batch.offsets + np.int32([0, 1])
+            sizes = sizes_of_lengths(np.diff(offsets))
+            yield Batch(batch.sequences, offsets, again, 0 * again, sizes)
 
     monkeypatch.setattr(encoder_module, "plan_batches", padded)
     assert measured(encoder, ["a"])[1].padded_tokens == 1

@@ -126,3 +126,14 @@ def test_offsets_belong_to_a_mapping(db: gpudb.Database) -> None:
         db.infer("tiny", {"token_ids": [2, 3]})
     with pytest.raises(InputError, match="a LIST column has its own"):
         db.infer("tiny", [[2, 3]], [0, 2])
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint8, np.uint64])
+@pytest.mark.parametrize("offsets", [[], [1, 2], [0, 2, 1, 2], [[0, 2]]])
+def test_offsets_start_at_zero_and_do_not_fall(
+    db: gpudb.Database, offsets: list[Any], dtype: type
+) -> None:
+    with pytest.raises(InputError, match="start at 0 and do not fall"):
+        db.infer("tiny", {"token_ids": [2, 3]}, np.array(offsets, dtype))
+    found, _ = db.infer("tiny", {"token_ids": [2, 3]}, np.array([0, 0, 2, 2], dtype))
+    assert found.shape[0] == 2

@@ -5,9 +5,16 @@ from __future__ import annotations
 LINE = 8
 """int64 in a cache line: what different threads write lies in different ones."""
 
-NEXT, DONE, FAILED, KIND, JOB, SHARES = 0, LINE, LINE + 1, 2 * LINE, 2 * LINE + 1, 2 * LINE + 2
+NEXT, DONE, FAILED = 0, LINE, LINE + 1
 """The job's number and its next share, as one number; the shares that are done; whether one of them
-lacked memory; what the job is, where it lies, and into how many shares it is cut."""
+lacked memory."""
+
+LEFT = DONE + 2
+"""Helpers that have left."""
+
+KIND, JOB, SHARES, ENTERED = range(2 * LINE, 2 * LINE + 4)
+"""What the job is, where it lies, and into how many shares it is cut; whether more jobs may come:
+as long as they may, nobody leaves."""
 
 BOARD = 3 * LINE
 
@@ -17,4 +24,5 @@ JOBS = 1 << 32
 CLOSED = JOBS - 1
 """No share of a job can be taken."""
 
-STOPPED = -1
+MOST = 1 << 62
+"""``NEXT`` of a board that is used up: the numbers of jobs are nearly as large as they can be."""

@@ -52,6 +52,8 @@ class Program:
     by_sequence: bool
     kept: tuple[Any, ...]
     """What records point to beside the arena."""
+    places: tuple[int, int, int]
+    """Where the jobs lie, how many they are, and where the words lie."""
 
     def __call__(self, inputs: Mapping[str, HostArray]) -> HostArray | None:
         """The result of a batch, a new array; None where row numbers are none of a table's."""
@@ -60,7 +62,7 @@ class Program:
             self.inputs[name][: len(x)] = x
         self.words[self.rows_at], self.words[self.sequences_at] = rows, sequences
         with nvtx.annotate("program", domain="gpudb"):
-            run_all(self.jobs, self.words)
+            run_all(*self.places)
         if self.words[self.outside_at].any():
             return None
         return self.result[: sequences if self.by_sequence else rows].copy()
@@ -196,10 +198,11 @@ class _Noting:
         follow = everywhere(*FOLLOW)
         by_sequence = words[follow] == self.sequences
         room = {name: MOST_ROWS + (name == sequences) for name in inputs}
+        jobs = np.column_stack([kinds, starts])
         return Program(
             {name: self.arena.with_rows(x, room[name]) for name, x in inputs.items()},
             sequences,
-            np.column_stack([kinds, starts]),
+            jobs,
             words,
             follow[~by_sequence],
             follow[by_sequence],
@@ -207,4 +210,5 @@ class _Noting:
             self.arena.with_rows(result, MOST_ROWS),
             len(result) == self.sequences,
             tuple(self.kept),
+            (jobs.ctypes.data, len(jobs), words.ctypes.data),
         )

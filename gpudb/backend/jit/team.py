@@ -4,7 +4,8 @@ Whoever has a job puts it on the team's board in a few shares; all threads take 
 other until none is left. Helpers look at the board in compiled code, without the GIL: taking a
 share costs a tenth of a microsecond, where waking a thread costs a hundred times that, dozens of
 times for a text. A helper that the system has not given a processor takes nothing and delays
-nobody. One that waits keeps a processor busy, so a team lives for one batch.
+nobody. One that waits keeps a processor busy, so it leaves half a millisecond after a batch; until
+then it finds the next one at once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gpudb.backend.jit.board import BOARD, FAILED, NEXT, STOPPED
+from gpudb.backend.jit.board import BOARD, ENTERED, FAILED, LEFT, MOST, NEXT
 from gpudb.backend.jit.library import library
 from gpudb.backend.jit.records import RECORDS
 from gpudb.types import HostArray
@@ -42,30 +43,38 @@ class Recorder(Protocol):
 
 
 class _Team:
-    """A board, and the shares that jobs are cut into."""
+    """A board, and the shares that jobs are cut into; whoever is in it leads."""
 
-    def __init__(self, shares: int = 1) -> None:
+    def __init__(self, threads: int = 1) -> None:
         self.board: HostArray = np.zeros(BOARD, np.int64)
-        self.place = self.board.ctypes.data
-        self.shares = shares
+        self.threads, self.shares = threads, SHARES_EACH * threads if threads > 1 else 1
+        self._place = self.board.ctypes.data
+        self._started = 0
         self._code = library()
 
     def run(self, jobs: int, count: int, words: int) -> None:
         """Run so many jobs; both are addresses."""
-        self._code.run_jobs(self.place, jobs, count, words, self.shares)
+        self._code.run_jobs(self._place, jobs, count, words, self.shares)
         if self.board[FAILED]:
             raise MemoryError("no memory for what compiled code works in")
 
-    def help(self) -> None:
-        """Take shares until the team stops."""
-        self._code.help_team(self.place)
+    def wake(self) -> None:
+        """Have all helpers there; some may be there still."""
+        while self._started - int(self.board[LEFT]) < self.threads - 1:
+            _helpers().submit(self._help)
+            self._started += 1
+
+    def _help(self) -> None:
+        # The board lives as long as somebody looks at it.
+        self._code.help_team(self._place)
 
 
 class _Here(local):
-    """The team of this thread, and who listens."""
+    """The team of this thread, those that it was in before, and who listens."""
 
     def __init__(self) -> None:
         self.team = _Team()
+        self.teams: dict[int, _Team] = {}
         self.recorder: Recorder | None = None
 
 
@@ -78,16 +87,18 @@ def together(threads: int) -> Iterator[None]:
     if threads < 2:
         yield
         return
-    before, team = _here.team, _Team(SHARES_EACH * threads)
+    before, team = _here.team, _here.teams.get(threads)
+    if team is None or team.board[NEXT] > MOST:
+        team = _here.teams[threads] = _Team(threads)
+    team.board[ENTERED] += 1
     try:
-        for _ in range(threads - 1):
-            _helpers().submit(team.help)
+        team.wake()
         _here.team = team
         yield
     finally:
         _here.team = before
-        # Nobody waits for helpers: no share is left, and a board lives as long as they look at it.
-        team.board[NEXT] = STOPPED
+        # Nobody waits for helpers: no share is left.
+        team.board[ENTERED] -= 1
 
 
 @cache
@@ -96,9 +107,14 @@ def _helpers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(MOST_HELPERS, "gpudb-team")
 
 
+def _forget_helpers() -> None:
+    _helpers.cache_clear()
+    _here.teams.clear()
+
+
 # Threads do not live on in a forked process, which needs new ones.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_helpers.cache_clear)
+    os.register_at_fork(after_in_child=_forget_helpers)
 
 
 _ONE = tuple(np.array([[kind, 0]]) for kind in range(len(RECORDS)))
@@ -112,9 +128,17 @@ def run(kind: int, job: HostArray, *arrays: Any) -> None:
     _here.team.run(_ONE_AT[kind], 1, job.ctypes.data)
 
 
-def run_all(jobs: HostArray, words: HostArray) -> None:
-    """Run jobs ``(n, 2)``, one after the other: their kinds, and where in ``words`` each begins."""
-    _here.team.run(jobs.ctypes.data, len(jobs), words.ctypes.data)
+def run_all(jobs: int, count: int, words: int) -> None:
+    """Run jobs, one after the other.
+
+    Parameters
+    ----------
+    jobs, count
+        Address of ``(count, 2)`` int64: their kinds, and where in ``words`` each begins.
+    words
+        Address of their records.
+    """
+    _here.team.run(jobs, count, words)
 
 
 def recorder() -> Recorder | None:

@@ -92,6 +92,12 @@ def test_teams_of_several_threads_do_not_meet() -> None:
                 np.testing.assert_array_equal(each, expected[seed])
 
 
+@pytest.fixture(autouse=True)
+def no_teams() -> None:
+    """No helper is there from before."""
+    team._here.teams.clear()
+
+
 @pytest.fixture
 def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
     """Two helpers, and no more."""

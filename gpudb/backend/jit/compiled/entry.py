@@ -9,13 +9,14 @@ from gpudb.backend.jit.board import (
     BOARD,
     CLOSED,
     DONE,
+    ENTERED,
     FAILED,
     JOB,
     JOBS,
     KIND,
+    LEFT,
     NEXT,
     SHARES,
-    STOPPED,
 )
 from gpudb.backend.jit.compiled.arrays import array_at, at
 from gpudb.backend.jit.compiled.gating import gating_share
@@ -54,6 +55,9 @@ _PRODUCT, _ATTENTION, _NORM, _SCALING, _GATING, _TURNING, _LOOKUP, _POOLING = ma
 
 SPINS = 4096
 """Looks at the board before others may have the processor: about 100 microseconds."""
+LINGERS = 3 * SPINS
+"""Looks before a helper leaves a team that nobody is in: half a millisecond or more. It finds the
+next batch of somebody who asks again at once, where waking it takes as long as a short batch."""
 
 
 @part
@@ -120,19 +124,18 @@ def _lead(board: HostArray, kind: int, job: int, shares: int) -> bool:
 
 
 def help_team(board_at: int) -> None:
-    """Take shares until the team stops."""
+    """Take shares until nobody is in the team any more."""
     board, spins = array_at(board_at, np.int64, (BOARD,)), 0
-    while True:
-        next_share = acquire(at(board, (NEXT,)))
-        if next_share == STOPPED:
-            return
-        if _take_share(board, next_share):
+    while spins < LINGERS:
+        if _take_share(board, acquire(at(board, (NEXT,)))):
             spins = 0
         elif spins < SPINS:
             spins += 1
             pause()
         else:
+            spins += acquire(at(board, (ENTERED,))) == 0
             yield_processor()
+    count_one(at(board, (LEFT,)))
 
 
 def run_jobs(board_at: int, jobs_at: int, count: int, words_at: int, shares: int) -> None:

@@ -21,23 +21,31 @@ EXP = (
 )
 """Of ``(e**x - 1 - x) / x**2`` near 0; Cephes 2.2, ``expf``."""
 
+LEAST = -88.0
+"""Where ``2**n`` has become 0: n is -127, and no exponent is as small."""
+
+WHOLE = 1.5 * 2**23
+"""A sum with it has no digits behind the point: its last bits are an integer."""
+
 
 @operation(vector, vector)
 def exp(builder, x):  # type: ignore[no-untyped-def]
-    """``e**x`` for x ≤ 0, within 2 units in the last place; 0 below -87.3, NaN for NaN.
+    """``e**x`` for x ≤ 0, within 2 units in the last place; 0 below -87.7, NaN for NaN.
 
     Method of Cephes' ``expf``: a power of two, and a polynomial for what is left.
     """
-    n = float_call(builder, "rint", builder.fmul(x, constant(np.log2(np.e))))
+    x = builder.select(builder.fcmp_ordered("<", x, constant(LEAST)), constant(LEAST), x)
+    sum_ = float_call(builder, "fma", x, constant(np.log2(np.e)), constant(WHOLE))
+    n = builder.fsub(sum_, constant(WHOLE))
     # ln 2 in two parts, the first exact in few bits: the difference keeps its digits.
     rest = float_call(builder, "fma", n, constant(-0.693359375), x)
     rest = float_call(builder, "fma", n, constant(2.12194440e-4), rest)
     p = _horner(builder, EXP, rest)
     p = float_call(builder, "fma", p, builder.fmul(rest, rest), builder.fadd(rest, constant(1)))
-    exponent = builder.shl(builder.add(builder.fptosi(n, INTS), integer(127)), integer(23))
-    value = builder.fmul(p, builder.bitcast(exponent, FLOATS))
-    value = builder.select(builder.fcmp_ordered("<", x, constant(-87.3)), constant(0), value)
-    return builder.select(builder.fcmp_unordered("uno", x, x), x, value)
+    # The integer moves to where the exponent is; what else the sum has leaves at the top.
+    exponent = builder.shl(builder.bitcast(sum_, INTS), integer(23))
+    power = builder.bitcast(builder.add(exponent, integer(127 << 23)), FLOATS)
+    return builder.fmul(p, power)
 
 
 @operation(vector, vector)
