@@ -157,7 +157,9 @@ class Encoder:
                 return plan.placed(placement)
             if output not in self._prepared:
                 self._prepared[output] = plan.placed(placement)
-            return replace(self._prepared[output], placement=placement)
+            elif self._prepared[output].placement is not placement:
+                self._prepared[output] = replace(self._prepared[output], placement=placement)
+            return self._prepared[output]
 
     def blockwise(self, output: str, block: int) -> BlockwiseRuns:
         """The encoder over blocks of ``block`` × ``block``; kept, with the weights it cuts."""
@@ -277,11 +279,13 @@ class Encoder:
 
     def _completed(self, given: Mapping[str, HostArray], batch: Batch) -> Mapping[str, HostArray]:
         """What the plan reads of a batch, types and positions as they are unless given."""
-        usual = {
-            "type_ids": np.zeros(len(batch.rows), np.int32),
-            "position_ids": batch.positions,
-        }
-        return {n: x for n, x in {**usual, **given}.items() if n in self.inputs.by_row}
+        read = self.inputs.by_row
+        completed = {name: x for name, x in given.items() if name in read}
+        if "type_ids" in read and "type_ids" not in given:
+            completed["type_ids"] = np.zeros(len(batch.rows), np.int32)
+        if "position_ids" in read and "position_ids" not in given:
+            completed["position_ids"] = batch.positions
+        return completed
 
     def run(
         self,

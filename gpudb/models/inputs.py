@@ -21,6 +21,8 @@ class ModelInputs:
     """By name."""
     extents: Mapping[str, int]
     """Input of row numbers -> rows of the table that they look up."""
+    by_row: frozenset[str]
+    """Names of those that have a row for each row of the sequences."""
 
     @classmethod
     def of(cls, plan: Node) -> ModelInputs:
@@ -32,12 +34,8 @@ class ModelInputs:
             for n in nodes
             if isinstance(n, Gather) and isinstance(n.rows, Input)
         }
-        return cls(declared, extents)
-
-    @property
-    def by_row(self) -> frozenset[str]:
-        """Names of those that have a row for each row of the sequences."""
-        return frozenset(n for n, s in self.declared.items() if s.shape[0] == "tokens")
+        by_row = frozenset(n for n, s in declared.items() if s.shape[0] == "tokens")
+        return cls(declared, extents, by_row)
 
     def width(self, name: str) -> int | None:
         """Numbers in a row of an input; None where it has no second axis."""

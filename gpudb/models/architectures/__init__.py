@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from gpudb.errors import CheckpointError, UnsupportedError
 from gpudb.models.architecture import Architecture, Config
 from gpudb.models.architectures.albert import ALBERT
@@ -63,6 +65,7 @@ def find_architecture(config: Config) -> Architecture:
     raise UnsupportedError(f"config.json: model_type is {found!r}; gpudb knows {known}")
 
 
+@cache
 def architecture_named(name: str) -> Architecture:
     """The architecture that the catalog keeps under a name."""
     return next(a for a in ARCHITECTURES if a.name == name)
