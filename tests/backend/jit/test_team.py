@@ -14,6 +14,7 @@ import pytest
 from gpudb.backend import open_backend
 from gpudb.backend.jit import team
 from gpudb.backend.jit.backend import JitBackend
+from gpudb.backend.jit.board import MOST, NEXT
 from gpudb.backend.jit.compiled.tile import COLUMNS
 from gpudb.backend.jit.target import TARGET
 from gpudb.kernels.attention import attention
@@ -149,6 +150,34 @@ def test_a_forked_process_has_helpers_of_its_own() -> None:
         helping = team._helpers().submit(int).result(10) == 0
         os._exit(0 if same and helping else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_helper_that_is_still_there_is_not_started_again(helpers: ThreadPoolExecutor) -> None:
+    backend, started = JitBackend(), []
+    submit = helpers.submit
+    helpers.submit = lambda *args: started.append(args) or submit(*args)  # type: ignore[assignment]
+    with backend.together(3):
+        for _ in range(5):
+            with backend.together(3):
+                product(backend, 0)
+    assert len(started) == 2
+    assert all_are_free(helpers)
+    started.clear()
+    with backend.together(3):
+        product(backend, 0)
+    assert len(started) == 2
+
+
+def test_a_board_that_is_used_up_is_left() -> None:
+    backend = JitBackend()
+    expected = product(backend, 0)
+    with backend.together(2):
+        product(backend, 0)
+    used = team._here.teams[2]
+    used.board[NEXT] = MOST + 1
+    with backend.together(2):
+        np.testing.assert_array_equal(product(backend, 0), expected)
+    assert team._here.teams[2] is not used
 
 
 @pytest.mark.parametrize("inner", [1, 2, 3])
