@@ -123,7 +123,7 @@ def _compiled() -> Iterator[tuple[str, str]]:
     able = ", ".join(name for name in has if has[name])
     folder = code_folder()
     kept = f"machine code is kept in {folder}"
-    anew = "each process compiles anew: no folder for its code can be written; set XDG_CACHE_HOME"
+    anew = "each process compiles anew: no folder of ours alone for its code; set XDG_CACHE_HOME"
     yield "jit", f"{TARGET.name}, {able}; {kept if folder else anew}"
 
 

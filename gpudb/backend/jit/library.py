@@ -78,14 +78,23 @@ def _link(code: bytes) -> Library:
 
 
 def code_folder() -> Path | None:
-    """The folder where code is kept, in the user's cache; None where it cannot be written."""
+    """The folder where code is kept, in the user's cache.
+
+    None where it cannot be written, or others can write to it: what lies there is run.
+    """
     folder = cache_folder() / "code"
     with suppress(OSError):
-        # What lies there is run: nobody else may write there.
         folder.mkdir(0o700, parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
+        if os.access(folder, os.W_OK) and _is_ours_alone(folder):
             return folder
     return None
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    if not hasattr(os, "getuid"):
+        return True
+    found = folder.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 def code_file() -> Path | None:

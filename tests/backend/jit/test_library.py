@@ -166,9 +166,27 @@ def test_a_file_that_was_cut_off_is_made_again(
     assert path.read_bytes() == content
 
 
-def test_others_cannot_write_to_the_folder(folder: Path, compiled: list[bytes]) -> None:
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="this system has other permissions")
+@pytest.mark.parametrize("mode", [0o720, 0o702])
+def test_code_that_others_could_have_written_is_not_run(
+    folder: Path, compiled: list[bytes], mode: int
+) -> None:
+    assert (times_compiled(compiled), times_compiled(compiled)) == (1, 0)
+    assert library.code_folder() == folder
+    folder.chmod(mode)
+    assert library.code_folder() is None
     assert times_compiled(compiled) == 1
-    assert not folder.stat().st_mode & 0o022
+    folder.chmod(0o755)
+    assert times_compiled(compiled) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="this system has other permissions")
+def test_a_folder_of_somebody_else_is_not_used(
+    folder: Path, compiled: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert times_compiled(compiled) == 1
+    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
+    assert library.code_folder() is None
 
 
 def test_without_a_folder_that_can_be_written(
