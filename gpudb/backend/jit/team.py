@@ -56,7 +56,10 @@ class _Team:
         """Run so many jobs; both are addresses."""
         self._code.run_jobs(self._place, jobs, count, words, self.shares)
         if self.board[FAILED]:
-            raise MemoryError("no memory for what compiled code works in")
+            raise MemoryError(
+                "no memory for what compiled code works in; fewer threads, or a smaller "
+                "GPUDB_TOKEN_BUDGET, take less"
+            )
 
     def wake(self) -> None:
         """Have all helpers there; some may be there still."""
