@@ -6,8 +6,8 @@ kernels and joins nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TypeAlias
 
@@ -17,19 +17,16 @@ from gpudb.backend import Array, Backend
 from gpudb.exec import memory
 from gpudb.exec.arrange import Arranger, Fills, filled
 from gpudb.exec.batch import BlockBatch, Keys, grid_keys
+from gpudb.exec.counting import Counting
 from gpudb.exec.graph import Step, order_steps
 from gpudb.exec.held import Held
 from gpudb.exec.missing import rows_of_full_grid
-from gpudb.exec.operator import Context, Cost, Joined, Panels, PhysicalOp, Source, lasting
+from gpudb.exec.operator import Context, Joined, Panels, PhysicalOp, Source, lasting
 from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.exec.placement import Placement, place
 from gpudb.exec.profile import Profile
 from gpudb.exec.weights import ResidentWeights, StreamedWeights, Weights
 from gpudb.types import HostArray, Sizes, TensorSchema
-
-Counted: TypeAlias = MutableMapping[tuple[tuple[str, int], ...], tuple[list[Cost], int]]
-"""Sizes of a run -> what each of its steps takes, and the most bytes it holds."""
-MOST_COUNTED = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +48,8 @@ class PreparedPlan:
     """Time it took to prepare."""
     placement: Placement
     """Where the stored tensors are, and why."""
-    counted: Counted = field(default_factory=dict, compare=False, repr=False)
-    """What runs of some sizes take: short texts are counted again and again."""
+    counting: Counting
+    """What its runs take."""
 
     @property
     def schema(self) -> TensorSchema:
@@ -118,7 +115,8 @@ class PreparedPlan:
         ctx = Context(self.backend, NO_SOURCE, inputs, sizes)
         results: list[Array] = [None] * len(self.steps)
         seconds = [0.0] * len(self.steps)
-        costs, held = self._costs(sizes) if profile is not None else [], Held()
+        costs = self.counting.costs(sizes) if profile is not None else []
+        held = Held()
         with self.weights.opened() as weights:
             for number, step in enumerate(self.steps):
                 if step.constant:
@@ -150,39 +148,9 @@ class PreparedPlan:
             profile.add(seconds, sizes, costs, held.peak_nbytes)
         return BlockBatch(self.joined[-1].keys, results[-1])
 
-    def count(self, sizes: Sizes, profile: Profile) -> None:
-        """Record a run that something else made of these sizes: its costs, no times."""
-        key = tuple(sorted(sizes.items()))
-        if key not in self.counted:
-            if len(self.counted) >= MOST_COUNTED:
-                self.counted.clear()
-            self.counted[key] = self._count(sizes)
-        costs, peak_nbytes = self.counted[key]
-        profile.add([0.0] * len(self.steps), sizes, costs, peak_nbytes)
-
-    def _count(self, sizes: Sizes) -> tuple[list[Cost], int]:
-        """What each step of one run takes, and the most bytes that the run holds."""
-        costs, held = self._costs(sizes), Held()
-        for number, step in enumerate(self.steps):
-            if not step.constant:
-                nbytes = 0 if step.op.is_view else step.nbytes(sizes)
-                held.add(number, nbytes, costs[number].scratch)
-                held.free(step.frees)
-        return costs, held.peak_nbytes
-
-    def _costs(self, sizes: Sizes) -> list[Cost]:
-        """What each step of one run takes; constants take nothing."""
-        known: dict[int, Cost] = {}
-        costs = [Cost()] * len(self.steps)
-        for number, step in enumerate(self.steps):
-            if step.constant:
-                continue
-            if step.alike not in known:
-                known[step.alike] = step.op.cost(sizes)
-            pairing = self.joined[number].pairing
-            cost = known[step.alike]
-            costs[number] = cost.of_share(pairing.share) if pairing else cost
-        return costs
+    def count(self, runs: Sequence[Sizes], profile: Profile) -> None:
+        """Record runs that something else made of these sizes: their costs, no times."""
+        profile.count(runs, self.counting)
 
     def _run_step(self, ctx: Context, number: int, arguments: list[Array | Panels]) -> Array:
         op, joined = self.steps[number].op, self.joined[number]
@@ -249,6 +217,7 @@ def join_keys(root: PhysicalOp, backend: Backend, source: Source) -> PreparedPla
         ResidentWeights({}),
         perf_counter() - started,
         Placement("resident", memory.resident_nbytes(steps), 0, 1, 0),
+        Counting(steps, tuple(joined)),
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 
+from gpudb.exec.counting import Counting
 from gpudb.exec.graph import Step
 from gpudb.exec.operator import Cost
 from gpudb.types import Sizes
@@ -23,7 +24,7 @@ class Profile:
     def __init__(self, timed: bool = False) -> None:
         self.timed = timed
         self._totals = _Totals()
-        self._later: list[Callable[[], None]] = []
+        self._counted: list[tuple[Sequence[Sizes], Counting]] = []
         self._lock = RLock()
 
     @property
@@ -44,7 +45,16 @@ class Profile:
     @property
     def peak_nbytes(self) -> int:
         """Most that one run held, see :class:`~gpudb.exec.held.Held`."""
-        return self._settled().peak_nbytes
+        with self._lock:
+            counted = (counting.peak_nbytes(runs) for runs, counting in self._counted)
+            return max(self._totals.peak_nbytes, *counted, 0)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of all steps."""
+        with self._lock:
+            counted = sum(counting.flops(runs) for runs, counting in self._counted)
+            return counted + sum(cost.flops for cost in self._totals.costs)
 
     def add(
         self, seconds: Sequence[float], sizes: Sizes, costs: Sequence[Cost], peak_nbytes: int
@@ -53,21 +63,19 @@ class Profile:
         with self._lock:
             self._totals.add(seconds, sizes, costs, peak_nbytes)
 
-    def later(self, count: Callable[[], None]) -> None:
-        """Call ``count``, which adds to this profile, once somebody asks: most never do."""
+    def count(self, runs: Sequence[Sizes], counting: Counting) -> None:
+        """Record runs of these sizes that nobody timed; counted once somebody asks."""
         with self._lock:
-            self._later.append(count)
-
-    @property
-    def flops(self) -> int:
-        """Floating-point operations of all steps."""
-        return sum(cost.flops for cost in self.costs)
+            self._counted.append((runs, counting))
 
     def _settled(self) -> _Totals:
+        """Everything step by step: it takes a while where many runs are to be counted."""
         with self._lock:
-            waiting, self._later = self._later, []
-            for count in waiting:
-                count()
+            for runs, counting in self._counted:
+                for sizes in runs:
+                    costs, peak_nbytes = counting.costs(sizes), counting.peak_nbytes([sizes])
+                    self._totals.add([0.0] * len(costs), sizes, costs, peak_nbytes)
+            self._counted.clear()
             return self._totals
 
     def rows(self, step: Step) -> int:

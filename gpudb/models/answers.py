@@ -6,8 +6,9 @@ model answers what its head is for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -18,7 +19,7 @@ from gpudb.kernels.rows import row_pieces
 from gpudb.models.batches import Batch
 from gpudb.models.encoder import HIDDEN, Encoder
 from gpudb.models.head_function import HeadFunction, apply, check_score
-from gpudb.models.reading import Reading
+from gpudb.models.reading import Reading, image_reading, text_readings, token_reading
 from gpudb.models.spans import SPANS, group_spans
 from gpudb.models.statistics import InferStatistics
 from gpudb.models.tokenizer import Tokens
@@ -111,7 +112,7 @@ def tag(
     found = labels(encoder, "tag", "tag")
     started = perf_counter()
     tokens, places = encoder.text_tokenizer.encode_places(texts)
-    reading = encoder.token_reading(tokens, perf_counter() - started)
+    readings = [token_reading(encoder.inputs, tokens, perf_counter() - started)]
     numbers = np.zeros(len(tokens.values), np.int32)
     probabilities = np.zeros(len(tokens.values), np.float32)
 
@@ -121,7 +122,7 @@ def tag(
         numbers[batch.rows] = best
         probabilities[batch.rows] = likely[np.arange(len(best)), best]
 
-    statistics = encoder.run("tag", reading, keep, settings, started)
+    statistics = encoder.run("tag", readings, keep, settings, started, len(texts))
     spans = group_spans(texts, tokens, places, numbers, probabilities, found)
     return spans, replace(statistics, seconds=perf_counter() - started)
 
@@ -140,13 +141,13 @@ def fill_mask(
     started = perf_counter()
     tokens = encoder.text_tokenizer.encode(texts)
     masked = _masked(encoder, texts, tokens)
-    reading = encoder.token_reading(tokens, perf_counter() - started)
+    readings = [token_reading(encoder.inputs, tokens, perf_counter() - started)]
     hidden = np.zeros((len(texts), encoder.width), np.float32)
 
     def keep_masked(batch: Batch, result: HostArray) -> None:
         hidden[batch.sequences] = result[masked[batch.rows]]
 
-    statistics = encoder.run(HIDDEN, reading, keep_masked, settings, started)
+    statistics = encoder.run(HIDDEN, readings, keep_masked, settings, started, len(texts))
     words = encoder.plan("fill_mask").schema.shape[1]
     assert isinstance(words, int)  # the vocabulary
     top = min(top, words)
@@ -163,8 +164,8 @@ def fill_mask(
             probabilities[batch.rows[piece]] = np.take_along_axis(found, order, 1)
 
     each_alone = np.arange(len(texts) + 1)
-    rows = Reading(each_alone, lambda batch: {"rows": hidden[batch.rows]})
-    encoder.run("fill_mask", rows, keep_likely, settings, started)
+    rows = [Reading(each_alone, lambda batch: {"rows": hidden[batch.rows]})]
+    encoder.run("fill_mask", rows, keep_likely, settings, started, len(texts))
     statistics = replace(statistics, seconds=perf_counter() - started)
     return _words(encoder, ids, probabilities), statistics
 
@@ -180,24 +181,23 @@ def _logits(
     def keep(batch: Batch, result: HostArray) -> None:
         logits[batch.sequences] = result
 
-    reading = _reading(encoder, texts)
-    return logits, encoder.run("classify", reading, keep, settings, started)
+    readings, count = _readings(encoder, texts), len(texts[0])
+    return logits, encoder.run("classify", readings, keep, settings, started, count)
 
 
-def _reading(encoder: Encoder, texts: Sequence[pa.ChunkedArray]) -> Reading:
-    if encoder.function.images is None:
-        started = perf_counter()
-        tokens = _encoded(encoder, texts)
-        return encoder.token_reading(tokens, perf_counter() - started)
+def _readings(encoder: Encoder, texts: Sequence[pa.ChunkedArray]) -> Iterable[Reading]:
+    images = encoder.function.images
+    if images is None:
+        return text_readings(encoder.inputs, texts, partial(_encoded, encoder))
     if len(texts) > 1:
         raise UnsupportedError(
             f"model {encoder.version.label} classifies images one by one; found pairs. Leave the "
             "second column out"
         )
-    return encoder.image_reading(texts[0])
+    return [image_reading(encoder.inputs, encoder.version.config, images, texts[0])]
 
 
-def _encoded(encoder: Encoder, texts: Sequence[pa.ChunkedArray]) -> Tokens:
+def _encoded(encoder: Encoder, *texts: pa.ChunkedArray) -> Tokens:
     if len(texts) == 1:
         return encoder.text_tokenizer.encode(texts[0])
     tokens = encoder.text_tokenizer.encode_pairs(*texts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +24,12 @@ class Batch:
     """``(t,)`` int32: each row's place in its sequence, from 0."""
     sizes: Sizes
     """The numbers behind the plan's named extents."""
+
+    def after(self, sequences: int, rows: int) -> Batch:
+        """As numbered in a column that begins with so many sequences and rows more."""
+        if not sequences:
+            return self
+        return replace(self, sequences=self.sequences + sequences, rows=self.rows + rows)
 
 
 def sizes_of_lengths(lengths: HostArray) -> Sizes:

@@ -78,16 +78,20 @@ class BlockwiseBatches:
     ) -> tuple[HostArray, int]:
         """The result of a batch on the host, and the rows computed for it.
 
-        Plans of other batches have other steps: the first is measured.
+        Plans of other batches have other steps: the first of all is measured.
         """
         backend = self.runs.backend
         first = batch is self.batches[0]
         plan = self.plan if first else self._like_first(batch.offsets)
         on_device = {name: backend.to_device(x) for name, x in inputs.items()}
         on_device |= self.runs.inputs(batch.offsets)
+        measured = profile if first and not profile.runs else None
         with single_threaded_blas():
-            result = plan.run(on_device, batch.sizes, profile if first else None)
+            result = plan.run(on_device, batch.sizes, measured)
         return dense_result(backend, result, plan.schema), len(batch.rows)
+
+    def count(self, batches: Sequence[Batch], profile: Profile) -> None:
+        """Nothing: each batch has steps of its own."""
 
     def _like_first(self, offsets: HostArray) -> PreparedPlan:
         plan = self.runs.joined(offsets)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Lock
 from time import perf_counter
 
@@ -28,20 +29,17 @@ from gpudb.models.dense import after_pooling
 from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.fitting import fit_batches, fit_threads
 from gpudb.models.fused_runs import FusedRuns
-from gpudb.models.image_column import ImageColumn
-from gpudb.models.images import ImageSettings
 from gpudb.models.inputs import ModelInputs
 from gpudb.models.limits import LEAST_SHARED_FLOPS, Limits
-from gpudb.models.patches import Patches
-from gpudb.models.reading import Reading
+from gpudb.models.reading import Reading, image_reading, row_reading, text_readings
 from gpudb.models.recordings import Recordings
-from gpudb.models.statistics import InferStatistics
-from gpudb.models.tokenizer import TextTokenizer, Tokens
+from gpudb.models.statistics import InferStatistics, joined
+from gpudb.models.tokenizer import TextTokenizer
 from gpudb.plan.node import Node
 from gpudb.plan.rules import RULES, Rule, optimize
 from gpudb.plan.sequence import Normalize, Pool
 from gpudb.plan.serialize import plan_from_json
-from gpudb.progress import progress_bar
+from gpudb.progress import Advance, progress_bar
 from gpudb.settings import Settings
 from gpudb.types import HostArray
 
@@ -211,28 +209,12 @@ class Encoder:
 
         if before := self.function.prompt_named(prompt, self.version.label):
             texts = pa.chunked_array([[before + t for t in texts.to_pylist()]], pa.large_string())
-        if self.function.images is not None:
-            reading = self.image_reading(texts)
-        else:
-            tokens = self.text_tokenizer.encode(texts)
-            reading = self.token_reading(tokens, perf_counter() - started)
-        return vectors, self.run(POOLED, reading, keep, settings, started)
-
-    def token_reading(self, tokens: Tokens, seconds: float) -> Reading:
-        """Of tokenised texts; ``seconds`` is what tokenising took."""
-        values = {"token_ids": tokens.values, "type_ids": tokens.types}
-        given = {name: column for name, column in values.items() if column is not None}
-        return self._row_reading(given, tokens.offsets, seconds)
-
-    def image_reading(self, images: pa.ChunkedArray) -> Reading:
-        """Of images, ``(n,)`` binary without nulls: decoded beside the batches that run."""
-        assert self.function.images is not None  # or nobody knows how pixels are made
-        patches = Patches.of(self.version.config)
-        column = ImageColumn(images, ImageSettings(**self.function.images), patches)
-        return Reading(
-            column.offsets,
-            lambda batch: self._completed({"rows": column.rows(batch.sequences)}, batch),
+        readings = (
+            text_readings(self.inputs, [texts], self.text_tokenizer.encode)
+            if self.function.images is None
+            else [image_reading(self.inputs, self.version.config, self.function.images, texts)]
         )
+        return vectors, self.run(POOLED, readings, keep, settings, started, len(texts))
 
     def infer(
         self, inputs: Mapping[str, HostArray], offsets: HostArray, settings: Settings
@@ -263,37 +245,17 @@ class Encoder:
         def keep(batch: Batch, result: HostArray) -> None:
             hidden[batch.rows] = result
 
-        reading = self._row_reading(inputs, offsets)
-        return hidden, self.run(HIDDEN, reading, keep, settings, started)
-
-    def _row_reading(
-        self, values: Mapping[str, HostArray], offsets: HostArray, seconds: float = 0.0
-    ) -> Reading:
-        """Of columns with a row for each row of the sequences."""
-
-        def inputs(batch: Batch) -> Mapping[str, HostArray]:
-            given = {name: column[batch.rows] for name, column in values.items()}
-            return self._completed(given, batch)
-
-        return Reading(offsets, inputs, seconds)
-
-    def _completed(self, given: Mapping[str, HostArray], batch: Batch) -> Mapping[str, HostArray]:
-        """What the plan reads of a batch, types and positions as they are unless given."""
-        read = self.inputs.by_row
-        completed = {name: x for name, x in given.items() if name in read}
-        if "type_ids" in read and "type_ids" not in given:
-            completed["type_ids"] = np.zeros(len(batch.rows), np.int32)
-        if "position_ids" in read and "position_ids" not in given:
-            completed["position_ids"] = batch.positions
-        return completed
+        readings = [row_reading(self.inputs, inputs, offsets)]
+        return hidden, self.run(HIDDEN, readings, keep, settings, started, len(offsets) - 1)
 
     def run(
         self,
         output: str,
-        reading: Reading,
+        readings: Iterable[Reading],
         keep: Callable[[Batch, HostArray], None],
         settings: Settings,
         started: float,
+        sequences: int,
     ) -> InferStatistics:
         """Run a plan over sequences.
 
@@ -301,15 +263,39 @@ class Encoder:
         ----------
         output
             Name of a plan: see :meth:`plan`.
-        reading
-            The sequences.
+        readings
+            The sequences: one part or several, one after the other.
         keep
-            Is given every batch and its rows of the result, by several threads.
+            Is given every batch, numbered through all parts, and its rows of the result, by several
+            threads.
         settings
             How to run.
         started
             When the call began.
+        sequences
+            How many there are in all parts.
         """
+        profile, parts = Profile(timed=settings.profile), list[InferStatistics]()
+        with progress_bar(self.version.label, sequences, "sequences") as advance:
+            texts = rows = 0
+            for reading in readings:
+                whole = partial(_keep_after, keep, texts, rows)
+                part = self._run_part(output, reading, whole, settings, profile, advance, started)
+                parts.append(part)
+                texts, rows = texts + part.texts, rows + part.tokens
+        return joined(parts)
+
+    def _run_part(
+        self,
+        output: str,
+        reading: Reading,
+        keep: Callable[[Batch, HostArray], None],
+        settings: Settings,
+        profile: Profile,
+        advance: Advance,
+        started: float,
+    ) -> InferStatistics:
+        """Run a plan over sequences whose lengths are known; see :meth:`run`."""
         offsets = reading.offsets
         known = output in self._prepared
         relational = settings.execution == "relational"
@@ -319,15 +305,15 @@ class Encoder:
                 f"{self.backend.packs!r}; set execution='fused', or precision='float32'"
             )
         longest, tokens = int(np.diff(offsets).max(initial=0)), int(offsets[-1])
-        profile = Profile(timed=settings.profile)
+        shares = self.limits.shares_batches and not relational
+        wanted = budget = self.limits.budget(longest, tokens, shared=shares)
         runs: FusedRuns | BlockwiseBatches
         if relational:
-            budget = self.limits.budget(longest, tokens, shared=False)
             batches = list(plan_batches(offsets, budget))
             runs = self._blockwise_batches(output, settings.block_size, batches)
             placement = runs.plan.placement
         else:
-            placement, budget = self.fit(output, longest, tokens)
+            placement, budget = self.fit(output, longest, wanted)
             placement.check(f"model {self.version.label} over one text of {longest} tokens")
             batches = list(plan_batches(offsets, budget))
             runs = self._fused_runs(output, placement)
@@ -344,8 +330,8 @@ class Encoder:
             keep(batch, result)
             computed.append(rows)
 
-        with progress_bar(self.version.label, tokens, "tokens") as advance:
-            run_all(work, batches, placement.runs, lambda batch: advance(len(batch.rows)))
+        run_all(work, batches, placement.runs, lambda batch: advance(len(batch.sequences)))
+        runs.count(batches, profile)
         return InferStatistics(
             model=self.version.label,
             device=self.backend.name,
@@ -357,6 +343,7 @@ class Encoder:
             batches=len(batches),
             threads=placement.runs,
             shared=share,
+            wanted_budget=wanted,
             token_budget=budget,
             seconds=perf_counter() - started,
             tokenize_seconds=reading.seconds,
@@ -366,13 +353,12 @@ class Encoder:
             profile=profile,
         )
 
-    def fit(self, output: str, longest: int, tokens: int) -> tuple[Placement, int]:
+    def fit(self, output: str, longest: int, budget: int) -> tuple[Placement, int]:
         """See :func:`fit_batches`; what came out is kept."""
-        first = self.limits.budget(longest, tokens, shared=self.limits.shares_batches)
-        key = (output, longest, first)
+        key = (output, longest, budget)
         found = self._fits.get(key)
         if found is None:
-            found = fit_batches(self.joined(output), self.limits, longest, first)
+            found = fit_batches(self.joined(output), self.limits, longest, budget)
             if len(self._fits) >= KEPT_FITS:
                 self._fits.clear()
             self._fits[key] = found
@@ -397,3 +383,14 @@ class Encoder:
         first = runs.joined(batches[0].offsets if batches else np.zeros(1, np.int32))
         placement = fit_threads(first, self.limits, self.version.label)
         return BlockwiseBatches(runs, batches, runs.placed(first, placement), self.version.label)
+
+
+def _keep_after(
+    keep: Callable[[Batch, HostArray], None],
+    sequences: int,
+    rows: int,
+    batch: Batch,
+    result: HostArray,
+) -> None:
+    """Keep what came out of a part with so many sequences and rows before it."""
+    keep(batch.after(sequences, rows), result)

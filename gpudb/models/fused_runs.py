@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from gpudb.backend import Backend
 from gpudb.exec.missing import dense_result
@@ -33,16 +32,14 @@ class FusedRuns:
         if self.recordings is not None and not profile.timed:
             replayed = self.recordings.run(batch, inputs)
             if replayed is not None:
-                self._count(batch, profile)
                 return replayed
         on_device = self.backend.upload(inputs, "sequences")
         with single_threaded_blas():
             result = self.plan.run(on_device, batch.sizes, profile if profile.timed else None)
-        if not profile.timed:
-            self._count(batch, profile)
         dense = dense_result(self.backend, result, self.plan.schema.bind(batch.sizes))
         return dense, len(batch.rows)
 
-    def _count(self, batch: Batch, profile: Profile) -> None:
-        """Note a run that is not timed: it is counted once somebody asks."""
-        profile.later(partial(self.plan.count, batch.sizes, profile))
+    def count(self, batches: Sequence[Batch], profile: Profile) -> None:
+        """Note what all batches took, unless each was timed."""
+        if not profile.timed:
+            self.plan.count([batch.sizes for batch in batches], profile)

@@ -62,7 +62,7 @@ def report_encoder(
     if statistics is None:
         most = encoder.limits.token_budget
         longest = min(most, encoder.function.max_tokens or most)
-        placement, budget = encoder.fit(plan, longest, most * encoder.limits.threads)
+        placement, budget = encoder.fit(plan, longest, most)
         setting = Setting(fullest_sizes(budget, longest), placement.runs)
         return report_plan(
             encoder.placed(plan, placement),
@@ -102,10 +102,9 @@ def _smaller(encoder: Encoder, s: InferStatistics) -> list[str]:
     notes = []
     if s.threads < limits.threads:
         notes.append(f"{limits.threads} -> {s.threads} threads: memory_limit")
-    # A short column is cut for the threads, whatever the limit.
-    wished = limits.budget(1, s.tokens, shared=False)
-    if s.token_budget < wished:
-        notes.append(f"batches of {wished:,} -> {s.token_budget:,} tokens: memory_limit")
+    if s.token_budget < s.wanted_budget:
+        wanted = f"batches of {s.wanted_budget:,} -> {s.token_budget:,} tokens"
+        notes.append(f"{wanted}: memory_limit")
     return notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gpudb.exec.placement import Placement
@@ -31,9 +32,13 @@ class InferStatistics:
     """That batches ran on, each its own."""
     shared: int
     """Threads that one batch by itself was shared by, else 1."""
+    wanted_budget: int
+    """Most tokens in a batch where memory is no matter."""
     token_budget: int
+    """Most tokens in a batch."""
     seconds: float
     tokenize_seconds: float
+    """Of a long column most of it passes while other texts are computed."""
     prepare_seconds: float
     """Reading weights and joining keys; 0 when the plan was prepared already."""
     placement: Placement
@@ -77,3 +82,26 @@ class InferStatistics:
     def tokens_per_second(self) -> float:
         """Tokens computed per second, start to end."""
         return self.tokens / self.seconds if self.seconds else 0.0
+
+
+def joined(parts: Sequence[InferStatistics]) -> InferStatistics:
+    """Of a column that ran in parts, which have their profile and their beginning in common.
+
+    Weights, plan and budgets are those of the part that could hold most; of plans over blocks, each
+    of which is its batch's own, those of the first, which was measured.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    fused = parts[0].execution == "fused"
+    return replace(
+        max(parts, key=lambda part: part.projected_nbytes) if fused else parts[0],
+        texts=sum(part.texts for part in parts),
+        distinct_texts=sum(part.distinct_texts for part in parts),
+        tokens=sum(part.tokens for part in parts),
+        padded_tokens=sum(part.padded_tokens for part in parts),
+        batches=sum(part.batches for part in parts),
+        threads=max(part.threads for part in parts),
+        seconds=parts[-1].seconds,
+        tokenize_seconds=sum(part.tokenize_seconds for part in parts),
+        prepare_seconds=sum(part.prepare_seconds for part in parts),
+    )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 import pytest
 
-from gpudb.exec import prepared as prepared_plans
 from gpudb.exec.operator import Cost
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.exec.profile import Profile
@@ -46,22 +44,21 @@ def test_costs_are_those_of_the_formulas(runs: int) -> None:
     assert profile.runs == [{}] * runs
 
 
-def test_what_is_counted_later_is_counted_once_and_only_when_asked_for() -> None:
-    plan, now, later = product_plan(), Profile(), Profile()
-    counted: list[int] = []
-
-    def count(number: int) -> None:
-        counted.append(number)
-        plan.count({}, later)
-
-    for number in range(3):
-        plan.count({}, now)
-        later.later(partial(count, number))
-    assert counted == []
-    for _ in range(2):
-        assert (later.costs, later.runs, later.seconds) == (now.costs, now.runs, now.seconds)
-        assert later.peak_nbytes == now.peak_nbytes > 0
-        assert counted == [0, 1, 2]
+def test_runs_that_are_counted_are_like_runs_that_ran() -> None:
+    encoder = bert_encoder([3, 2])
+    plan = prepared(encoder.plan, encoder.arrays)
+    ran, counted, mixed = Profile(), Profile(), Profile()
+    for _ in range(3):
+        plan.run(encoder.inputs, encoder.sizes, ran)
+    plan.count([encoder.sizes] * 3, counted)
+    plan.run(encoder.inputs, encoder.sizes, mixed)
+    plan.count([encoder.sizes] * 2, mixed)
+    for profile in (counted, mixed):
+        assert (profile.flops, profile.peak_nbytes) == (ran.flops, ran.peak_nbytes)
+        for _ in range(2):  # step by step, once it is asked for
+            assert (profile.costs, profile.runs) == (ran.costs, ran.runs)
+        assert (profile.flops, profile.peak_nbytes) == (ran.flops, ran.peak_nbytes)
+    assert counted.seconds == [0.0] * len(plan.steps)
 
 
 def test_only_steps_that_run_take_time() -> None:
@@ -124,19 +121,3 @@ def test_what_is_missing_is_not_counted(present: int) -> None:
     plan.run({}, {}, profile)
     assert profile.flops == 2 * 8 * 8 * 2 * present  # rows that are there
     assert profile.costs[-1].written == 8 * 8 * 2 * present
-
-
-def test_counting_sizes_again_adds_what_a_run_of_them_does(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(prepared_plans, "MOST_COUNTED", 2)
-    encoder = bert_encoder([3])
-    plan = prepared(encoder.plan, encoder.arrays)
-    for rows in (1, 3, 1, 7, 3, 1, 7):
-        sizes = {**encoder.sizes, "tokens": rows, "pairs": rows * rows}
-        counted, expected = Profile(), Profile()
-        plan.count(sizes, counted)
-        prepared(encoder.plan, encoder.arrays).count(sizes, expected)
-        assert counted.costs == expected.costs
-        assert counted.peak_nbytes == expected.peak_nbytes > 0
-        assert len(plan.counted) <= 2

@@ -175,7 +175,7 @@ def _counted(kind: type[PhysicalOp], joins: list[str]) -> Any:
 
 def test_weights_are_views_of_the_pages(encoder: Encoder) -> None:
     """Only what must lie side by side and does not (Q, K, V of one layer) may be copied."""
-    placement, _ = encoder.fit(POOLED, longest=4, tokens=4)
+    placement, _ = encoder.fit(POOLED, longest=4, budget=4)
     assert placement.mode == "resident"
     weights = encoder.placed(POOLED, placement).weights
     assert isinstance(weights, ResidentWeights)
@@ -185,13 +185,13 @@ def test_weights_are_views_of_the_pages(encoder: Encoder) -> None:
 
 
 def test_weights_of_two_plans_are_kept_together_only_where_they_fit(encoder: Encoder) -> None:
-    placement, _ = encoder.fit(POOLED, longest=4, tokens=4)
+    placement, _ = encoder.fit(POOLED, longest=4, budget=4)
     kept = placement.held_nbytes
     for room, expected in ((2 * kept + 50_000, [POOLED, HIDDEN]), (2 * kept - 1, [HIDDEN])):
         limits = replace(encoder.limits, threads=1, memory_nbytes=room)
         one = fresh(encoder, limits=limits)
         for output in (POOLED, HIDDEN):
-            placement, _ = one.fit(output, longest=4, tokens=4)
+            placement, _ = one.fit(output, longest=4, budget=4)
             assert placement.mode == "resident"
             assert one.placed(output, placement).placement is placement
         assert list(one._prepared) == expected
