@@ -21,7 +21,7 @@ from gpudb.models.patches import Patches
 from gpudb.models.tokenizer import Tokens
 from gpudb.types import HostArray
 
-PART_TEXTS = 1024
+PART_TEXTS = 4096
 """Most texts that are tokenised before any of them is computed."""
 
 
