@@ -24,12 +24,20 @@ class Batch:
     """``(t,)`` int32: each row's place in its sequence, from 0."""
     sizes: Sizes
     """The numbers behind the plan's named extents."""
+    span: slice | None = None
+    """The same as ``rows``, where they lie side by side in the leaf."""
+
+    @property
+    def places(self) -> HostArray | slice:
+        """To index the leaf with: a slice if possible, which copies nothing."""
+        return self.rows if self.span is None else self.span
 
     def after(self, sequences: int, rows: int) -> Batch:
         """As numbered in a column that begins with so many sequences and rows more."""
         if not sequences:
             return self
-        return replace(self, sequences=self.sequences + sequences, rows=self.rows + rows)
+        span = self.span and slice(self.span.start + rows, self.span.stop + rows)
+        return replace(self, sequences=self.sequences + sequences, rows=self.rows + rows, span=span)
 
 
 def sizes_of_lengths(lengths: HostArray) -> Sizes:
@@ -88,7 +96,9 @@ def _pack(sequences: HostArray, offsets: HostArray, lengths: HostArray) -> Batch
     positions = np.arange(packed[-1]) - np.repeat(packed[:-1], chosen)
     rows = np.repeat(offsets[sequences].astype(np.int64), chosen) + positions
     sizes = sizes_of_lengths(chosen)
-    return Batch(sequences, packed.astype(np.int32), rows, positions.astype(np.int32), sizes)
+    follow = bool((np.diff(sequences) == 1).all())
+    span = slice(int(offsets[sequences[0]]), int(offsets[sequences[-1] + 1])) if follow else None
+    return Batch(sequences, packed.astype(np.int32), rows, positions.astype(np.int32), sizes, span)
 
 
 def _alone(start: int, stop: int) -> Batch:
@@ -96,4 +106,5 @@ def _alone(start: int, stop: int) -> Batch:
     count = stop - start
     sizes = batch_sizes(tokens=count, sequences=1, pairs=count * count, longest=count)
     offsets, positions = np.array([0, count], np.int32), np.arange(count, dtype=np.int32)
-    return Batch(np.zeros(1, np.int64), offsets, np.arange(start, stop), positions, sizes)
+    rows, span = np.arange(start, stop), slice(start, stop)
+    return Batch(np.zeros(1, np.int64), offsets, rows, positions, sizes, span)

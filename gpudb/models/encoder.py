@@ -240,10 +240,10 @@ class Encoder:
             What it took.
         """
         started = perf_counter()
-        hidden = np.zeros((int(offsets[-1]), self.width), np.float32)
+        hidden = np.empty((int(offsets[-1]), self.width), np.float32)
 
         def keep(batch: Batch, result: HostArray) -> None:
-            hidden[batch.rows] = result
+            hidden[batch.places] = result
 
         readings = [row_reading(self.inputs, inputs, offsets)]
         return hidden, self.run(HIDDEN, readings, keep, settings, started, len(offsets) - 1)

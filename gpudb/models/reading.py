@@ -47,7 +47,7 @@ def row_reading(
 
     def inputs(batch: Batch) -> Mapping[str, HostArray]:
         return _completed(
-            read, {name: column[batch.rows] for name, column in values.items()}, batch
+            read, {name: column[batch.places] for name, column in values.items()}, batch
         )
 
     return Reading(offsets, inputs, seconds)

@@ -35,6 +35,19 @@ def test_every_row_is_in_one_batch_at_its_place(lengths: list[int], budget: int)
             expected = [*range(offsets[sequence], offsets[sequence + 1])]
             assert batch.rows[part].tolist() == expected
             assert batch.positions[part].tolist() == [*range(len(expected))]
+        leaf = np.arange(100, 101 + offsets[-1])
+        np.testing.assert_array_equal(leaf[batch.places], leaf[batch.rows])
+        moved = batch.after(3, 1)
+        np.testing.assert_array_equal(moved.sequences, batch.sequences + 3)
+        np.testing.assert_array_equal(leaf[moved.places], leaf[batch.rows] + 1)
+
+
+@given(count=st.integers(1, 9), length=st.integers(0, 5), budget=st.integers(1, 30))
+def test_sequences_of_one_length_are_not_copied(count: int, length: int, budget: int) -> None:
+    for batch in batches_of([length] * count, budget):
+        leaf = np.zeros(count * length)
+        assert isinstance(batch.places, slice)
+        assert np.shares_memory(leaf[batch.places], leaf) or not length
 
 
 @given(lengths=LENGTHS, budget=st.integers(1, 30))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,13 @@ from gpudb.backend.base import Array, Repeats
 from gpudb.backend.jit.activations import ACTIVATIONS
 from gpudb.backend.jit.allocation import keep_freed_memory, let_compiler_go
 from gpudb.backend.jit.arena import Arenas
+from gpudb.backend.jit.kernels.attention import attention
 from gpudb.backend.jit.kernels.table import COMPILED
 from gpudb.backend.jit.library import library
 from gpudb.backend.jit.packing import PackedWeight, pack
 from gpudb.backend.jit.products import linear
 from gpudb.backend.jit.program import Programs
+from gpudb.backend.jit.target import TARGET
 from gpudb.backend.jit.team import together
 from gpudb.backend.numpy import NumpyBackend
 from gpudb.kernels import Kernel
@@ -33,13 +37,17 @@ class JitBackend(NumpyBackend):
     ----------
     precision
         ``float32``; with ``bfloat16`` and ``int8`` both factors of products by stored matrices are
-        rounded to that, and added up in float32 and int32; everything else stays float32.
+        rounded to that, and added up in float32 and int32. So are those of attention, to bfloat16
+        where the processor multiplies it. Everything else stays float32.
     """
 
     name = "jit"
 
     def __init__(self, precision: str = "float32") -> None:
         self.packs: str = precision
+        self._compiled: Mapping[str, Callable[..., Any]] = COMPILED
+        if precision != "float32" and TARGET.bfloat16:
+            self._compiled = {**COMPILED, "attention": partial(attention, halves=True)}
         self._arenas = Arenas()
         library()
         keep_freed_memory()
@@ -68,7 +76,7 @@ class JitBackend(NumpyBackend):
         return self.call(bias_activation, product, bias, activation)
 
     def call(self, kernel: Kernel, *args: Any) -> Array:
-        run = COMPILED.get(kernel.name)
+        run = self._compiled.get(kernel.name)
         if run is None or not all(map(_readable, args)):
             return super().call(kernel, *args)
         with nvtx.annotate(kernel.name, domain="gpudb"):

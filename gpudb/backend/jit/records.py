@@ -40,10 +40,11 @@ is a number for each column of every panel."""
 
 ATTENTION = _record(
     *("q", "q_step", "k", "k_step", "v", "v_step", "bias", "biased", "offsets", "sequences"),
-    *("heads", "lines", "lined", "line", "scale", "out", "out_step", "rows", "width"),
+    *("heads", "lines", "lined", "line", "scale", "halves", "out", "out_step", "rows", "width"),
 )
 """Attention within sequences. ``biased`` is as above. ``lines`` are what is added to scores by
-distance, 0 for nothing: ``lined`` of them, for each head or one for all, of ``line`` numbers."""
+distance, 0 for nothing: ``lined`` of them, for each head or one for all, of ``line`` numbers.
+``halves`` is 1 where products are of bfloat16."""
 
 NORM = _record(
     *("x", "x_step", "rows", "width", "residual", "residual_step", "bias", "biased"),

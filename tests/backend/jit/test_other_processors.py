@@ -31,7 +31,7 @@ CHILDREN: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     **{form: (form, FILES, ()) for form in FORMS},
     PLAIN: (
         "AVX2",
-        ("tile", "rounded_products", "team"),
+        ("tile", "rounded_products", "rounded_attention", "team"),
         ("-p", "tests.backend.jit.plain_instructions"),
     ),
 }

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from gpudb.backend.jit.compiled.arrays import at
+from gpudb.backend.jit.compiled.llvm import LANES
 from gpudb.backend.jit.compiled.part import part
 from gpudb.backend.jit.compiled.products import tile_height
-from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_tile
+from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_narrow_tile, multiply_tile
 from gpudb.backend.jit.packing import GROUPS, aligned, pack
 from gpudb.backend.jit.target import PROCESSOR, TARGET, target_of
 from gpudb.errors import DeviceError
@@ -27,8 +28,6 @@ BY_INSTRUCTION = [
     if able
 ]
 """What this processor multiplies; tests may put something else in an instruction's place."""
-SUMS = ROWS * TARGET.vectors
-"""Multiplications of a step of the highest tile."""
 
 
 @part
@@ -41,6 +40,12 @@ def _multiply(rows: int, x: Any, panel: Any, out: Any) -> None:
 def _multiply_add(rows: int, x: Any, panel: Any, out: Any, begin: Any) -> None:
     left, to = (at(x, (0, 0)), x.strides[0]), (at(out, (1, 0)), out.strides[0])
     multiply_tile(rows, left, panel, panel.shape[0], to, at(begin, (0,)))
+
+
+@part
+def _multiply_narrow(rows: int, x: Any, panel: Any, out: Any) -> None:
+    left, to = (at(x, (0, 0)), x.strides[0]), (at(out, (1, 0)), out.strides[0])
+    multiply_narrow_tile(rows, left, panel, panel.shape[0], to, None)
 
 
 def _left(x: HostArray, dtype: str) -> HostArray:
@@ -69,6 +74,10 @@ def test_a_tile_is_a_product(dtype: str) -> None:
             expected = np.full_like(out, CANARY)
             expected[1 : rows + 1, :COLUMNS] = (x @ w.T)[:rows]
             np.testing.assert_array_equal(out, expected, f"{rows} rows, inner {inner}")
+            narrow = np.full_like(out, CANARY)
+            _multiply_narrow(rows, _left(x, dtype), packed.panels[0], narrow)
+            np.testing.assert_array_equal(narrow[:, LANES:], CANARY)
+            np.testing.assert_array_equal(narrow[:, :LANES], expected[:, :LANES])
             begin = random.integers(-99, 100, COLUMNS).astype(out.dtype)
             _multiply_add(rows, _left(x, dtype), packed.panels[0], out, begin)
             expected[1 : rows + 1, :COLUMNS] += begin
@@ -76,16 +85,19 @@ def test_a_tile_is_a_product(dtype: str) -> None:
 
 
 @pytest.mark.skipif(TARGET.lanes == 4, reason="reads FMA of x86 in assembly")
+@pytest.mark.parametrize("vectors", [TARGET.vectors, 1])
 @pytest.mark.parametrize("dtype", BY_INSTRUCTION)
-def test_sums_stay_in_registers(dtype: str) -> None:
+def test_sums_stay_in_registers(dtype: str, vectors: int) -> None:
     panel = pack(np.zeros((COLUMNS, 2), np.float32), dtype).panels[0]
-    alone: Any = part(_multiply.py_func)  # type: ignore[attr-defined]
+    caller: Any = _multiply_narrow if vectors == 1 else _multiply
+    alone: Any = part(caller.py_func)
     alone(1, _left(np.zeros((1, 2)), dtype), panel, np.zeros((3, COLUMNS), packed_sums(dtype)))
     (assembly,) = alone.inspect_asm().values()
-    label = re.search(r'^"?gpudb\.tile\.\w+"?:$(.*?)^\s*\.size', assembly, re.M | re.S)
+    label = re.search(r'^"?gpudb\.tile\.[\w.]+"?:$(.*?)^\s*\.size', assembly, re.M | re.S)
     assert label is not None
+    sums = ROWS * vectors  # multiplied in a step of the highest tile
     loops = re.findall(r"^(\.LBB\w+):\n((?:\t.*\n)+?)\tj\w+\t\1$", label[1], re.M)
-    assert max(len(re.findall("fmadd|vdpbf16|vpdpbusd", body)) for _, body in loops) >= SUMS
+    assert max(len(re.findall("fmadd|vdpbf16|vpdpbusd", body)) for _, body in loops) >= sums
     for _, body in loops:
         assert "(%rsp" not in body, body
 

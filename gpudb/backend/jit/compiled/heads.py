@@ -1,8 +1,11 @@
 """Attention within sequences, head by head: two products over packed panels, a softmax between.
 
-Keys of a head are packed like the weights of a product, transposed; values as they are. A few
-queries at a time meet all keys of their sequence: their scores stay in the first-level cache, and
-the softmax is exact, over whole rows.
+A few queries at a time meet all keys of their sequence: their scores stay in the first-level cache,
+and the softmax is exact, over whole rows.
+
+Beside rounded weights both products are of bfloat16 as well, which are multiplied by pairs: of
+neighbouring columns of queries and keys, of neighbouring rows of weights and values. Scores, their
+softmax and all sums are float32.
 """
 
 from __future__ import annotations
@@ -21,90 +24,27 @@ from gpudb.backend.jit.compiled.arrays import (
     rows_at,
 )
 from gpudb.backend.jit.compiled.functions import exp
-from gpudb.backend.jit.compiled.lanes import first_lanes, lanes_largest, lanes_sum, transpose
+from gpudb.backend.jit.compiled.head_panels import HALF, copy_rows, pack_keys, pack_values
+from gpudb.backend.jit.compiled.lanes import first_lanes, lanes_largest, lanes_sum
 from gpudb.backend.jit.compiled.llvm import LANES
-from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.part import lacking, part
 from gpudb.backend.jit.compiled.products import tile_height
-from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_tile
+from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_narrow_tile, multiply_tile
 from gpudb.backend.jit.compiled.vectors import (
     larger,
     load,
-    load_up_to,
     splat,
     store,
+    store_bfloat16,
     store_up_to,
 )
 from gpudb.backend.jit.packing import ALIGNMENT
+from gpudb.backend.jit.target import TARGET
 from gpudb.types import HostArray
 
 _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
 
 _context, _factors = on_stack(4 * ROWS * COLUMNS), on_stack(4 * ROWS)
-
-
-@part
-def _copy_rows(
-    x: HostArray, first: int, column: int, bias: HostArray, at_bias: int, scale: Any, out: HostArray
-) -> None:
-    """``(x + bias) * scale``: rows from ``first`` on, one head's columns."""
-    width = out.shape[1]
-    for i in range(out.shape[0]):
-        for j in range(0, width, LANES):
-            left = width - j
-            value = load_up_to(at(x, (first + i, column + j)), left)
-            if len(bias):
-                value = value + load_up_to(at(bias, (at_bias + j,)), left)
-            store_up_to(at(out, (i, j)), value * splat(scale), left)
-
-
-@part
-def _pack_values(
-    x: HostArray, first: int, column: int, width: int, bias: HostArray, at_bias: int, out: HostArray
-) -> None:
-    """``x + bias`` -> ``(panels, n, COLUMNS)``: columns side by side, zeros behind the last."""
-    for p in range(out.shape[0]):
-        for v in range(0, COLUMNS, LANES):
-            j = min(p * COLUMNS + v, width)
-            left = width - j
-            added = load_up_to(at(bias, (at_bias + j,)), left) if len(bias) else splat(_ZERO)
-            for i in range(out.shape[1]):
-                value = load_up_to(at(x, (first + i, column + j)), left)
-                store(at(out, (p, i, v)), value + added)
-
-
-@part
-def _pack_keys(
-    x: HostArray, first: int, count: int, column: int, last: HostArray, panels: HostArray
-) -> None:
-    """``(count, k)`` -> ``(panels, k, COLUMNS)``, transposed: zeros behind the last row.
-
-    ``last`` holds the rows that are not a whole block.
-    """
-    width = last.shape[1]
-    for p in range(panels.shape[0]):
-        for v in range(0, COLUMNS, LANES):
-            i = p * COLUMNS + v
-            place, step = at(x, (first + i, column)), x.strides[0]
-            if i + LANES > count:
-                last[:] = _ZERO
-                for r in range(max(0, count - i)):
-                    for j in range(0, width, LANES):
-                        row = load_up_to(at(x, (first + i + r, column + j)), width - j)
-                        store_up_to(at(last, (r, j)), row, width - j)
-                place, step = at(last, (0, 0)), last.strides[0]
-            _transpose_rows(place, step, width, panels, p, v)
-
-
-@part
-def _transpose_rows(place: int, step: int, width: int, panels: HostArray, p: int, v: int) -> None:
-    """``LANES`` rows as columns of a panel; ``step`` is the bytes from row to row."""
-    whole = width // LANES * LANES
-    for j in range(0, whole, LANES):
-        transpose(place + 4 * j, step, at(panels, (p, j, v)), panels.strides[1])
-    for lane in range(LANES):
-        row = array_at(place + lane * step, np.float32, (width,))
-        for j in range(whole, width):
-            panels[p, j, v + lane] = row[j]
 
 
 @part
@@ -121,11 +61,12 @@ def _add_by_distance(scores: HostArray, first: int, rows: int, keys: int, line: 
 
 
 @part
-def _weigh_rows(scores: HostArray, rows: int, keys: int, factors: HostArray) -> None:
+def _weigh_rows(scores: HostArray, rows: int, keys: int, factors: HostArray, halves: bool) -> None:
     """Overwrite the first ``keys`` elements of each row with ``exp(x - largest)``.
 
     Their softmax is that times ``factors``, one number for each row: the contexts, which are fewer,
-    are multiplied by it.
+    are multiplied by it. ``halves`` are of bfloat16, in the first half of the row's memory, with a
+    zero behind the last.
     """
     whole = keys // LANES * LANES
     for r in range(rows):
@@ -137,16 +78,21 @@ def _weigh_rows(scores: HostArray, rows: int, keys: int, factors: HostArray) -> 
             most = larger(most, first_lanes(last, keys - whole, _LEAST))
         most = splat(lanes_largest(most))
         total = splat(_ZERO)
+        row = at(scores, (r, 0))
         for j in range(0, whole, LANES):
-            place = at(scores, (r, j))
-            weight = exp(load(place) - most)
+            weight = exp(load(row + 4 * j) - most)
             total = total + weight
-            store(place, weight)
+            if halves:
+                store_bfloat16(row + HALF * j, weight)
+            else:
+                store(row + 4 * j, weight)
         if whole < keys:
-            place = at(scores, (r, whole))
-            weight = first_lanes(exp(load(place) - most), keys - whole, _ZERO)
+            weight = first_lanes(exp(load(row + 4 * whole) - most), keys - whole, _ZERO)
             total = total + weight
-            store(place, weight)
+            if halves:
+                store_bfloat16(row + HALF * whole, weight)
+            else:
+                store(row + 4 * whole, weight)
         factors[r] = np.float32(1) / lanes_sum(total)
 
 
@@ -162,23 +108,30 @@ def _attend(
     out: HostArray,
     first: int,
     column: int,
+    width: int,
 ) -> None:
     """One head of one sequence, a tile of queries at a time."""
-    count, width = queries.shape
+    count, halves = queries.shape[0], queries.itemsize == HALF
     height = tile_height(count)
     for i in range(0, count, height):
         rows = min(height, count - i)
         left = (at(queries, (i, 0)), queries.strides[0])
         for p in range(keys.shape[0]):
             to = (at(scores, (0, p * COLUMNS)), scores.strides[0])
-            multiply_tile(rows, left, keys[p], width, to, None)
+            if count - p * COLUMNS <= LANES:
+                multiply_narrow_tile(rows, left, keys[p], keys.shape[1], to, None)
+            else:
+                multiply_tile(rows, left, keys[p], keys.shape[1], to, None)
         if len(line):
             _add_by_distance(scores, i, rows, count, line)
-        _weigh_rows(scores, rows, count, factors)
+        _weigh_rows(scores, rows, count, factors, halves)
         weights = (at(scores, (0, 0)), scores.strides[0])
         in_context = (at(context, (0, 0)), context.strides[0])
         for p in range(values.shape[0]):
-            multiply_tile(rows, weights, values[p], count, in_context, None)
+            if width - p * COLUMNS <= LANES:
+                multiply_narrow_tile(rows, weights, values[p], values.shape[1], in_context, None)
+            else:
+                multiply_tile(rows, weights, values[p], values.shape[1], in_context, None)
             for r in range(rows):
                 for v in range(0, min(COLUMNS, width - p * COLUMNS), LANES):
                     j = p * COLUMNS + v
@@ -206,23 +159,30 @@ def _attend_heads(
     out: HostArray,
     share: int,
     shares: int,
+    element: Any,
+    group: int,
 ) -> bool:
-    """Every so many-th head of every sequence; False where there is no memory for one."""
+    """Every so many-th head of every sequence; False where there is no memory for one.
+
+    ``element`` is the type of what is multiplied, ``group`` how many at once.
+    """
     width = out.shape[1] // heads
     longest = 0
     for s in range(len(offsets) - 1):
         longest = max(longest, offsets[s + 1] - offsets[s])
     key_panels, value_panels = -(-longest // COLUMNS), -(-width // COLUMNS)
-    # Of the longest sequence: queries, keys that are not a whole block, keys, values, scores.
-    last_at = _behind(0, longest * width)
-    keys_at = _behind(last_at, LANES * width)
-    values_at = _behind(keys_at, key_panels * width * COLUMNS)
-    scores_at = _behind(values_at, value_panels * longest * COLUMNS)
+    row = width if group == 1 else -(-width // LANES) * LANES
+    steps, row_steps = -(-width // group), row // group
+    # Of the longest sequence: queries, some keys, keys, values, scores.
+    some_at = _behind(0, longest * row_steps)
+    keys_at = _behind(some_at, LANES * row_steps)
+    values_at = _behind(keys_at, key_panels * steps * COLUMNS)
+    scores_at = _behind(values_at, value_panels * -(-longest // group) * COLUMNS)
     memory = allocate(_behind(scores_at, ROWS * key_panels * COLUMNS) + ALIGNMENT)
     if memory == 0:
         return False
     start = aligned(memory)
-    last = array_at(start + last_at, np.float32, (LANES, width))
+    some = array_at(start + some_at, element, (LANES, row))
     scores = array_at(start + scores_at, np.float32, (ROWS, key_panels * COLUMNS))
     context = array_at(_context(), np.float32, (ROWS, COLUMNS))
     factors = array_at(_factors(), np.float32, (ROWS,))
@@ -230,20 +190,37 @@ def _attend_heads(
         first, count = offsets[s], offsets[s + 1] - offsets[s]
         if count == 0:
             continue
-        queries = array_at(start, np.float32, (count, width))
-        keys = array_at(start + keys_at, np.float32, (-(-count // COLUMNS), width, COLUMNS))
-        values = array_at(start + values_at, np.float32, (value_panels, count, COLUMNS))
+        panels = -(-count // COLUMNS)
+        queries = array_at(start, element, (count, row))
+        bits_of_keys = array_at(start + keys_at, np.float32, (panels, steps, COLUMNS))
+        keys = array_at(start + keys_at, element, (panels, steps, group * COLUMNS))
+        shape = (value_panels, -(-count // group), group * COLUMNS)
+        values = array_at(start + values_at, element, shape)
         for h in range(share, heads, shares):
             column = h * width
-            _copy_rows(q, first, column, bias, column, np.float32(scale), queries)
+            copy_rows(q, first, column, width, bias, column, np.float32(scale), queries)
             # A bias of keys would add one number to all scores of a query: softmax is without it.
-            _pack_keys(k, first, count, column, last, keys)
-            _pack_values(v, first, column, width, bias, 2 * out.shape[1] + column, values)
+            pack_keys(k, first, count, column, width, some, bits_of_keys)
+            at_bias = 2 * out.shape[1] + column
+            pack_values(v, first, count, column, width, bias, at_bias, values)
             line = lines[h % len(lines) if len(lines) else 0]
             used = (scores, context, factors)
-            _attend(queries, keys, values, *used, line, out, first, column)
+            _attend(queries, keys, values, *used, line, out, first, column, width)
     free(memory)
     return True
+
+
+@part
+def _of_float32(*arguments: Any) -> bool:
+    return _attend_heads(*arguments, np.float32, 1)
+
+
+@part
+def _of_bfloat16(*arguments: Any) -> bool:
+    return _attend_heads(*arguments, np.uint16, 2)
+
+
+_if_bfloat16 = _of_bfloat16 if TARGET.bfloat16 else lacking
 
 
 @part
@@ -260,5 +237,5 @@ def attention_share(job: Any, share: int, shares: int) -> bool:
     offsets = array_at(job["offsets"], np.int64, (job["sequences"] + 1,))
     lines = array_at(job["lines"], np.float32, (job["lined"], job["line"]))
     out = rows_at(job["out"], job["out_step"], rows, width)
-    heads, scale = job["heads"], job["scale"]
-    return _attend_heads(q, k, v, bias, offsets, heads, scale, lines, out, share, shares)
+    arguments = (q, k, v, bias, offsets, job["heads"], job["scale"], lines, out, share, shares)
+    return _if_bfloat16(*arguments) if job["halves"] else _of_float32(*arguments)

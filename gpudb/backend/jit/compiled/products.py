@@ -22,7 +22,7 @@ from gpudb.backend.jit.compiled.arrays import (
     rows_at,
 )
 from gpudb.backend.jit.compiled.llvm import LANES
-from gpudb.backend.jit.compiled.part import part
+from gpudb.backend.jit.compiled.part import lacking, part
 from gpudb.backend.jit.compiled.rounding import quantize_row, round_row
 from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_tile
 from gpudb.backend.jit.compiled.vectors import load, load_less, splat, store, store_up_to
@@ -193,14 +193,8 @@ def _int8(
     return True
 
 
-@part
-def _lacking(*arrays: Any) -> bool:
-    """For what the processor lacks instructions for: no code is made, and nobody asks for it."""
-    return True
-
-
-_if_bfloat16 = _bfloat16 if TARGET.bfloat16 else _lacking
-_if_int8 = _int8 if TARGET.int8 else _lacking
+_if_bfloat16 = _bfloat16 if TARGET.bfloat16 else lacking
+_if_int8 = _int8 if TARGET.int8 else lacking
 
 
 @part

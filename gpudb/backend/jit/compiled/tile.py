@@ -72,50 +72,62 @@ STEPS: Mapping[types.Type, Step] = {
 left factor, by fours."""
 
 
-@intrinsic
-def multiply_tile(typingctx, height, left, panel, steps, out, begin):  # type: ignore[no-untyped-def]
-    """``out[:height] = left[:height] @ panel + begin``.
+def _product(vectors: int) -> Any:
+    """The operation for tiles of so many vectors in a row."""
 
-    Parameters
-    ----------
-    height
-        Rows, 1 to ``ROWS``.
-    left
-        (address of the first row, bytes from row to row).
-    panel
-        ``(steps, COLUMNS)`` of an element or a group of them.
-    steps
-        Elements, or groups of them, in a row of the left factor; at least 1.
-    out
-        (address of the first row, bytes from row to row): ``COLUMNS`` float32, for bytes int32.
-    begin
-        Address of what the sums of every row begin with, ``COLUMNS`` of them; None for zeros.
-    """
-    step = STEPS.get(panel.dtype) if isinstance(panel, types.Array) else None
-    if step is None:
-        return None
+    @intrinsic
+    def multiply(typingctx, height, left, panel, steps, out, begin):  # type: ignore[no-untyped-def]
+        step = STEPS.get(panel.dtype) if isinstance(panel, types.Array) else None
+        if step is None:
+            return None
 
-    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        rows, where, data, count, to, sums = values
-        addresses = [builder.extract_value(pair, place) for pair in (where, to) for place in (0, 1)]
-        struct = context.make_array(panel)(context, builder, data)
-        b = builder.ptrtoint(struct.data, LONG)
-        begun = begin != types.none
-        function = _function(builder.module, panel.dtype, step, begun)
-        builder.call(function, [rows, *addresses, b, count, *([sums] if begun else [])])
-        return context.get_dummy_value()
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            rows, where, data, count, to, sums = values
+            pairs = [builder.extract_value(pair, i) for pair in (where, to) for i in (0, 1)]
+            struct = context.make_array(panel)(context, builder, data)
+            b = builder.ptrtoint(struct.data, LONG)
+            begun = begin != types.none
+            function = _function(builder.module, panel.dtype, step, vectors, begun)
+            builder.call(function, [rows, *pairs, b, count, *([sums] if begun else [])])
+            return context.get_dummy_value()
 
-    two = types.UniTuple(types.int64, 2)
-    return types.void(types.int64, two, panel, types.int64, two, begin), generate
+        two = types.UniTuple(types.int64, 2)
+        return types.void(types.int64, two, panel, types.int64, two, begin), generate
+
+    return multiply
 
 
-def _function(module: Any, dtype: types.Type, step: Step, begun: bool) -> Any:
+multiply_tile = _product(VECTORS)
+"""``out[:height] = left[:height] @ panel + begin``.
+
+Parameters
+----------
+height
+    Rows, 1 to ``ROWS``.
+left
+    (address of the first row, bytes from row to row).
+panel
+    ``(steps, COLUMNS)`` of an element or a group of them.
+steps
+    Elements, or groups of them, in a row of the left factor; at least 1.
+out
+    (address of the first row, bytes from row to row): ``COLUMNS`` float32, for bytes int32.
+begin
+    Address of what the sums of every row begin with, ``COLUMNS`` of them; None for zeros.
+"""
+
+multiply_narrow_tile = _product(1)
+"""The same for the first ``LANES`` columns of the panel only: the last heads of a narrow model, and
+the last keys of a sequence, are often no more."""
+
+
+def _function(module: Any, dtype: types.Type, step: Step, vectors: int, begun: bool) -> Any:
     """A function of LLVM for all heights.
 
     It is called, not made part of its callers: the sums and factors need all registers, and what a
     caller holds in some of them would have sums put to memory and back in each step.
     """
-    name = f"gpudb.tile.{dtype}{'.begun' if begun else ''}"
+    name = f"gpudb.tile.{dtype}.{vectors}{'.begun' if begun else ''}"
     kind = ir.FunctionType(ir.VoidType(), [LONG] * (8 if begun else 7))
     function = cgutils.get_or_insert_function(module, kind, name)
     if not function.is_declaration:
@@ -131,7 +143,8 @@ def _function(module: Any, dtype: types.Type, step: Step, begun: bool) -> Any:
         block = builder.append_basic_block(f"rows{n}")
         switch.add_case(LONG(n), block)
         builder.position_at_end(block)
-        _tile(builder, step, n, (a, a_step), b, count, (c, c_step), first[0] if first else None)
+        begin = first[0] if first else None
+        _tile(builder, step, (n, vectors), (a, a_step), b, count, (c, c_step), begin)
         builder.branch(done)
     builder.position_at_end(done)
     builder.ret_void()
@@ -141,27 +154,28 @@ def _function(module: Any, dtype: types.Type, step: Step, begun: bool) -> Any:
 def _tile(
     builder: Any,
     step: Step,
-    rows: int,
+    shape: tuple[int, int],
     left: tuple[Any, Any],
     panel: Any,
     count: Any,
     out: tuple[Any, Any],
     begin: Any,
 ) -> None:
-    """The loop for one height, from where the builder stands."""
+    """The loop for one height and width, from where the builder stands."""
+    rows, vectors = shape
     starts = _row_addresses(builder, *left, rows)
-    first_sums = [_first_sum(builder, step, begin, v) for v in range(VECTORS)] * rows
+    first_sums = [_first_sum(builder, step, begin, v) for v in range(vectors)] * rows
     before = builder.block
     loop, end = (builder.append_basic_block(name) for name in ("step", "store"))
     builder.branch(loop)
 
     builder.position_at_end(loop)
     number = builder.phi(LONG)
-    sums = [builder.phi(step.vector) for _ in range(rows * VECTORS)]
+    sums = [builder.phi(step.vector) for _ in range(rows * vectors)]
     here = builder.add(panel, builder.mul(number, LONG(4 * COLUMNS)))
     right = [
         read(builder, builder.add(here, LONG(4 * v * TARGET.lanes)), step.vector)
-        for v in range(VECTORS)
+        for v in range(vectors)
     ]
     along = builder.mul(number, LONG(4))
     added: list[Any] = []
@@ -182,11 +196,11 @@ def _tile(
 
     builder.position_at_end(end)
     for r, start in enumerate(_row_addresses(builder, *out, rows)):
-        for v in range(VECTORS):
+        for v in range(vectors):
             write(
                 builder,
                 builder.add(start, LONG(4 * v * TARGET.lanes)),
-                added[r * VECTORS + v],
+                added[r * vectors + v],
             )
 
 

@@ -131,16 +131,27 @@ def store_bfloat16(builder, place, x):  # type: ignore[no-untyped-def]
     Where there is an instruction for it, denormal numbers become zeros, as in the products that
     read them.
     """
+    write(builder, place, _rounded(builder, x))
+
+
+@operation(types.void, pointer, vector, vector)
+def store_pairs(builder, place, x, y):  # type: ignore[no-untyped-def]
+    """Write bits of bfloat16 as :func:`store_bfloat16` does, an element of each in turn."""
+    low, high = (builder.zext(_rounded(builder, z), INTS) for z in (x, y))
+    write(builder, place, builder.or_(low, builder.shl(high, integer(16))))
+
+
+def _rounded(builder: Any, x: Any) -> Any:
+    """Bits of bfloat16, 16 for each element."""
     halves = ir.VectorType(ir.IntType(16), LANES)
     if TARGET.bfloat16:
         kind = ir.FunctionType(halves, [FLOATS])
-        write(builder, place, builder.asm(kind, "vcvtneps2bf16 $1, $0", "=v,v", [x], False))
-        return
+        return builder.asm(kind, "vcvtneps2bf16 $1, $0", "=v,v", [x], False)
     bits = builder.bitcast(x, INTS)
     odd = builder.and_(builder.lshr(bits, integer(16)), integer(1))
     rounded = builder.lshr(builder.add(bits, builder.add(odd, integer(0x7FFF))), integer(16))
     rounded = builder.select(builder.fcmp_unordered("uno", x, x), integer(0x7FFF), rounded)
-    write(builder, place, builder.trunc(rounded, halves))
+    return builder.trunc(rounded, halves)
 
 
 @operation(types.void, pointer, vector)

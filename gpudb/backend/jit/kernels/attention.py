@@ -23,8 +23,12 @@ def attention(
     key_mask: HostArray | None = None,
     bias: HostArray | None = None,
     relative: HostArray | None = None,
+    halves: bool = False,
 ) -> HostArray:
-    """As :mod:`gpudb.kernels.attention`, whose reference does what needs a mask."""
+    """As :mod:`gpudb.kernels.attention`, whose reference does what needs a mask.
+
+    ``halves`` has both factors of its products rounded to bfloat16.
+    """
     if causal or key_mask is not None:
         args = (q, k, v, offsets, heads, scale, causal, key_mask, bias, relative)
         return np.asarray(reference(*args))
@@ -51,6 +55,7 @@ def attention(
         heads=heads,
         **by_distance,
         scale=scale,
+        halves=halves,
         **matrix("out", out),
         rows=len(out),
         width=out.shape[1],
