@@ -31,18 +31,19 @@ def run_all(
 ) -> None:
     """Call ``work`` once for each item; ``done`` follows in the calling thread.
 
-    One item is worked on in the calling thread: starting another takes longer than a short text.
-    More of them have a BLAS of one thread each.
+    One item, or all of them for one thread, are worked on in the calling thread: starting another
+    takes longer than a short text. Several threads have a BLAS of one thread each.
 
     The first error stops the rest, as does an interrupt (Ctrl-C): what is running finishes, what
     is waiting is dropped, and the error is raised.
     """
-    if len(items) == 1:
-        work(items[0])
-        if done is not None:
-            done(items[0])
-        return
     threads = max(1, min(threads, len(items)))
+    if threads == 1:
+        for item in items:
+            work(item)
+            if done is not None:
+                done(item)
+        return
     waiting = iter(items)
     with single_threaded_blas(), ThreadPoolExecutor(threads) as pool:
         pending: dict[Future[None], T] = {}

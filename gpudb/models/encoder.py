@@ -30,7 +30,7 @@ from gpudb.models.embed_function import EmbedFunction
 from gpudb.models.fitting import fit_batches, fit_threads
 from gpudb.models.fused_runs import FusedRuns
 from gpudb.models.inputs import ModelInputs
-from gpudb.models.limits import LEAST_SHARED_FLOPS, Limits
+from gpudb.models.limits import Limits
 from gpudb.models.reading import Reading, image_reading, row_reading, text_readings
 from gpudb.models.recordings import Recordings
 from gpudb.models.statistics import InferStatistics, joined
@@ -318,11 +318,11 @@ class Encoder:
             batches = list(plan_batches(offsets, budget))
             runs = self._fused_runs(output, placement)
         computed: list[int] = []
-        # A batch by itself would leave the other threads idle. Two operations for each weight and
-        # row, about: tables of rows are none, rounded weights more than their bytes say.
-        flops = tokens * runs.plan.placement.held_nbytes // 2
-        alone = len(batches) == 1 and not relational and flops >= LEAST_SHARED_FLOPS
-        share = self.limits.threads if alone else 1
+        # Two operations for each weight and row, about: tables of rows are none, rounded weights
+        # more than their bytes say.
+        flops = min(tokens, budget) * runs.plan.placement.held_nbytes // 2
+        shared = not relational and self.limits.shares(len(batches), flops, self.backend.packs)
+        share = self.limits.threads if shared else 1
 
         def work(batch: Batch) -> None:
             with self.backend.together(share):
@@ -330,7 +330,8 @@ class Encoder:
             keep(batch, result)
             computed.append(rows)
 
-        run_all(work, batches, placement.runs, lambda batch: advance(len(batch.sequences)))
+        workers = 1 if shared else placement.runs
+        run_all(work, batches, workers, lambda batch: advance(len(batch.sequences)))
         runs.count(batches, profile)
         return InferStatistics(
             model=self.version.label,

@@ -17,6 +17,10 @@ GPU_TOKEN_BUDGET = 16384
 LEAST_SHARED_FLOPS = 10_000_000
 """Of a batch by itself, for all threads to share it. Measured on ``jit``: with fewer, waking the
 others takes longer than they save."""
+MOST_SHARED_FLOPS = 2_000_000_000
+"""Of one of several batches, for all threads to share one after the other. Measured on ``jit`` with
+two threads and a batch of 512 rows: 1.2 to 1.4 times as fast as a batch for each thread at 0.4
+GFLOP, 1.05 to 1.2 at 1.6, no faster at 6. Threads with a batch each wait for Python in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,23 @@ class Limits:
             return max(longest, tokens)
         each = max(1, -(-tokens // (self.threads * self.token_budget)))
         return max(longest, -(-tokens // (self.threads * each)))
+
+    def shares(self, batches: int, flops: int, precision: str | None) -> bool:
+        """Whether all threads share each of a column's batches, or have one each.
+
+        Parameters
+        ----------
+        batches
+            How many there are.
+        flops
+            Of one of them.
+        precision
+            Of the weights. Threads that share a product with rounded ones round all rows each.
+        """
+        if batches == 1:
+            return flops >= LEAST_SHARED_FLOPS
+        small = LEAST_SHARED_FLOPS <= flops <= MOST_SHARED_FLOPS
+        return self.shares_batches and small and precision == "float32"
 
 
 def batch_limits(device: str, threads: int, token_budget: int, memory_nbytes: int) -> Limits:

@@ -77,7 +77,7 @@ def report_encoder(
     ceilings, why = read_ceilings()
     setting = Setting(
         sizes=fullest_sizes(s.token_budget, longest),
-        workers=max(1, min(s.threads, s.batches)),
+        workers=1 if s.shared > 1 else max(1, min(s.threads, s.batches)),
         blas_threads=s.shared,
         projected_nbytes=s.resident_nbytes + s.projected_nbytes,
         ceilings=ceilings,

@@ -29,9 +29,9 @@ class InferStatistics:
     """Rows the model computed beyond the tokens."""
     batches: int
     threads: int
-    """That batches ran on, each its own."""
+    """That batches ran on."""
     shared: int
-    """Threads that one batch by itself was shared by, else 1."""
+    """Threads that shared each batch, one batch after the other; 1 where each had its own."""
     wanted_budget: int
     """Most tokens in a batch where memory is no matter."""
     token_budget: int
@@ -70,7 +70,7 @@ class InferStatistics:
     @property
     def peak_nbytes(self) -> int:
         """Weights, and the largest batch on every thread at once; arrays only, as counted."""
-        running = min(self.threads, self.batches)
+        running = 1 if self.shared > 1 else min(self.threads, self.batches)
         return self.resident_nbytes + running * self.profile.peak_nbytes
 
     @property

@@ -11,7 +11,7 @@ import pytest
 
 import gpudb
 from gpudb.exec.prepared import PreparedPlan
-from gpudb.models import encoder
+from gpudb.models import limits
 from tests.tiny_model import write_tiny_model
 
 
@@ -57,13 +57,51 @@ def test_a_batch_by_itself_is_shared_where_it_is_worth_it(
     db: gpudb.Database, monkeypatch: pytest.MonkeyPatch, least: int
 ) -> None:
     alone = db.embed("tiny", ["a red fox", "the house"])
-    monkeypatch.setattr(encoder, "LEAST_SHARED_FLOPS", least)
+    monkeypatch.setattr(limits, "LEAST_SHARED_FLOPS", least)
     found = db.embed("tiny", ["a red fox", "the house"])
     assert (alone.stats.batches, alone.stats.shared) == (1, 1)
     assert (found.stats.batches, found.stats.shared) == (1, 2 if least == 1 else 1)
     np.testing.assert_array_equal(found.numpy("embedding"), alone.numpy("embedding"))
     explained = db.sql("EXPLAIN ANALYZE SELECT embed('tiny', 'a red fox')").plan_text
     assert ("on 2 threads, shared by 2;" in explained) == (least == 1)
+
+
+@pytest.mark.parametrize("most", [0, 1 << 60])
+def test_small_batches_are_shared_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setenv("GPUDB_TOKEN_BUDGET", "10")
+    monkeypatch.setattr(limits, "LEAST_SHARED_FLOPS", 1)
+    column = [f"{'fox ' * (number % 5)}red {number}" for number in range(12)]
+    with gpudb.connect(tmp_path / "db", device="jit", threads=2) as database:
+        database.import_model(write_tiny_model(tmp_path / "model"), "tiny")
+        apart = database.embed("tiny", column)
+        monkeypatch.setattr(limits, "MOST_SHARED_FLOPS", most)
+        found = database.embed("tiny", column)
+    assert found.stats.batches > 2
+    assert found.stats.shared == (1 if most == 0 else 2)
+    np.testing.assert_array_equal(found.numpy("embedding"), apart.numpy("embedding"))
+    running = 2 if most == 0 else 1
+    held = found.stats.peak_nbytes - found.stats.resident_nbytes
+    assert held == running * found.stats.profile.peak_nbytes
+
+
+@pytest.mark.parametrize(
+    ("batches", "flops", "precision", "shared"),
+    [
+        (1, 10**7 - 1, "float32", False),
+        (1, 10**12, "int8", True),
+        (2, 10**7 - 1, "float32", False),
+        (2, 10**9, "float32", True),
+        (2, 10**9, "bfloat16", False),
+        (2, 10**10, "float32", False),
+    ],
+)
+def test_what_is_shared(batches: int, flops: int, precision: str, shared: bool) -> None:
+    jit = limits.Limits(2, 512, 1 << 30, shares_batches=True)
+    assert jit.shares(batches, flops, precision) == shared
+    other = limits.Limits(2, 512, 1 << 30)
+    assert other.shares(batches, flops, None) == (shared and batches == 1)
 
 
 def test_a_timed_run_walks(db: gpudb.Database, runs: list[int]) -> None:

@@ -148,6 +148,8 @@ def _behind(place: int, count: int) -> int:
 
 @part
 def _attend_heads(
+    element: Any,
+    group: int,
     q: HostArray,
     k: HostArray,
     v: HostArray,
@@ -159,8 +161,6 @@ def _attend_heads(
     out: HostArray,
     share: int,
     shares: int,
-    element: Any,
-    group: int,
 ) -> bool:
     """Every so many-th head of every sequence; False where there is no memory for one.
 
@@ -212,12 +212,12 @@ def _attend_heads(
 
 @part
 def _of_float32(*arguments: Any) -> bool:
-    return _attend_heads(*arguments, np.float32, 1)
+    return _attend_heads(np.float32, 1, *arguments)
 
 
 @part
 def _of_bfloat16(*arguments: Any) -> bool:
-    return _attend_heads(*arguments, np.uint16, 2)
+    return _attend_heads(np.uint16, 2, *arguments)
 
 
 _if_bfloat16 = _of_bfloat16 if TARGET.bfloat16 else lacking
