@@ -68,6 +68,10 @@ class Backend(Protocol):
     def packs(self) -> str | None:
         """Dtype of packed weights; None where products read weights as they are."""
 
+    @property
+    def attends(self) -> str | None:
+        """Dtype that attention multiplies in; None where it is that of its inputs."""
+
     def pack(self, weight: Array) -> Array:
         """``(j, k)``, the transposed right factor of products, as they read it fastest.
 

@@ -12,6 +12,7 @@ class PlainProducts:
     """Nothing is packed; bias and function are a kernel of their own after the product."""
 
     packs: str | None = None
+    attends: str | None = None
 
     def pack(self, weight: Array) -> Array:
         """The weight itself."""

@@ -16,7 +16,7 @@ from gpudb.exec.operators.reblock_grid import ReblockGrid
 from gpudb.exec.operators.scan_blocks import ScanBlocks
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.exec.profile import Profile
-from gpudb.exec.roofline import Roofline, packed_precision, plan_precision, roofline
+from gpudb.exec.roofline import Roofline, plan_precision, roofline, step_precision
 from gpudb.machine import NOT_MEASURED, Ceilings
 from gpudb.report import PlanReport, PlanText, RunReport, StepReport, WeightsReport
 from gpudb.types import Sizes
@@ -248,7 +248,7 @@ def _measured(
     cost, seconds, runs = profile.costs[number], profile.seconds[number], run.runs
     moved = cost.read + cost.written
     least, limit = (
-        roof.least_seconds(cost, runs, packed_precision(plan, number)) if roof else (0.0, None)
+        roof.least_seconds(cost, runs, step_precision(plan, number)) if roof else (0.0, None)
     )
 
     def times(count: int | None) -> int | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gpudb.exec.operator import Cost
 from gpudb.exec.operators.pack_weight import PackWeight
+from gpudb.exec.operators.sequence_attention import SequenceAttention
 from gpudb.exec.prepared import PreparedPlan
 from gpudb.machine import Ceilings
 
@@ -46,7 +47,7 @@ class Roofline:
         runs
             How many: data of one run that fits a cache moves at its rate.
         precision
-            Of packed products; None for anything else, which is float32.
+            Of its products, where that is not the inputs'; None for anything else.
 
         Returns
         -------
@@ -100,3 +101,10 @@ def packed_precision(plan: PreparedPlan, number: int) -> str | None:
         if isinstance(plan.steps[i].op, PackWeight):
             return plan.steps[i].op.out.dtype
     return None
+
+
+def step_precision(plan: PreparedPlan, number: int) -> str | None:
+    """Precision that a step multiplies in; None where it is that of its inputs."""
+    if isinstance(plan.steps[number].op, SequenceAttention):
+        return plan.backend.attends
+    return packed_precision(plan, number)

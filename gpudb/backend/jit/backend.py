@@ -47,6 +47,7 @@ class JitBackend(NumpyBackend):
         self.packs: str = precision
         self._compiled: Mapping[str, Callable[..., Any]] = COMPILED
         if precision != "float32" and TARGET.bfloat16:
+            self.attends = "bfloat16"
             self._compiled = {**COMPILED, "attention": partial(attention, halves=True)}
         self._arenas = Arenas()
         library()
