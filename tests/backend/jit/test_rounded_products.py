@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from gpudb.backend import open_backend
 from gpudb.backend.jit.activations import ACTIVATIONS
-from gpudb.backend.jit.compiled import products
+from gpudb.backend.jit.compiled import heads, products
+from gpudb.backend.jit.compiled.part import lacking
 from gpudb.backend.jit.compiled.products import chunk_rows
 from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS
 from gpudb.backend.jit.packing import pack
@@ -86,7 +87,8 @@ def test_what_the_processor_lacks_is_not_compiled() -> None:
     # An assembler that does not know an instruction ends the process.
     functions = {"bfloat16": products._if_bfloat16, "int8": products._if_int8}
     for precision, has in HAS.items():
-        assert (functions[precision] is not products._lacking) == has
+        assert (functions[precision] is not lacking) == has
+    assert (heads._if_bfloat16 is not lacking) == HAS["bfloat16"]
 
 
 def check_bfloat16(x: HostArray, w: HostArray, bias: HostArray) -> None:
