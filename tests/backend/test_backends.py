@@ -80,7 +80,7 @@ def _base_nbytes(x: Any) -> int:
 
 def test_this_file_tests_every_verb() -> None:
     tested = inspect.getsource(import_module(__name__))
-    assert len(VERBS) == 21
+    assert len(VERBS) == 22
     assert [verb for verb in sorted(VERBS) if f"backend.{verb}" not in tested] == []
     for kind in (NumpyBackend, NullBackend):
         assert {name for name in dir(kind) if not name.startswith("_")} == VERBS
@@ -184,6 +184,7 @@ def test_linear_by_a_packed_weight(backend: Backend, rows: int, activation: str 
     x, weight, bias = _x(rows, 3), _x(4, 3), np.abs(_x(4)) + 4
     packed = backend.pack(backend.to_device(weight))
     assert backend.packs in (None, "float32")
+    assert backend.attends is None  # nothing is rounded unless it is asked for
     found = backend.linear(backend.to_device(x), packed, backend.to_device(bias), activation)
     product = x @ weight.T + bias
     _check(backend, found, MAPS[activation](product) if activation else product)
