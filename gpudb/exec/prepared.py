@@ -6,7 +6,7 @@ kernels and joins nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TypeAlias
@@ -147,10 +147,6 @@ class PreparedPlan:
         if profile is not None:
             profile.add(seconds, sizes, costs, held.peak_nbytes)
         return BlockBatch(self.joined[-1].keys, results[-1])
-
-    def count(self, runs: Sequence[Sizes], profile: Profile) -> None:
-        """Record runs that something else made of these sizes: their costs, no times."""
-        profile.count(runs, self.counting)
 
     def _run_step(self, ctx: Context, number: int, arguments: list[Array | Panels]) -> Array:
         op, joined = self.steps[number].op, self.joined[number]

@@ -42,4 +42,4 @@ class FusedRuns:
     def count(self, batches: Sequence[Batch], profile: Profile) -> None:
         """Note what all batches took, unless each was timed."""
         if not profile.timed:
-            self.plan.count([batch.sizes for batch in batches], profile)
+            profile.count([batch.sizes for batch in batches], self.plan.counting)

@@ -19,8 +19,8 @@ LEAST_SHARED_FLOPS = 10_000_000
 others takes longer than they save."""
 MOST_SHARED_FLOPS = 2_000_000_000
 """Of one of several batches, for all threads to share one after the other. Measured on ``jit`` with
-two threads and a batch of 512 rows: 1.2 to 1.4 times as fast as a batch for each thread at 0.4
-GFLOP, 1.05 to 1.2 at 1.6, no faster at 6. Threads with a batch each wait for Python in between."""
+two threads and a batch of 512 rows: 1.04 to 1.4 times as fast as a batch for each thread at 0.4
+GFLOP, 1.03 to 1.2 at 1.6, 1.0 to 1.03 at 6. With a batch each they wait for Python in between."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,9 @@ def test_runs_that_are_counted_are_like_runs_that_ran() -> None:
     ran, counted, mixed = Profile(), Profile(), Profile()
     for _ in range(3):
         plan.run(encoder.inputs, encoder.sizes, ran)
-    plan.count([encoder.sizes] * 3, counted)
+    counted.count([encoder.sizes] * 3, plan.counting)
     plan.run(encoder.inputs, encoder.sizes, mixed)
-    plan.count([encoder.sizes] * 2, mixed)
+    mixed.count([encoder.sizes] * 2, plan.counting)
     for profile in (counted, mixed):
         assert (profile.flops, profile.peak_nbytes) == (ran.flops, ran.peak_nbytes)
         for _ in range(2):  # step by step, once it is asked for

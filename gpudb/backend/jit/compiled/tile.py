@@ -117,8 +117,8 @@ begin
 """
 
 multiply_narrow_tile = _product(1)
-"""The same for the first ``LANES`` columns of the panel only: the last heads of a narrow model, and
-the last keys of a sequence, are often no more."""
+"""The same for the first ``LANES`` columns of the panel only: the heads of a narrow model, and the
+last keys of a sequence, are often no more."""
 
 
 def _function(module: Any, dtype: types.Type, step: Step, vectors: int, begun: bool) -> Any:
