@@ -9,6 +9,13 @@ from gpudb.errors import InputError
 
 EXECUTIONS = ("auto", "fused", "relational")
 
+_SHORT = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+
+
+def precision_named(name: str) -> str:
+    """A precision's name as gpudb writes it: ``bf16`` is ``bfloat16``."""
+    return _SHORT.get(name, name)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -23,12 +30,16 @@ class Settings:
     relationally."""
     precision: str = "float32"
     """What models compute in, one of :data:`gpudb.backend.PRECISIONS` that the device has. Weights
-    are kept once for each precision that was asked for."""
+    are kept once for each precision that was asked for. ``bf16``, ``fp16`` and ``fp32`` are
+    understood."""
     profile: bool = False
     """Time every operator of a model by itself, as EXPLAIN ANALYZE does. On a GPU each is then
     waited for, and nothing is recorded and launched again as one graph."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.precision, str):
+            raise InputError(f"precision is {self.precision!r}; expected a name, like 'float32'")
+        object.__setattr__(self, "precision", precision_named(self.precision))
         if self.execution not in EXECUTIONS:
             raise InputError(
                 f"execution is {self.execution!r}; expected one of {', '.join(EXECUTIONS)}"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from gpudb.cli.options import Commands, add_command, add_database_options
 from gpudb.errors import CatalogError, InputError
+from gpudb.settings import precision_named
 
 if TYPE_CHECKING:
     from gpudb.database import Database
@@ -67,7 +68,10 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--texts", type=int, default=1000, metavar="N", help="default: 1000")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default: 3")
     parser.add_argument(
-        "--precision", metavar="NAME", help="float32, bfloat16, int8, … (default: each there is)"
+        "--precision",
+        metavar="NAME",
+        type=precision_named,
+        help="float32, bfloat16, int8, … (default: each there is)",
     )
     parser.add_argument("--json", action="store_true", help="JSON, with machine and versions")
     add_database_options(

@@ -30,6 +30,8 @@ def test_our_settings_are_told_from_duckdbs(
 
 def test_set_changes_the_database() -> None:
     with gpudb.connect(history=False) as db:
+        db.sql("SET precision = 'fp32'")
+        assert db.settings.precision == "float32"
         db.sql("SET execution = 'relational'; SET block_size = 16; SET threads = 1")
         assert (db.settings.execution, db.settings.block_size) == ("relational", 16)
         with pytest.raises(InputError, match="expected one of auto, fused, relational"):

@@ -46,6 +46,8 @@ class Target:
     """Multiplies pairs of bfloat16 into float32 (VDPBF16PS)."""
     int8: bool
     """Multiplies four bytes at once into int32 (VPDPBUSD)."""
+    powers: bool
+    """Splits off whole numbers and multiplies by powers of two (VREDUCEPS, VSCALEFPS)."""
 
     @property
     def columns(self) -> int:
@@ -58,11 +60,13 @@ def target_of(processor: Processor) -> Target:
     features = {name[1:] for name in processor.features.split(",") if name.startswith("+")}
     if "avx512f" in features:
         bytewise = {"avx512vnni", "avx512bw"} <= features
-        return Target("AVX-512", 16, 14, 2, True, "avx512bf16" in features, bytewise)
+        powers = "avx512dq" in features
+        return Target("AVX-512", 16, 14, 2, True, "avx512bf16" in features, bytewise, powers)
+    lacks = {"bfloat16": False, "int8": False, "powers": False}
     if {"avx2", "fma"} <= features:
-        return Target("AVX2", 8, 6, 2, x86=True, bfloat16=False, int8=False)
+        return Target("AVX2", 8, 6, 2, x86=True, **lacks)
     x86 = processor.triple.startswith("x86")
-    return Target("128-bit vectors", 4, 6, 4, x86, bfloat16=False, int8=False)
+    return Target("128-bit vectors", 4, 6, 4, x86, **lacks)
 
 
 PROCESSOR = host_processor()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +23,8 @@ from tests.tiny_plans import offsets_of
 
 pytestmark = pytest.mark.skipif(not TARGET.bfloat16, reason="needs AVX512_BF16")
 
+SCALE = 0.25 * math.log(2)
+"""Scores are computed in bits: so their factor is a power of two, and rounds nothing."""
 ROUNDING = 2.0**-8
 """Of a number in bfloat16, at most: half of its last of 8 bits."""
 
@@ -49,12 +52,12 @@ def check(
     q, k, v = np.split(qkv, 3, axis=1)
     wide = [x.astype(np.float64) for x in (q, k, v)]
     more = {"bias": bias, "relative": relative}
-    expected = kernel.reference(*wide, offsets, heads, 0.25, **more)
+    expected = kernel.reference(*wide, offsets, heads, SCALE, **more)
     if bias is not None:
         wide[2] = wide[2] + bias[-v.shape[1] :]
         more["bias"] = np.concatenate([bias[: -v.shape[1]], np.zeros(v.shape[1], np.float32)])
-    sizes = kernel.reference(wide[0], wide[1], np.abs(wide[2]), offsets, heads, 0.25, **more)
-    found = run(q, k, v, offsets, heads, 0.25, False, None, bias, relative)
+    sizes = kernel.reference(wide[0], wide[1], np.abs(wide[2]), offsets, heads, SCALE, **more)
+    found = run(q, k, v, offsets, heads, SCALE, False, None, bias, relative)
     assert found.dtype == np.float32
     allowed = ROUNDING * sizes + TOLERANCE["atol"] + TOLERANCE["rtol"] * np.abs(expected)
     assert (np.abs(found - expected) <= allowed).all()

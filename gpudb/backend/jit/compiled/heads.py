@@ -1,7 +1,8 @@
 """Attention within sequences, head by head: two products over packed panels, a softmax between.
 
 A few queries at a time meet all keys of their sequence: their scores stay in the first-level cache,
-and the softmax is exact, over whole rows.
+and the softmax is exact, over whole rows. Scores are in bits: queries are multiplied by ``log2(e)``
+as well, so that weights are powers of two.
 
 Beside rounded weights both products are of bfloat16 as well, which are multiplied by pairs: of
 neighbouring columns of queries and keys, of neighbouring rows of weights and values. Scores, their
@@ -23,7 +24,7 @@ from gpudb.backend.jit.compiled.arrays import (
     on_stack,
     rows_at,
 )
-from gpudb.backend.jit.compiled.functions import exp
+from gpudb.backend.jit.compiled.functions import exp2
 from gpudb.backend.jit.compiled.head_panels import HALF, copy_rows, pack_keys, pack_values
 from gpudb.backend.jit.compiled.lanes import first_lanes, lanes_largest, lanes_sum
 from gpudb.backend.jit.compiled.llvm import LANES
@@ -31,6 +32,7 @@ from gpudb.backend.jit.compiled.part import lacking, part
 from gpudb.backend.jit.compiled.products import tile_height
 from gpudb.backend.jit.compiled.tile import COLUMNS, ROWS, multiply_narrow_tile, multiply_tile
 from gpudb.backend.jit.compiled.vectors import (
+    fma,
     larger,
     load,
     splat,
@@ -43,13 +45,14 @@ from gpudb.backend.jit.target import TARGET
 from gpudb.types import HostArray
 
 _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
+_BITS = np.float32(np.log2(np.e))
 
 _context, _factors = on_stack(4 * ROWS * COLUMNS), on_stack(4 * ROWS)
 
 
 @part
 def _add_by_distance(scores: HostArray, first: int, rows: int, keys: int, line: HostArray) -> None:
-    """Add to each score of the queries from ``first`` on the number at its distance.
+    """Add to each score of the queries from ``first`` on the number at its distance, in bits.
 
     Distance 0 is in the middle of a line; behind its end there are ``LANES`` more numbers.
     """
@@ -57,12 +60,13 @@ def _add_by_distance(scores: HostArray, first: int, rows: int, keys: int, line: 
     for r in range(rows):
         for j in range(0, keys, LANES):
             place = at(scores, (r, j))
-            store(place, load(place) + load(at(line, (middle - first - r + j,))))
+            added = load(at(line, (middle - first - r + j,)))
+            store(place, fma(added, splat(_BITS), load(place)))
 
 
 @part
 def _weigh_rows(scores: HostArray, rows: int, keys: int, factors: HostArray, halves: bool) -> None:
-    """Overwrite the first ``keys`` elements of each row with ``exp(x - largest)``.
+    """Overwrite the first ``keys`` elements of each row with ``2**(x - largest)``.
 
     Their softmax is that times ``factors``, one number for each row: the contexts, which are fewer,
     are multiplied by it. ``halves`` are of bfloat16, in the first half of the row's memory, with a
@@ -80,14 +84,14 @@ def _weigh_rows(scores: HostArray, rows: int, keys: int, factors: HostArray, hal
         total = splat(_ZERO)
         row = at(scores, (r, 0))
         for j in range(0, whole, LANES):
-            weight = exp(load(row + 4 * j) - most)
+            weight = exp2(load(row + 4 * j) - most)
             total = total + weight
             if halves:
                 store_bfloat16(row + HALF * j, weight)
             else:
                 store(row + 4 * j, weight)
         if whole < keys:
-            weight = first_lanes(exp(load(row + 4 * whole) - most), keys - whole, _ZERO)
+            weight = first_lanes(exp2(load(row + 4 * whole) - most), keys - whole, _ZERO)
             total = total + weight
             if halves:
                 store_bfloat16(row + HALF * whole, weight)
@@ -198,7 +202,7 @@ def _attend_heads(
         values = array_at(start + values_at, element, shape)
         for h in range(share, heads, shares):
             column = h * width
-            copy_rows(q, first, column, width, bias, column, np.float32(scale), queries)
+            copy_rows(q, first, column, width, bias, column, np.float32(scale * _BITS), queries)
             # A bias of keys would add one number to all scores of a query: softmax is without it.
             pack_keys(k, first, count, column, width, some, bits_of_keys)
             at_bias = 2 * out.shape[1] + column

@@ -46,6 +46,12 @@ def float_call(builder: Any, name: str, *arguments: Any) -> Any:
     return llvm_call(builder, f"llvm.{name}.v{LANES}f32", FLOATS, *arguments)
 
 
+def instruction(builder: Any, text: str, *arguments: Any) -> Any:
+    """One of x86 between vectors of float32, as an assembler writes it; ``$0`` is the result."""
+    kind = ir.FunctionType(FLOATS, [FLOATS] * len(arguments))
+    return builder.asm(kind, text, ",".join(["=v", *["v"] * len(arguments)]), arguments, False)
+
+
 def read(builder: Any, place: Any, kind: Any) -> Any:
     """Load a value of an LLVM type from any address."""
     value = builder.load(builder.inttoptr(place, kind.as_pointer()))
