@@ -169,7 +169,6 @@ def _int8(
     row_steps = array_at(start + steps_at, np.float32, (chunk,))
     zeros = array_at(start + zeros_at, np.int32, (chunk,))
     counts = array_at(_counts(), np.int32, (ROWS, COLUMNS))
-    tile = array_at(_tile(), np.float32, (ROWS, COLUMNS))
     for first in range(0, rows, chunk):
         last = min(rows, first + chunk)
         for i in range(first, last):
@@ -180,15 +179,15 @@ def _int8(
                 left = (at(bytes_of, (i - first, 0)), bytes_of.strides[0])
                 sums_to = (at(counts, (0, 0)), counts.strides[0])
                 multiply_tile(count, left, panels[p], steps, sums_to, None)
-                for v in range(0, COLUMNS, LANES):
+                for v in range(0, min(COLUMNS, out.shape[1] - p * COLUMNS), LANES):
                     column = p * COLUMNS + v
                     scale = load(at(scales, (column,)))
                     added = load(at(bias, (column,))) if len(bias) else splat(_ZERO)
                     for r in range(count):
                         zero, step = zeros[i - first + r], splat(row_steps[i - first + r])
                         product = load_less(at(counts, (r, v)), at(sums, (column,)), zero)
-                        store(at(tile, (r, v)), product * (step * scale) + added)
-                _activate_tile(tile, count, activation, out, i, p * COLUMNS)
+                        value = activate(product * (step * scale) + added, activation)
+                        store_up_to(at(out, (i + r, column)), value, out.shape[1] - column)
     free(memory)
     return True
 
