@@ -22,7 +22,7 @@ from gpudb.predict import Prediction, Setting, find_gpu
 from gpudb.relation import StoredTensors, TensorEngine, TensorRelation
 from gpudb.report import RENDERERS
 from gpudb.result import Result
-from gpudb.settings import Settings
+from gpudb.settings import Settings, precision_named
 from gpudb.sql import SqlEngine
 from gpudb.sql.history import FILE as HISTORY
 from gpudb.sql.history import History
@@ -241,7 +241,8 @@ class Database(Answering, Closing):
         graph
             Whether all launches are one CUDA graph.
         """
-        return self._library.predict(model, lengths, Setting(find_gpu(gpu), precision, graph))
+        setting = Setting(find_gpu(gpu), precision_named(precision), graph)
+        return self._library.predict(model, lengths, setting)
 
     # Tables
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from gpudb.cli.options import Commands, add_command, add_database_options, open_database
 from gpudb.cli.output import add_output_options, check_output, emit
 from gpudb.errors import UnsupportedError
-from gpudb.settings import precision_named
 
 if TYPE_CHECKING:
     from gpudb.predict import Prediction
@@ -33,11 +32,7 @@ def add_to(commands: Commands) -> None:
         "--gpu", action="append", metavar="NAME", help="t4, l4, a100-80gb, …; again for more"
     )
     parser.add_argument(
-        "--precision",
-        action="append",
-        metavar="NAME",
-        type=precision_named,
-        help="float32, tf32, float16 or bfloat16",
+        "--precision", action="append", metavar="NAME", help="float32, tf32, float16 or bfloat16"
     )
     parser.add_argument("--texts", type=int, default=128, metavar="N", help="default: 128")
     parser.add_argument(

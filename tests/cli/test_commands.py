@@ -350,8 +350,9 @@ def test_predict_has_a_row_for_each_gpu_and_precision_it_has(run: Run, database:
 
 
 def test_predict_by_operator(run: Run, database: Path) -> None:
-    chosen = ("--gpu", "t4", "--precision", "float16", "--steps", "--format", "csv")
+    chosen = ("--gpu", "t4", "--precision", "fp16", "--steps", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(run("predict", "minilm", "-d", database, *chosen))))
+    assert rows[0]["precision"] == "float16"
     assert rows[0]["operator"] == "EmbeddingNormRows"
     assert rows[-1]["operator"] == "PoolRows"
     assert all(float(r["predicted µs"]) >= float(r["roofline µs"]) for r in rows)

@@ -42,11 +42,11 @@ class Target:
     rows: int
     vectors: int
     x86: bool
-    bfloat16: bool
+    bfloat16: bool = False
     """Multiplies pairs of bfloat16 into float32 (VDPBF16PS)."""
-    int8: bool
+    int8: bool = False
     """Multiplies four bytes at once into int32 (VPDPBUSD)."""
-    powers: bool
+    powers: bool = False
     """Splits off whole numbers and multiplies by powers of two (VREDUCEPS, VSCALEFPS)."""
 
     @property
@@ -62,11 +62,10 @@ def target_of(processor: Processor) -> Target:
         bytewise = {"avx512vnni", "avx512bw"} <= features
         powers = "avx512dq" in features
         return Target("AVX-512", 16, 14, 2, True, "avx512bf16" in features, bytewise, powers)
-    lacks = {"bfloat16": False, "int8": False, "powers": False}
     if {"avx2", "fma"} <= features:
-        return Target("AVX2", 8, 6, 2, x86=True, **lacks)
+        return Target("AVX2", 8, 6, 2, x86=True)
     x86 = processor.triple.startswith("x86")
-    return Target("128-bit vectors", 4, 6, 4, x86, **lacks)
+    return Target("128-bit vectors", 4, 6, 4, x86)
 
 
 PROCESSOR = host_processor()

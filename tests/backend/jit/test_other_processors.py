@@ -24,7 +24,7 @@ FORMS: Mapping[str, tuple[str, str]] = {
 
 FILES = (
     *("lanes", "tile", "products", "attention", "pool", "row_kernels", "gated_kernels"),
-    *("rounded_products", "program"),
+    *("rounded_products", "program", "functions"),
 )
 PLAIN = "AVX2, plain instructions"
 CHILDREN: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from gpudb.backend.jit.compiled.llvm import (
     FLOATS,
     INTS,
@@ -21,6 +23,9 @@ EXP2 = (1.32647273e-3, 9.67151299e-3, 5.55073358e-2, 2.40222424e-1, 6.93147004e-
 """Of ``2**x`` from -1/2 to 1/2, the highest power first: least relative error (9e-8) of degree 5
 with 1 at 0, by Lawson's iteration."""
 
+LOG2_E = np.float32(np.log2(np.e))
+"""``e**x`` is ``2**(x * LOG2_E)``."""
+
 LEAST = -127.0
 """Where ``2**n`` has become 0 without an instruction for it: no exponent is as small."""
 
@@ -30,14 +35,15 @@ WHOLE = 1.5 * 2**23
 
 @operation(vector, vector)
 def exp2(builder, x):  # type: ignore[no-untyped-def]
-    """``2**x`` for x ≤ 0, within 2 units in the last place; 0 for little, NaN for NaN.
+    """``2**x`` for x ≤ 0, within 2 units in the last place; NaN for NaN.
 
-    A polynomial for what a whole number leaves, times a power of two.
+    A polynomial for what a whole number leaves, times a power of two. Below -126 results are
+    denormal where an instruction scales them, elsewhere 0 from -126.5 on.
     """
     if TARGET.powers:
-        rest = instruction(builder, "vreduceps $$8, $1, $0", x)  # 0 of an infinite number
+        rest = instruction(builder, FLOATS, "vreduceps $$8, $1, $0", x)  # 0 of an infinite number
         p, whole = _horner(builder, EXP2, rest), builder.fsub(x, rest)
-        return instruction(builder, "vscalefps $2, $1, $0", p, whole)
+        return instruction(builder, FLOATS, "vscalefps $2, $1, $0", p, whole)
     x = builder.select(builder.fcmp_ordered("<", x, constant(LEAST)), constant(LEAST), x)
     sum_ = builder.fadd(x, constant(WHOLE))
     p = _horner(builder, EXP2, builder.fsub(x, builder.fsub(sum_, constant(WHOLE))))

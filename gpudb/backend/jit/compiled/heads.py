@@ -24,7 +24,7 @@ from gpudb.backend.jit.compiled.arrays import (
     on_stack,
     rows_at,
 )
-from gpudb.backend.jit.compiled.functions import exp2
+from gpudb.backend.jit.compiled.functions import LOG2_E, exp2
 from gpudb.backend.jit.compiled.head_panels import HALF, copy_rows, pack_keys, pack_values
 from gpudb.backend.jit.compiled.lanes import first_lanes, lanes_largest, lanes_sum
 from gpudb.backend.jit.compiled.llvm import LANES
@@ -45,7 +45,6 @@ from gpudb.backend.jit.target import TARGET
 from gpudb.types import HostArray
 
 _ZERO, _LEAST = np.float32(0), np.float32(-np.inf)
-_BITS = np.float32(np.log2(np.e))
 
 _context, _factors = on_stack(4 * ROWS * COLUMNS), on_stack(4 * ROWS)
 
@@ -61,7 +60,7 @@ def _add_by_distance(scores: HostArray, first: int, rows: int, keys: int, line: 
         for j in range(0, keys, LANES):
             place = at(scores, (r, j))
             added = load(at(line, (middle - first - r + j,)))
-            store(place, fma(added, splat(_BITS), load(place)))
+            store(place, fma(added, splat(LOG2_E), load(place)))
 
 
 @part
@@ -202,7 +201,7 @@ def _attend_heads(
         values = array_at(start + values_at, element, shape)
         for h in range(share, heads, shares):
             column = h * width
-            copy_rows(q, first, column, width, bias, column, np.float32(scale * _BITS), queries)
+            copy_rows(q, first, column, width, bias, column, np.float32(scale * LOG2_E), queries)
             # A bias of keys would add one number to all scores of a query: softmax is without it.
             pack_keys(k, first, count, column, width, some, bits_of_keys)
             at_bias = 2 * out.shape[1] + column

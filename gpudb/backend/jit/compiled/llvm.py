@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba.core import cgutils
 
 from gpudb.backend.jit.target import TARGET
+
+# LLVM ends the process at an instruction in text where nobody can read it.
+binding.initialize_native_asmparser()
 
 LANES = TARGET.lanes
 
@@ -46,9 +49,9 @@ def float_call(builder: Any, name: str, *arguments: Any) -> Any:
     return llvm_call(builder, f"llvm.{name}.v{LANES}f32", FLOATS, *arguments)
 
 
-def instruction(builder: Any, text: str, *arguments: Any) -> Any:
-    """One of x86 between vectors of float32, as an assembler writes it; ``$0`` is the result."""
-    kind = ir.FunctionType(FLOATS, [FLOATS] * len(arguments))
+def instruction(builder: Any, result: Any, text: str, *arguments: Any) -> Any:
+    """One of x86 between vectors, as an assembler writes it; ``$0`` is the result."""
+    kind = ir.FunctionType(result, [x.type for x in arguments])
     return builder.asm(kind, text, ",".join(["=v", *["v"] * len(arguments)]), arguments, False)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -47,9 +47,6 @@ class Step:
 
 def _fma(builder: Any, left: Any, right: Any, sums: Any) -> Any:
     return float_call(builder, "fma", left, right, sums)
-
-
-binding.initialize_native_asmparser()
 
 
 def _by_instruction(name: str) -> Callable[[Any, Any, Any, Any], Any]:

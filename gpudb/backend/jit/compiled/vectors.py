@@ -26,6 +26,7 @@ from gpudb.backend.jit.compiled.llvm import (
     constant,
     first,
     float_call,
+    instruction,
     integer,
     llvm_call,
     read,
@@ -145,8 +146,7 @@ def _rounded(builder: Any, x: Any) -> Any:
     """Bits of bfloat16, 16 for each element."""
     halves = ir.VectorType(ir.IntType(16), LANES)
     if TARGET.bfloat16:
-        kind = ir.FunctionType(halves, [FLOATS])
-        return builder.asm(kind, "vcvtneps2bf16 $1, $0", "=v,v", [x], False)
+        return instruction(builder, halves, "vcvtneps2bf16 $1, $0", x)
     bits = builder.bitcast(x, INTS)
     odd = builder.and_(builder.lshr(bits, integer(16)), integer(1))
     rounded = builder.lshr(builder.add(bits, builder.add(odd, integer(0x7FFF))), integer(16))
