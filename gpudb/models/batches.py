@@ -79,26 +79,71 @@ def plan_batches(offsets: HostArray, budget: int) -> Iterator[Batch]:
     if len(offsets) == 2:  # no need to look which is the longest
         yield _alone(int(offsets[0]), int(offsets[1]))
         return
-    lengths = np.diff(offsets).astype(np.int64)
-    order = np.argsort(-lengths, kind="stable")
-    ends = np.cumsum(lengths[order])
+    packed = _Packed.of(offsets)
     first = 0
-    while first < len(order):
-        before = int(ends[first - 1]) if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, before + budget, "right")))
-        yield _pack(order[first:last], offsets, lengths)
+    while first < len(packed.order):
+        full = np.searchsorted(packed.offsets, packed.offsets[first] + budget, "right")
+        last = max(first + 1, int(full) - 1)
+        yield packed.batch(first, last)
         first = last
 
 
-def _pack(sequences: HostArray, offsets: HostArray, lengths: HostArray) -> Batch:
-    chosen = lengths[sequences]
-    packed = np.concatenate(([0], np.cumsum(chosen)))
-    positions = np.arange(packed[-1]) - np.repeat(packed[:-1], chosen)
-    rows = np.repeat(offsets[sequences].astype(np.int64), chosen) + positions
-    sizes = sizes_of_lengths(chosen)
-    follow = bool((np.diff(sequences) == 1).all())
-    span = slice(int(offsets[sequences[0]]), int(offsets[sequences[-1] + 1])) if follow else None
-    return Batch(sequences, packed.astype(np.int32), rows, positions.astype(np.int32), sizes, span)
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A whole column, longest sequence first: batches are slices of it."""
+
+    order: HostArray
+    """``(n,)`` numbers of the sequences."""
+    offsets: HostArray
+    """``(n + 1,)`` where each begins among the packed rows."""
+    pairs: HostArray
+    """``(n + 1,)`` pairs of rows of those before."""
+    jumps: HostArray
+    """``(n,)`` how often a sequence, up to here, was not the next one of the column."""
+    rows: HostArray
+    positions: HostArray
+
+    @classmethod
+    def of(cls, offsets: HostArray) -> _Packed:
+        lengths = np.diff(offsets).astype(np.int64)
+        order = np.argsort(-lengths, kind="stable")
+        lengths = lengths[order]
+        packed = _sums(lengths)
+        positions = np.arange(packed[-1]) - np.repeat(packed[:-1], lengths)
+        return cls(
+            order=order,
+            offsets=packed,
+            pairs=_sums(lengths * lengths),
+            jumps=_sums(np.diff(order) != 1),
+            rows=np.repeat(offsets[order].astype(np.int64), lengths) + positions,
+            positions=positions.astype(np.int32),
+        )
+
+    def batch(self, first: int, last: int) -> Batch:
+        """Of the sequences from ``first`` to ``last - 1``; at least one."""
+        start, stop = int(self.offsets[first]), int(self.offsets[last])
+        rows = self.rows[start:stop]
+        sizes = batch_sizes(
+            tokens=stop - start,
+            sequences=last - first,
+            pairs=int(self.pairs[last] - self.pairs[first]),
+            longest=int(self.offsets[first + 1]) - start,
+        )
+        follow = self.jumps[first] == self.jumps[last - 1]
+        begin = int(rows[0]) if len(rows) else 0
+        return Batch(
+            self.order[first:last],
+            (self.offsets[first : last + 1] - start).astype(np.int32),
+            rows,
+            self.positions[start:stop],
+            sizes,
+            slice(begin, begin + len(rows)) if follow else None,
+        )
+
+
+def _sums(numbers: HostArray) -> HostArray:
+    """Of none of them, of the first, of the first two…"""
+    return np.concatenate(([0], np.cumsum(numbers)))
 
 
 def _alone(start: int, stop: int) -> Batch:

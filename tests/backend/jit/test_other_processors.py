@@ -1,6 +1,7 @@
-"""The same code for processors with less: AVX2, and 128-bit vectors, which no x86 is given.
+"""The same code for processors with less.
 
-And bfloat16 and int8 without their instructions, so that they are tested on any processor.
+AVX-512 without DQ, AVX2, and 128-bit vectors, which no x86 is given; bfloat16 and int8 without
+their instructions, so that they are tested on any processor.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from llvmlite.binding import get_host_cpu_features
 
 from tests.children import ROOT
 
+WITHOUT_DQ = "AVX-512 without DQ"
 FORMS: Mapping[str, tuple[str, str]] = {
+    WITHOUT_DQ: ("skylake-avx512", "+sse4.2,+avx,+avx2,+fma,+avx512f,-avx512dq"),
     "AVX2": ("haswell", "+sse4.2,+avx,+avx2,+fma"),
     "128-bit vectors": ("nehalem", "+sse4.2"),
 }
@@ -28,7 +32,8 @@ FILES = (
 )
 PLAIN = "AVX2, plain instructions"
 CHILDREN: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    **{form: (form, FILES, ()) for form in FORMS},
+    WITHOUT_DQ: (WITHOUT_DQ, ("functions", "attention"), ()),
+    **{form: (form, FILES, ()) for form in FORMS if form != WITHOUT_DQ},
     PLAIN: (
         "AVX2",
         ("tile", "rounded_products", "rounded_attention", "team"),
@@ -36,6 +41,9 @@ CHILDREN: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 """Name -> form, files and options of pytest."""
+
+HAS_AVX512 = get_host_cpu_features().get("avx512f", False)
+"""Whether this processor runs what is made for :data:`WITHOUT_DQ`."""
 
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"), reason="names processors of x86"
@@ -85,6 +93,8 @@ def children(request: pytest.FixtureRequest) -> Iterator[Mapping[str, subprocess
     options = ("-q", "-rfEs", "--most-cases", "4", "-p", "no:cacheprovider", "-p", "no:randomly")
     started = {}
     for name, (form, files, more) in CHILDREN.items():
+        if form == WITHOUT_DQ and not HAS_AVX512:
+            continue
         paths = [str(Path(__file__).with_name(f"test_{file}.py")) for file in files]
         started[name] = start(form, folder / name, "-m", "pytest", *options, *more, *paths)
     yield started
@@ -97,6 +107,8 @@ def children(request: pytest.FixtureRequest) -> Iterator[Mapping[str, subprocess
 def test_products_and_kernels_are_right(
     children: Mapping[str, subprocess.Popen[str]], name: str
 ) -> None:
+    if name not in children:
+        pytest.skip("this processor has no AVX-512")
     out, _ = children[name].communicate(timeout=400)
     assert children[name].returncode == 0, out
     assert " passed" in out
