@@ -14,7 +14,7 @@ import pytest
 from gpudb.backend import open_backend
 from gpudb.backend.jit import team
 from gpudb.backend.jit.backend import JitBackend
-from gpudb.backend.jit.board import MOST, NEXT
+from gpudb.backend.jit.board import CLOSED, MOST, NEXT
 from gpudb.backend.jit.compiled.tile import COLUMNS
 from gpudb.backend.jit.target import TARGET
 from gpudb.kernels.attention import attention
@@ -23,6 +23,8 @@ from gpudb.types import HostArray
 from tests.backend.jit.factors import SHAPES, numbers
 from tests.tiny_plans import offsets_of
 
+PATIENCE = 120
+"""Seconds until what should have come is an error."""
 HAS = {"float32": True, "bfloat16": TARGET.bfloat16, "int8": TARGET.int8}
 PRECISIONS = [
     pytest.param(name, marks=pytest.mark.skipif(not has, reason=f"{TARGET.name} has no {name}"))
@@ -108,11 +110,15 @@ def helpers(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
 
 
 def all_are_free(helpers: ThreadPoolExecutor) -> bool:
-    """Both meet: neither looks at a board any more."""
+    """Both meet: neither looks at a board any more.
+
+    A helper lets others go first before each of its last looks, so on a busy machine it is there
+    for seconds.
+    """
     meeting = Barrier(3)
     for _ in range(2):
-        helpers.submit(meeting.wait, 10)
-    return meeting.wait(10) >= 0
+        helpers.submit(meeting.wait, PATIENCE)
+    return meeting.wait(PATIENCE) >= 0
 
 
 def test_helpers_are_free_after_each_run(helpers: ThreadPoolExecutor) -> None:
@@ -174,7 +180,7 @@ def test_a_board_that_is_used_up_is_left() -> None:
     with backend.together(2):
         product(backend, 0)
     used = team._here.teams[2]
-    used.board[NEXT] = MOST + 1
+    used.board[NEXT] = MOST + CLOSED  # a helper that is still there can take nothing
     with backend.together(2):
         np.testing.assert_array_equal(product(backend, 0), expected)
     assert team._here.teams[2] is not used
