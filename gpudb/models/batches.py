@@ -101,7 +101,9 @@ class _Packed:
     jumps: HostArray
     """``(n,)`` how often a sequence, up to here, was not the next one of the column."""
     rows: HostArray
+    """``(t,)`` as in :class:`Batch`, of all rows."""
     positions: HostArray
+    """``(t,)`` as in :class:`Batch`."""
 
     @classmethod
     def of(cls, offsets: HostArray) -> _Packed:
@@ -109,14 +111,18 @@ class _Packed:
         order = np.argsort(-lengths, kind="stable")
         lengths = lengths[order]
         packed = _sums(lengths)
-        positions = np.arange(packed[-1]) - np.repeat(packed[:-1], lengths)
+        positions = np.arange(packed[-1])
+        positions -= np.repeat(packed[:-1], lengths)
+        positions = positions.astype(np.int32)
+        rows = np.repeat(offsets[order].astype(np.int64), lengths)
+        rows += positions
         return cls(
             order=order,
             offsets=packed,
             pairs=_sums(lengths * lengths),
             jumps=_sums(np.diff(order) != 1),
-            rows=np.repeat(offsets[order].astype(np.int64), lengths) + positions,
-            positions=positions.astype(np.int32),
+            rows=rows,
+            positions=positions,
         )
 
     def batch(self, first: int, last: int) -> Batch:

@@ -169,9 +169,9 @@ def test_batch_of_pointers(cp: Any, handle: int, dtype: str) -> None:
     assert np.allclose(c.get(), b @ a, atol=1e-6)
 
 
-def call(cp: Any, own_handle: int, **changes: int) -> None:
-    """A right call of sgemm, with some arguments changed."""
-    x, y, c = (cp.zeros((n, m), np.float32) for n, m in ((2, 4), (5, 2), (5, 4)))
+def call(cp: Any, own_handle: int, **changes: int) -> Any:
+    """What a right call of sgemm makes of ones, with some arguments changed: ``(5, 4)``."""
+    x, y, c = (cp.asarray(np.ones(shape, np.float32)) for shape in ((2, 4), (5, 2), (5, 4)))
     given = {
         "handle": own_handle,
         "transa": 0,
@@ -189,10 +189,11 @@ def call(cp: Any, own_handle: int, **changes: int) -> None:
         "ldc": 4,
     }
     cp.cuda.cublas.sgemm(**{**given, **changes})
+    return c.get()
 
 
 def test_the_right_call(cp: Any, handle: int) -> None:
-    call(cp, handle)
+    assert (call(cp, handle) == 2).all()
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,9 @@ def test_arguments_that_the_kernel_would_misread(cp: Any, scale: Any, args: Any)
 
 
 def test_python_int_is_64_bits(cp: Any, scale: Any) -> None:
-    scale((1,), (32,), (cp.zeros(3, np.float32), 3, ONE))
+    x = cp.asarray(host(3))
+    scale((1,), (32,), (x, 3, np.float32(2)))
+    assert np.array_equal(x.get(), 2 * host(3))
 
 
 @pytest.mark.parametrize(

@@ -134,8 +134,10 @@ def test_malloc_while_capturing(cp: Any, stream: Any) -> None:
 def test_malloc_in_relaxed_mode(cp: Any, stream: Any) -> None:
     with stream:
         stream.begin_capture()
-        cp.empty(1 << 12, np.uint8)
-        stream.end_capture()
+        x = cp.empty(1 << 12, np.uint8)
+        graph = stream.end_capture()
+    graph.launch(stream)
+    assert x.nbytes == 1 << 12
 
 
 def test_the_default_stream_cannot_capture(cp: Any) -> None:
