@@ -121,9 +121,14 @@ def _settings(device: str | None, precision: str | None) -> list[tuple[str, str]
                 f"device {device!r} computes nothing to measure; expected numpy, jit or cuda"
             )
         devices = (backend.name,)
-    found = [s for s in available(*devices) if precision in (None, s[1])]
+    here = list(available(*devices))
+    found = [setting for setting in here if precision in (None, setting[1])]
     if not found:
-        raise InputError(f"no device here computes in precision {precision!r}; gpudb doctor")
+        has = ", ".join(dict.fromkeys(computes for _, computes in here))
+        raise InputError(
+            f"no device here computes in precision {precision!r}; expected one of {has}; "
+            "gpudb doctor says what each device has, and why not"
+        )
     return found
 
 

@@ -93,7 +93,7 @@ def test_without_a_database_it_is_the_demos_model(capsys: pytest.CaptureFixture[
         (["--device", "null"], "computes nothing"),
         (["--device", "numpy", "--precision", "int8"], "computes in float32"),
         (["--device", "numpy", "--precision", "bf16"], "precision='bfloat16'"),
-        (["--precision", "float64"], "no device here computes in precision"),
+        (["--precision", "float64"], "computes in precision 'float64'; expected one of float32"),
         (["--device", "abacus"], "no device 'abacus'"),
         (["--model", "other"], "other"),
     ],
