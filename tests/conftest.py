@@ -87,9 +87,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[NOT_RUN] = dict.fromkeys(LEFT_OUT, 0)
     config.stash[ORACLES_RUN] = 0
+    # What a test meets first is loaded or compiled then, and the machine may be busy: no deadlines.
+    settings.register_profile("no deadline", deadline=None)
+    settings.load_profile("no deadline")
     if config.getoption("--backend") != "numpy":
-        # A kernel is compiled when it is first met, and runs slowly where it is emulated.
-        settings.register_profile("another backend", deadline=None, max_examples=10)
+        settings.register_profile("another backend", max_examples=10)  # some are emulated
         settings.load_profile("another backend")
 
 

@@ -26,7 +26,6 @@ RELATIVE = 1e-9
 @pytest.mark.parametrize("rules", [RULES, NEEDED], ids=["all rules", "needed rules"])
 @settings(
     max_examples=800,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(plans(), st.sampled_from([500, chunks.SCRATCH_NBYTES]))
@@ -50,7 +49,7 @@ def test_chains_equal_dense_numpy(
     np.testing.assert_array_equal(blocks, cut(found, out.block_numbers))  # padding is zero
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(plans())
 def test_chains_in_the_smallest_parts_equal_dense_numpy(case: tuple[Node, Arrays]) -> None:
     plan, arrays = case
@@ -60,7 +59,7 @@ def test_chains_in_the_smallest_parts_equal_dense_numpy(case: tuple[Node, Arrays
     np.testing.assert_allclose(found, expected, rtol=RELATIVE, atol=RELATIVE * size)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(plans())
 def test_the_null_backend_gives_the_same_keys_and_shapes(case: tuple[Node, Arrays]) -> None:
     plan, arrays = case

@@ -41,7 +41,6 @@ def chains(draw: Any) -> tuple[Node, Arrays]:
 
 @settings(
     max_examples=1000,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(chains(), st.sampled_from([RULES, NEEDED]))

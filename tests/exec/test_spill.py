@@ -28,7 +28,7 @@ MAKERS: dict[str, Callable[[Path], BlockWriter]] = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(sorted(MAKERS)),
     cuts=st.sets(st.integers(1, 9)),

@@ -92,7 +92,7 @@ def test_what_does_not_fit_even_in_parts_is_refused_with_the_numbers(tmp_path: P
         refused.placement.check("a chain")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_any_blocks_present_or_missing(data: st.DataObject) -> None:
     def extent() -> int:

@@ -41,7 +41,7 @@ def _starts(lengths: Any) -> Any:
     return np.array([0, len(lengths) // 2])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(lines(), st.sampled_from(["sum", "mean", "max", "min", "norm"]))
 def test_parts(case: tuple[Any, Any, Any], fn: str) -> None:
     whole, blocks, lengths = case
@@ -52,7 +52,7 @@ def test_parts(case: tuple[Any, Any, Any], fn: str) -> None:
     np.testing.assert_allclose(found / scale, expected / scale, rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(lines())
 def test_moments(case: tuple[Any, Any, Any]) -> None:
     whole, blocks, lengths = case
@@ -64,7 +64,7 @@ def test_moments(case: tuple[Any, Any, Any]) -> None:
     np.testing.assert_allclose(found[:, 1], expected, rtol=1e-9, atol=1e-8)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(lines())
 def test_softmax(case: tuple[Any, Any, Any]) -> None:
     whole, blocks, lengths = case
@@ -75,7 +75,7 @@ def test_softmax(case: tuple[Any, Any, Any]) -> None:
     np.testing.assert_allclose(found[:, 1], expected, rtol=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(lines(), st.integers(1, 3))
 def test_argmax(case: tuple[Any, Any, Any], values: int) -> None:
     whole, blocks, lengths = case

@@ -174,9 +174,7 @@ def valid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_bytes_are_refused_or_still_a_file(valid: Path, data: st.DataObject) -> None:
     content = bytearray(valid.read_bytes())

@@ -168,7 +168,7 @@ def test_invalid_utf8_in_arrow() -> None:
         as_text_column(broken)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"])), max_size=20))
 def test_any_text_survives(texts: list[str | None]) -> None:
     for column in (texts, pa.array(texts, pa.string()), pl.Series(texts, dtype=pl.String)):

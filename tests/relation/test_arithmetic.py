@@ -115,7 +115,7 @@ def test_matmul_of_any_ranks(shapes, block):
     check(a @ b, engine["a"] @ engine["b"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_matmul_and_sums_of_random_shapes(data):
     engine = ArrayEngine()

@@ -82,7 +82,7 @@ def test_as_in_numpy(subscripts, block):
     check(einsum(subscripts, *made), np.einsum(subscripts, *arrays), 1e-11)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_random_subscripts(data):
     extents = {label: data.draw(st.integers(0, 4)) for label in "abcde"}

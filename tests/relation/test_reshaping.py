@@ -110,7 +110,7 @@ def test_rows_are_iterated(engine):
         check(row, expected)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_random_slices_of_random_blocks(data):
     shape = tuple(data.draw(st.lists(st.integers(0, 6), min_size=1, max_size=3)))

@@ -208,6 +208,15 @@ def test_identifiers_are_quoted() -> None:
     assert quoted('a"b') == '"a""b"'
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Ctrl-C is heard, also where a shell started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_during_a_query_is_an_interrupt(connection: Connection) -> None:
     slow = "SELECT sum(sin(i)) FROM range(100_000_000) r(i)"
     clock = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))

@@ -98,7 +98,7 @@ def test_leaf_is_aligned(store, dtype, count):
     assert store.block(page.hash, 0).__array_interface__["data"][0] % 64 == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=12), data=st.data())
 def test_run_equals_its_blocks(tmp_path_factory, sizes, data):
     first = data.draw(st.integers(0, len(sizes) - 1))

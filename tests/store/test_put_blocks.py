@@ -35,7 +35,7 @@ def batches(
         yield keys[first : first + step], blocks[first : first + step]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_batches_give_what_put_gives(data: st.DataObject) -> None:
     shape = tuple(data.draw(st.lists(st.integers(0, 7), min_size=1, max_size=3)))

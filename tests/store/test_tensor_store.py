@@ -74,7 +74,7 @@ def shared_store(tmp_path_factory):
         yield opened
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(case=_tensors())
 def test_dense_gives_back_every_bit(shared_store, case):
     shape, block, dtype, seed = case

@@ -74,7 +74,7 @@ def test_odd_widths(width: int) -> None:
     check([2, LANES + 1, 0, COLUMNS + 1], width, 2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.integers(0, 40), max_size=5),
     st.integers(1, 40),

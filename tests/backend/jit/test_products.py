@@ -47,7 +47,7 @@ def test_a_product_equals_float64(rows: int, inner: int, columns: int, biased: b
     check(numbers(rows, inner, seed=1), numbers(columns, inner, seed=2), bias)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 40),
     st.integers(0, 40),

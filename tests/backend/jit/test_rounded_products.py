@@ -121,7 +121,7 @@ def test_a_product_equals_its_oracle(rows: int, inner: int, columns: int, dtype:
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 40),
     st.integers(1, 70),

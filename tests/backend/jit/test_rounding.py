@@ -70,7 +70,7 @@ def _nearest_bits(x: np.float32) -> int:
     return min(distance, key=lambda bits: (distance[bits], bits & 1))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1))
 def test_bfloat16_is_the_nearest(numbers: list[float]) -> None:
     x = np.array(numbers, np.float32)
@@ -166,7 +166,7 @@ def test_a_quantised_row_is_within_a_step(row: list[float]) -> None:
     _check_quantised(np.array(row, np.float32))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=3 * LANES),
     st.sampled_from([1e-30, 1.0, 1e30]),

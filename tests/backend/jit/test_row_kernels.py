@@ -93,7 +93,7 @@ def test_padding_becomes_zero_and_is_not_read(width: int, padding: int) -> None:
     np.testing.assert_array_equal(found[:, width:], 0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.integers(1, 5),
     st.integers(2, 80),

@@ -161,7 +161,7 @@ def _as_operation(symbol: Any) -> Any:
     return part(functions[symbol])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(floats, floats, floats), min_size=1, max_size=40))
 def test_fma_rounds_once(triples: list[tuple[float, float, float]]) -> None:
     x, y, z = np.array(triples, np.float32).T
@@ -209,7 +209,7 @@ def test_absolute_and_sign_are_bits() -> None:
         np.testing.assert_array_equal(ours.view(np.uint32), expected.view(np.uint32))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=2 * LANES, max_size=2 * LANES))
 def test_a_difference_of_integers_is_exact_modulo_32_bits(numbers: list[int]) -> None:
     x, other = np.array(numbers, np.int64).astype(np.int32).reshape(2, LANES)

@@ -150,7 +150,7 @@ def test_a_named_extent_may_be_empty_in_a_run(fn: str) -> None:
             ready.run(empty, {"n": 0})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     numbers.arrays(np.float64, (3, 11), elements=st.floats(-1e3, 1e3, width=32)),
     st.sampled_from(REDUCTIONS),

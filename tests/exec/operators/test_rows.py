@@ -183,7 +183,7 @@ def test_named_extents(step: str, width: int, tokens: int) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     numbers.arrays(np.float64, (3, 11), elements=st.floats(-1e4, 1e4, width=32)),
     st.sampled_from(sorted(STEPS)),

@@ -151,9 +151,7 @@ def test_a_cut_file(file: Path, write: Write) -> None:
 
 
 @WRITERS
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_bytes_are_refused_or_change_numbers(file: Path, write: Write, data: Any) -> None:
     write(file, {**READ_ONLY, "b": tensor(HELD, 0, (4, 3), (1, 4))}, [NUMBERS])

@@ -45,9 +45,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @WRITERS
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     entries=st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"])),

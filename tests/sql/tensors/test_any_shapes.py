@@ -35,7 +35,7 @@ def collected(db: Database, sql: str) -> np.ndarray[Any, Any]:
     return db.tensor("result").collect()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(m=EXTENT, k=EXTENT, n=EXTENT, blocks=st.tuples(*[BLOCK] * 4), data=st.data())
 def test_products_maps_and_filters(
     db: Database, m: int, k: int, n: int, blocks: tuple[int, ...], data: st.DataObject
@@ -59,7 +59,7 @@ def test_products_maps_and_filters(
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(m=EXTENT, k=EXTENT, blocks=st.tuples(*[BLOCK] * 2), fn=st.sampled_from(["SUM", "MAX"]))
 def test_duckdb_aggregates_the_same_scalars(
     db: Database, m: int, k: int, blocks: tuple[int, int], fn: str
